@@ -1,0 +1,1 @@
+"""Trace -> Analysis: calls the rooms in order."""

@@ -1,0 +1,263 @@
+"""The Analysis: what a run cost, where, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from traceenergy.trace.tables import Column
+
+if TYPE_CHECKING:
+    from traceenergy.caveats import Caveat
+    from traceenergy.trace.model import Origin
+
+ROW = (
+    Column("name", pl.String, "", "what the row stands for"),
+    Column("energy_j", pl.Float64, "J", "static and dynamic energy", "no power sample covers it"),
+    Column("energy_lo_j", pl.Float64, "J", "lower bound of the energy", "as energy_j"),
+    Column("energy_hi_j", pl.Float64, "J", "upper bound of the energy", "as energy_j"),
+    Column("static_j", pl.Float64, "J", "idle power times share of device time", "as energy_j"),
+    Column("dynamic_j", pl.Float64, "J", "what activity added above idle power", "as energy_j"),
+    Column("busy_s", pl.Float64, "s", "union of its GPU work, summed over devices"),
+    Column("critical_path_s", pl.Float64, "s", "time it holds the critical path", "not computed"),
+    Column("slack_s", pl.Float64, "s", "least slack of its work", "not computed"),
+    Column(
+        "mean_power_w", pl.Float64, "W", "energy over busy time", "as energy_j, or no busy time"
+    ),
+    Column("n_kernels", pl.Int64, "", "pieces of GPU work"),
+    Column("energy_share", pl.Float64, "", "part of all kernel energy, 0 to 1", "as energy_j"),
+    Column("path_share", pl.Float64, "", "part of the critical path, 0 to 1", "not computed"),
+    Column(
+        "inseparable_with",
+        pl.List(pl.String),
+        "",
+        "rows whose split the data cannot decide; empty where decided",
+    ),
+)
+
+PHASE_ROW = (*ROW, Column("label", pl.String, "", "name for people: MLA, MoE, AllReduce, ..."))
+LAYER_ROW = (*ROW, Column("layer", pl.Int32, "", "index of the transformer block", "in no layer"))
+KERNEL_ROW = (
+    *ROW,
+    Column("phase", pl.String, "", "first-level phase"),
+    Column("subphase", pl.String, "", "second-level phase; the first level where there is no part"),
+    Column("full_name", pl.String, "", "demangled name of one of its launches"),
+)
+RANGE_ROW = (
+    *ROW,
+    Column("n_instances", pl.Int64, "", "how often the range was entered with GPU work in it"),
+    Column("inclusive_energy_j", pl.Float64, "J", "with all ranges inside", "as energy_j"),
+    Column("inclusive_busy_s", pl.Float64, "s", "with all ranges inside"),
+)
+STEP_ROW = (
+    *ROW,
+    Column("step", pl.Int64, "", "number of the step in time order", "in no step"),
+    Column("tokens", pl.Int64, "", "tokens produced", "not known"),
+    Column("start_ns", pl.Int64, "ns", "first GPU work"),
+    Column("end_ns", pl.Int64, "ns", "last GPU work"),
+    Column("batch", pl.Int64, "", "sequences in the step", "not known"),
+    Column("kind", pl.String, "", "prefill, decode, mixed, train or unknown"),
+)
+
+WORK_ROW = (
+    Column("rank", pl.Int32, "", "rank of the run"),
+    Column("device_id", pl.Int32, "", "physical GPU within its report"),
+    Column("stream_id", pl.Int64, "", "CUDA stream"),
+    Column("table", pl.String, "", "KERNEL, MEMCPY, MEMSET or GRAPH"),
+    Column("trace_row", pl.Int64, "", "rowid in the source table"),
+    Column("start_ns", pl.Int64, "ns", "start on the trace clock"),
+    Column("end_ns", pl.Int64, "ns", "end on the trace clock"),
+    Column("kernel", pl.String, "", "short name"),
+    Column("phase", pl.String, "", "first-level phase"),
+    Column("subphase", pl.String, "", "second-level phase"),
+    Column("layer", pl.Int32, "", "transformer block", "in no layer"),
+    Column("step", pl.Int64, "", "step of the model loop", "in no step"),
+    Column("range", pl.String, "", "NVTX path at launch, a/b/c", "launched outside every range"),
+    Column(
+        "capture_range", pl.String, "", "NVTX path at graph capture", "not captured, or not known"
+    ),
+    Column("energy_j", pl.Float64, "J", "static and dynamic energy", "no power sample covers it"),
+    Column("static_j", pl.Float64, "J", "idle power times share of device time", "as energy_j"),
+    Column("dynamic_j", pl.Float64, "J", "what its activity added", "as energy_j"),
+    Column("on_critical_path", pl.Boolean, "", "holds the end of the window", "not computed"),
+    Column("slack_ns", pl.Int64, "ns", "how much later it could end", "not computed"),
+)
+
+DEVICE_ROW = (
+    Column("rank", pl.Int32, "", "rank of the run"),
+    Column("device_id", pl.Int32, "", "physical GPU within its report"),
+    Column("name", pl.String, "", "name of the GPU", "not recorded"),
+    Column("uuid", pl.String, "", "uuid of the GPU", "not recorded"),
+    Column("total_j", pl.Float64, "J", "measured energy over the window", "not measured"),
+    Column("kernel_j", pl.Float64, "J", "energy of all GPU work", "not measured"),
+    Column("idle_gap_j", pl.Float64, "J", "energy while no GPU work ran", "not measured"),
+    Column("unattributed_j", pl.Float64, "J", "measured, but given to no cause", "not measured"),
+    Column("static_j", pl.Float64, "J", "static part of the kernels' energy", "not measured"),
+    Column("dynamic_j", pl.Float64, "J", "dynamic part of the kernels' energy", "not measured"),
+    Column("idle_power_w", pl.Float64, "W", "power with no GPU work", "not known"),
+    Column("idle_power_source", pl.String, "", "where that number is from", "not known"),
+    Column("mean_power_w", pl.Float64, "W", "measured energy over covered time", "not measured"),
+    Column("peak_power_w", pl.Float64, "W", "highest sample in the window", "not measured"),
+    Column("busy_share", pl.Float64, "", "part of the window with GPU work"),
+    Column("coverage_share", pl.Float64, "", "part of the window that samples cover"),
+    Column("power_source", pl.String, "", "kind and field of the samples", "none"),
+    Column("sensor_period_ms", pl.Float64, "ms", "how often the sensor updates", "not known"),
+    Column("sensor_window_ms", pl.Float64, "ms", "over how long it averages", "not known"),
+    Column("sensor_lag_ms", pl.Float64, "ms", "how late its window ends", "not known"),
+    Column("sensor_source", pl.String, "", "where those three are from", "not known"),
+    Column("clock_offset_ms", pl.Float64, "ms", "added to the log's clock", "none was needed"),
+    Column("energy_counter_j", pl.Float64, "J", "by the board's own counter", "not recorded"),
+)
+
+TIMELINE = (
+    Column("rank", pl.Int32, "", "rank of the run"),
+    Column("device_id", pl.Int32, "", "physical GPU within its report"),
+    Column("bin", pl.Int32, "", "index of the time bin"),
+    Column("start_ns", pl.Int64, "ns", "start of the bin on the trace clock"),
+    Column("end_ns", pl.Int64, "ns", "end of the bin"),
+    Column("phase", pl.String, "", "first-level phase; `idle` for time without GPU work"),
+    Column("busy_share", pl.Float64, "", "part of the bin, concurrent work sharing; bins sum to 1"),
+)
+
+POWER_CURVE = (
+    Column("rank", pl.Int32, "", "rank of the run"),
+    Column("device_id", pl.Int32, "", "physical GPU within its report"),
+    Column("sample_ns", pl.Int64, "ns", "time of the sample, corrected for the sensor's lag"),
+    Column("power_w", pl.Float64, "W", "as measured"),
+    Column("follows_gap", pl.Boolean, "", "samples are missing before this one"),
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The interval that an analysis is about.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        On the trace clock, half-open.
+    utc_start_ns
+        UTC of the start, ns since 1970; None if the trace has no wall clock.
+    """
+
+    start_ns: int
+    end_ns: int
+    utc_start_ns: int | None
+
+    @property
+    def elapsed_ns(self) -> int:
+        """Length of the window [ns]."""
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True)
+class EnergyTotals:
+    """Energy of the whole run; the parts sum to the total.
+
+    Attributes
+    ----------
+    total_j, kernel_j, idle_gap_j, unattributed_j
+        The balance [J]; None if no power was measured.
+    static_j, dynamic_j
+        Parts of `kernel_j` [J].
+    tokens
+        Output tokens of the window; None if not known.
+    method
+        How energy was attributed: `window-share`, or `time-only` without power.
+    """
+
+    total_j: float | None
+    kernel_j: float | None
+    idle_gap_j: float | None
+    unattributed_j: float | None
+    static_j: float | None
+    dynamic_j: float | None
+    tokens: int | None
+    method: str
+
+    @property
+    def tokens_per_j(self) -> float | None:
+        """Output tokens per joule; None if either is not known."""
+        if self.tokens is None or not self.total_j:
+            return None
+        return self.tokens / self.total_j
+
+    @property
+    def j_per_token(self) -> float | None:
+        """Joules per output token; None if either is not known."""
+        if not self.tokens or self.total_j is None:
+            return None
+        return self.total_j / self.tokens
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something worth acting on.
+
+    Attributes
+    ----------
+    slug, title, evidence, advice
+        Stable name; one line; the numbers; what to do.
+    energy_j, time_s
+        What is at stake; None if not known.
+    """
+
+    slug: str
+    title: str
+    evidence: str
+    advice: str
+    energy_j: float | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All results of one run, in full precision; renderers round.
+
+    Attributes
+    ----------
+    origins
+        Input files.
+    options
+        Every option and assumption in effect, by name.
+    window
+        What was analyzed.
+    confidence_level
+        Of all intervals.
+    energy
+        Totals.
+    devices, phases, subphases, layers, kernels, ranges, steps
+        Tables as declared in this module (`DEVICE_ROW`, `PHASE_ROW`, ...), sorted by energy
+        (layers and steps by number).
+    work
+        One row per piece of GPU work (`WORK_ROW`).
+    timeline
+        Activity by device, time bin and phase (`TIMELINE`).
+    power_curve
+        Measured samples in and around the window (`POWER_CURVE`).
+    max_vs_sum
+        Time view beside energy view; `None` values where the critical path was not computed.
+    findings, caveats
+        What to do; what to doubt.
+    """
+
+    origins: tuple[Origin, ...]
+    options: dict[str, Any]
+    window: Window
+    confidence_level: float
+    energy: EnergyTotals
+    devices: pl.DataFrame
+    phases: pl.DataFrame
+    subphases: pl.DataFrame
+    layers: pl.DataFrame
+    kernels: pl.DataFrame
+    ranges: pl.DataFrame
+    steps: pl.DataFrame
+    work: pl.DataFrame
+    timeline: pl.DataFrame
+    power_curve: pl.DataFrame
+    max_vs_sum: dict[str, Any]
+    findings: tuple[Finding, ...]
+    caveats: tuple[Caveat, ...]

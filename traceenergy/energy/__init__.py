@@ -1,0 +1,1 @@
+"""Power samples -> joules per cause."""

@@ -1,0 +1,153 @@
+"""Every error raised on purpose: a slug, an exit code, words that help."""
+
+from __future__ import annotations
+
+EXIT_GATE = 1
+EXIT_USAGE = 2
+EXIT_NO_POWER = 3
+
+
+class TraceEnergyError(Exception):
+    """Base of all errors a user can meet.
+
+    Parameters
+    ----------
+    what : str
+        One line: what is wrong.
+    details : str
+        Further lines: where, what was expected and what was found.
+    next_step : str
+        What to do about it.
+
+    Attributes
+    ----------
+    slug
+        Stable name of the error, part of the interface.
+    exit_code
+        Exit status of the command line (0 done, 1 gate, 2 usage or input, 3 no power).
+    """
+
+    slug = "error"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, *, details: str = "", next_step: str = "") -> None:
+        self.what = what
+        self.details = details
+        self.next_step = next_step
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        """Write the error as the shell shows it, one part a line."""
+        lines = [f"error[{self.slug}]: {self.what}"]
+        lines += [f"  {line}" for line in self.details.splitlines()]
+        if self.next_step:
+            lines.append(f"  next: {self.next_step}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all parts when the error crosses a process border."""
+        return _rebuild, (type(self), self.what, self.details, self.next_step)
+
+
+def _rebuild(
+    kind: type[TraceEnergyError], what: str, details: str, next_step: str
+) -> TraceEnergyError:
+    return kind(what, details=details, next_step=next_step)
+
+
+class UsageError(TraceEnergyError):
+    """An option or argument has a value that means nothing."""
+
+    slug = "bad-usage"
+
+
+class UnreadableFileError(TraceEnergyError):
+    """A file is missing, empty, damaged or not what its name says."""
+
+    slug = "unreadable-file"
+
+
+class NotATraceError(TraceEnergyError):
+    """A file can be read but is no trace that this tool knows."""
+
+    slug = "not-a-trace"
+
+
+class UnknownSchemaError(TraceEnergyError):
+    """An export has a layout that cannot be read safely."""
+
+    slug = "unknown-schema"
+
+
+class MissingTableError(TraceEnergyError):
+    """A table or column that the question needs was not recorded."""
+
+    slug = "missing-table"
+
+
+class NoGpuWorkError(TraceEnergyError):
+    """A trace, or the window asked for, holds no GPU work."""
+
+    slug = "no-gpu-work"
+
+
+class BadTableError(TraceEnergyError):
+    """A table breaks its own declaration in `trace/tables.py`."""
+
+    slug = "bad-table"
+
+
+class BadRulesError(TraceEnergyError):
+    """A rule file cannot be understood."""
+
+    slug = "bad-rules"
+
+
+class BadPowerLogError(TraceEnergyError):
+    """A power log cannot be understood."""
+
+    slug = "bad-power-log"
+
+
+class AmbiguousPowerError(TraceEnergyError):
+    """Power samples cannot be tied to one GPU, or to one unit, without a guess."""
+
+    slug = "ambiguous-power"
+
+
+class ClockMismatchError(TraceEnergyError):
+    """Power log and trace do not overlap in time, or one of them has no clock."""
+
+    slug = "clock-mismatch"
+
+
+class NoPowerError(TraceEnergyError):
+    """There is no power data at all."""
+
+    slug = "no-power"
+    exit_code = EXIT_NO_POWER
+
+
+class TooFewSamplesError(TraceEnergyError):
+    """Power data exist, but not enough to say anything about energy."""
+
+    slug = "too-few-samples"
+    exit_code = EXIT_NO_POWER
+
+
+class OutputExistsError(TraceEnergyError):
+    """A file would be overwritten."""
+
+    slug = "output-exists"
+
+
+class OutputError(TraceEnergyError):
+    """A result cannot be written where it was asked for."""
+
+    slug = "cannot-write"
+
+
+class MissingToolError(TraceEnergyError):
+    """An outside program that the input needs is not there."""
+
+    slug = "missing-tool"

@@ -1,0 +1,1 @@
+"""NVTX range -> GPU work."""

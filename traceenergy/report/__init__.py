@@ -1,0 +1,1 @@
+"""Result -> page or file: the only room that draws, words and rounds."""
