@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import NamedTuple
 
 from traceenergy.errors import UsageError
 from traceenergy.units import NS_PER_H, NS_PER_MIN, NS_PER_MS, NS_PER_S, NS_PER_US
@@ -19,6 +20,19 @@ _NS_PER_UNIT = {
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(h|ms|m|s|us|ns)", re.ASCII)
 _DURATION = re.compile(rf"[+-]?(?:{_PART.pattern})+", re.ASCII)
 _HOW_TO = "write numbers with units h, m (minutes), s, ms, us or ns, such as 1s500ms, 250ms or -2h"
+
+
+class TimeRange(NamedTuple):
+    """A stretch of time, half-open; None for a side that is open.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        On the clock of whoever asks.
+    """
+
+    start_ns: int | None
+    end_ns: int | None
 
 
 def parse_duration(text: str) -> int:
@@ -60,7 +74,7 @@ def parse_duration(text: str) -> int:
     return -int(total_ns) if word.startswith("-") else int(total_ns)
 
 
-def parse_time_range(text: str) -> tuple[int | None, int | None]:
+def parse_time_range(text: str) -> TimeRange:
     """Read a range of time, `start/end`; either side may be left out.
 
     Parameters
@@ -70,7 +84,7 @@ def parse_time_range(text: str) -> tuple[int | None, int | None]:
 
     Returns
     -------
-    start_ns, end_ns : int or None [ns]
+    TimeRange
         None for a side that was left out.
 
     Raises
@@ -88,7 +102,7 @@ def parse_time_range(text: str) -> tuple[int | None, int | None]:
             f"the range {text!r} ends before it starts",
             next_step="write the earlier time first, such as 1s500ms/2s",
         )
-    return start_ns, end_ns
+    return TimeRange(start_ns, end_ns)
 
 
 def format_duration(duration_ns: int) -> str:

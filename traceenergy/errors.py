@@ -151,3 +151,9 @@ class MissingToolError(TraceEnergyError):
     """An outside program that the input needs is not there."""
 
     slug = "missing-tool"
+
+
+class InternalError(TraceEnergyError):
+    """A defect of this program, met where none of the other errors fits."""
+
+    slug = "internal"

@@ -1,0 +1,102 @@
+"""The Typer app: words in, errors to stderr, an exit code out."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from traceenergy import __version__
+from traceenergy.errors import InternalError, TraceEnergyError
+
+# One module a command, each with one function of its own name, in the order of the help.
+# Heavy imports (polars, plotly) stay inside the functions, so that help comes at once.
+COMMANDS = ("analyze", "inspect", "simulate", "rules")
+
+
+def make_app() -> typer.Typer:
+    """Assemble the commands.
+
+    Returns
+    -------
+    typer.Typer
+    """
+    app = typer.Typer(
+        name="traceenergy",
+        help="Where every joule of a GPU run went: energy per kernel, layer and phase from "
+        "Nsight Systems traces and power samples.",
+        epilog="Exit codes: 0 done, 1 a gate failed, 2 bad usage or unreadable input, 3 no power "
+        "data.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_start)
+    for name in COMMANDS:
+        if find_spec(f"traceenergy.cli.{name}") is None:
+            continue
+        module = import_module(f"traceenergy.cli.{name}")
+        app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
+    return app
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Words after the program's name; those of the shell by default.
+
+    Raises
+    ------
+    SystemExit
+        Always.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    try:
+        make_app()(words, prog_name="traceenergy")
+    except TraceEnergyError as error:
+        if verbose:
+            traceback.print_exc()
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last door: a defect must not look like a result
+        if verbose:
+            traceback.print_exc()
+        _say(_defect(error))
+        sys.exit(InternalError.exit_code)
+
+
+def _version(on: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if on:
+        typer.echo(f"traceenergy {__version__}")
+        raise typer.Exit
+
+
+def _start(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version)
+    ] = False,
+) -> None:
+    """Nothing to do before a command."""
+
+
+def _defect(error: Exception) -> str:
+    # The text of a foreign exception may hold paths or values of the input: name its type only.
+    defect = InternalError(
+        f"a defect of traceenergy {__version__} ({type(error).__name__})",
+        next_step="run again with -v and report the traceback, without private parts",
+    )
+    return str(defect)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,182 @@
+"""Each option that commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from traceenergy.durations import TimeRange, parse_duration, parse_time_range
+
+Traces = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TRACE...",
+        show_default=False,
+        help="Exports of Nsight Systems (.sqlite) or its reports (.nsys-rep, .qdrep, which need "
+        "nsys on PATH); several files, or a folder of them, are the ranks of one run. Opened "
+        "read-only, never changed.",
+    ),
+]
+OneTrace = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TRACE",
+        show_default=False,
+        help="Export of Nsight Systems (.sqlite) or its report (.nsys-rep, .qdrep, which need "
+        "nsys on PATH). Opened read-only, never changed.",
+    ),
+]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        show_default="traceenergy-<input>.html in the current folder",
+        help="Where the result goes; may be given several times. The ending decides: .html page, "
+        ".json, .md, .csv (phases), .parquet (one row per kernel), .sqlite (all tables), a path "
+        "ending in / (one parquet file per table), - (JSON on stdout).",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Overwrite outputs that exist."),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print no summary and no progress; errors still show."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Show the Python traceback of an error."),
+]
+
+PowerLogs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--power",
+        metavar="FILE",
+        show_default="power recorded in the trace",
+        help="Power log written by nvidia-smi --format=csv; may be given several times.",
+    ),
+]
+PowerClockOffset = Annotated[
+    int | None,
+    typer.Option(
+        "--power-clock-offset",
+        metavar="TIME",
+        parser=parse_duration,
+        show_default="from the time zone in the trace",
+        help="Time added to the clock of the power log to give UTC, such as -2h or 350ms.",
+    ),
+]
+PowerUnit = Annotated[
+    str | None,
+    typer.Option(
+        "--power-unit",
+        metavar="mW|W",
+        show_default="by name, else by size",
+        help="Unit of power values recorded by an nsys plugin.",
+    ),
+]
+PowerGpus = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--power-gpu",
+        metavar="[SOURCE=]GPU",
+        show_default="only where there is no choice",
+        help="GPU that power samples belong to when they do not say so: its index in the trace, "
+        "or <source>=<index> where a trace holds several power sources; may be given several "
+        "times.",
+    ),
+]
+IdlePower = Annotated[
+    float | None,
+    typer.Option(
+        "--idle-power",
+        metavar="W",
+        min=0.0,
+        show_default="measured where no GPU work runs",
+        help="Power of one GPU without GPU work, in watts.",
+    ),
+]
+Sensor = Annotated[
+    str,
+    typer.Option(
+        "--sensor",
+        metavar="auto|instant|average:TIME",
+        help="How the power sensor works: auto (by GPU and field), instant, or the time it "
+        "averages over, such as average:1s.",
+    ),
+]
+TimeOnly = Annotated[
+    bool,
+    typer.Option(
+        "--time-only", help="Report times without energy when there is no power data (exit code 0)."
+    ),
+]
+Confidence = Annotated[
+    float,
+    typer.Option(
+        "--confidence",
+        metavar="LEVEL",
+        help="Confidence level of all intervals, between 0 and 1.",
+    ),
+]
+
+FilterTime = Annotated[
+    TimeRange | None,
+    typer.Option(
+        "--filter-time",
+        metavar="START/END",
+        parser=parse_time_range,
+        show_default="all GPU work",
+        help="Analyze this stretch of the trace's clock, such as 1s500ms/2s; either side may be "
+        "left out.",
+    ),
+]
+FilterNvtx = Annotated[
+    str | None,
+    typer.Option(
+        "--filter-nvtx",
+        metavar="NAME[@DOMAIN][/IDX]",
+        show_default="all GPU work",
+        help="Analyze the time of this NVTX range; IDX picks one instance, counted from 0.",
+    ),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option(
+        "--steps",
+        metavar="REGEX",
+        show_default="as the rules find them",
+        help="Regular expression of the NVTX ranges that are the steps of the model loop.",
+    ),
+]
+SkipSteps = Annotated[
+    int,
+    typer.Option(
+        "--skip-steps", metavar="N", min=0, help="Leave out the first N steps, such as warm-up."
+    ),
+]
+TokensPerStep = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens-per-step",
+        metavar="N",
+        min=1,
+        show_default="not known",
+        help="Output tokens of one step, over all sequences and GPUs; gives joules per token.",
+    ),
+]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE",
+        show_default="the shipped rules",
+        help="Rule file (TOML) that comes before the shipped rules; may be given several times.",
+    ),
+]
