@@ -36,7 +36,7 @@ def union(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
     first = np.empty(len(start_ns), dtype=bool)
     first[0] = True
     first[1:] = start_ns[1:] > reach_ns[:-1]
-    last = np.append(first[1:], True)  # noqa: FBT003 - a value, not a flag
+    last = np.append(first[1:], True)
     return start_ns[first], reach_ns[last]
 
 
@@ -134,7 +134,8 @@ class ShareClock:
         # Offsets, because float64 holds nanoseconds exactly only up to 2**53 (104 days).
         origin_ns = self.edge_ns[0]
         offset_ns = (time_ns - origin_ns).astype(np.float64)
-        return np.interp(offset_ns, (self.edge_ns - origin_ns).astype(np.float64), clock_ns)
+        read = np.interp(offset_ns, (self.edge_ns - origin_ns).astype(np.float64), clock_ns)
+        return np.asarray(read, dtype=np.float64)
 
 
 def share_clock(start_ns: Int, end_ns: Int) -> ShareClock:
@@ -156,7 +157,7 @@ def share_clock(start_ns: Int, end_ns: Int) -> ShareClock:
     times, steps = times[order], steps[order]
     if len(times) == 0:
         return ShareClock(times, np.zeros(0), np.zeros(0))
-    last = np.append(times[1:] != times[:-1], True)  # noqa: FBT003 - a value, not a flag
+    last = np.append(times[1:] != times[:-1], True)
     edge_ns, running = times[last], np.cumsum(steps)[last]
     width_ns = np.diff(edge_ns).astype(np.float64)
     rate = np.where(running > 0, 1.0 / np.maximum(running, 1), 0.0)[:-1]

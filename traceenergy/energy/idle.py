@@ -1,0 +1,94 @@
+"""Power of a device while it has no GPU work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.intervals import gaps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.energy.sensor import SensorModel
+
+MIN_IDLE_SAMPLES = 3  # a median of fewer says little
+LOWEST_SHARE = 0.01  # fall-back: mean of the lowest one per cent of samples
+
+
+@dataclass(frozen=True)
+class IdlePower:
+    """Idle power of one device.
+
+    Attributes
+    ----------
+    power_w
+        The static part of power [W].
+    source
+        `given`, `idle stretches in the window`, `idle stretches around the window` or
+        `lowest samples`.
+    n_samples
+        How many samples it rests on; 0 if given.
+    """
+
+    power_w: float
+    source: str
+    n_samples: int
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was seen without GPU work, or given by the user."""
+        return self.source != "lowest samples"
+
+
+def measure_idle(
+    sample_ns: NDArray[np.int64],
+    power_w: NDArray[np.float64],
+    busy: tuple[NDArray[np.int64], NDArray[np.int64]],
+    window: tuple[int, int],
+    sensor: SensorModel,
+) -> IdlePower:
+    """Measure idle power from samples that can hold no GPU work.
+
+    Parameters
+    ----------
+    sample_ns : ndarray of int64 (n_samples,) [ns]
+        Time of reading.
+    power_w : ndarray of float64 (n_samples,) [W]
+    busy : tuple of ndarray of int64 (n_stretches,) [ns]
+        Starts and ends of the device's busy stretches, as `intervals.union` returns them.
+    window : tuple of int [ns]
+        Analysis window.
+    sensor : SensorModel
+        Says how far back a sample reaches.
+
+    Returns
+    -------
+    IdlePower
+        From stretches inside the window if they hold enough samples (clocks as found), else
+        from stretches around it, else the mean of the lowest 1 % of samples.
+
+    Notes
+    -----
+    A sample counts as idle if the whole time it may stand for lies in one stretch::
+
+        busy    ######                      ######
+        sample      |<-- reach -->x               x read here, all before it idle: counts
+    """
+    everything = (
+        int(min(sample_ns[0], window[0])) - sensor.reach_ns - 1,
+        int(max(sample_ns[-1], window[1])) + 1,
+    )
+    low_ns, high_ns = gaps(*busy, everything)
+    at = np.searchsorted(low_ns, sample_ns - sensor.reach_ns, side="right") - 1
+    idle = (at >= 0) & (sample_ns <= high_ns[np.maximum(at, 0)])
+    inside = idle & (sample_ns > window[0]) & (sample_ns <= window[1])
+    for chosen, where in ((inside, "in"), (idle, "around")):
+        if chosen.sum() >= MIN_IDLE_SAMPLES:
+            power = float(np.median(power_w[chosen]))
+            return IdlePower(power, f"idle stretches {where} the window", int(chosen.sum()))
+    n_lowest = max(1, round(LOWEST_SHARE * len(power_w)))
+    lowest_w = float(np.sort(power_w)[:n_lowest].mean())
+    return IdlePower(lowest_w, "lowest samples", n_lowest)

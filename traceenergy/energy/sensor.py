@@ -1,0 +1,166 @@
+"""How a power sensor turns power into samples: period, averaging window, lag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.units import MS_PER_NS, NS_PER_MS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A sensor that is polled faster than it updates repeats its value; below this share of
+# changing neighbors the distance between changes is taken as the update period.
+HELD_VALUE_SHARE = 0.7
+MIN_CHANGES = 3  # fewer say nothing about a period
+# Update period of every board sensor measured so far, or longer than it [ms].
+UPDATE_MS = 100.0
+
+GIVEN = "given"
+KNOWN = "known GPU"
+UNKNOWN = "unknown GPU, read as instantaneous"
+RULED_OUT = "ruled out by the data, read as instantaneous"
+
+
+@dataclass(frozen=True)
+class SensorModel:
+    """What one sample stands for.
+
+    A sample read at time t is the mean power over ``[t - lag - window, t - lag]``.
+
+    Attributes
+    ----------
+    period_ms
+        How often the sensor gives a new value [ms].
+    window_ms
+        Over how long it averages [ms].
+    lag_ms
+        How long before the reading its window ended, on average [ms].
+    source
+        One of `GIVEN`, `KNOWN`, `UNKNOWN`, `RULED_OUT`.
+    """
+
+    period_ms: float
+    window_ms: float
+    lag_ms: float
+    source: str
+
+    @property
+    def center_delay_ns(self) -> int:
+        """From the middle of the averaging window to the reading [ns]."""
+        return round((self.lag_ms + self.window_ms / 2) * NS_PER_MS)
+
+    @property
+    def reach_ns(self) -> int:
+        """Oldest power that a reading may still contain, before the reading [ns]."""
+        return round((self.window_ms + 2 * self.lag_ms) * NS_PER_MS)
+
+
+@dataclass(frozen=True)
+class _Known:
+    gpu: str
+    field: str
+    period_ms: float
+    window_ms: float
+
+
+# Measured by Yang, Adamek, Armour, "Part-time Power Measurements", SC24,
+# https://arxiv.org/abs/2312.02741 (table of its result sheet, by chip, field and driver),
+# with the NVML documentation of nvmlDeviceGetPowerUsage: "average over 1 s" on Ampere
+# (except GA100) and newer. Not measured for Blackwell; taken as Hopper.
+_HOPPER = r"H100|H200|H800|H20\b|GH200|B100|B200|GB200|GB300|B300"
+_AMPERE_ADA = r"L40|L4\b|RTX (30|40|50)|A10\b|A40\b|A[4-6]000|RTX [4-6]000 Ada"
+_ANY_FIELD = "power"
+_KNOWN = (
+    _Known(_HOPPER, "instant", 100.0, 25.0),
+    _Known(r"A100|A800|A30\b", _ANY_FIELD, 100.0, 25.0),
+    _Known(r"V100|P100|TITAN V", _ANY_FIELD, 20.0, 10.0),
+    _Known(r"T4\b|RTX 20|Quadro RTX|TITAN RTX|GTX 16", _ANY_FIELD, 100.0, 100.0),
+    _Known(_AMPERE_ADA, "instant", 100.0, 100.0),
+    _Known(f"{_HOPPER}|{_AMPERE_ADA}", _ANY_FIELD, 100.0, 1000.0),
+)
+
+
+def identify_sensor(
+    sample_ns: NDArray[np.int64],
+    power_w: NDArray[np.float64],
+    *,
+    gpu_name: str | None,
+    field: str,
+    most_w: float | None = None,
+    window_ms: float | None = None,
+) -> SensorModel:
+    """Say what the samples of one device stand for.
+
+    Parameters
+    ----------
+    sample_ns : ndarray of int64 (n_samples,) [ns]
+        Sorted, n_samples >= 2.
+    power_w : ndarray of float64 (n_samples,) [W]
+        The readings.
+    gpu_name : str or None
+        As the driver names it.
+    field : str
+        Sensor field, such as `power.draw.instant`.
+    most_w : float or None [W]
+        Power that the board cannot exceed.
+    window_ms : float or None [ms]
+        Averaging window given by the user; 0 for an instant sensor.
+
+    Returns
+    -------
+    SensorModel
+
+    Notes
+    -----
+    A reading of a sensor that updates by itself is up to one update period old, half of one
+    on average; that half period is the lag. The update period is the spacing of changes
+    where values repeat, else the known one.
+
+    A window W is ruled out by the data where readings move faster than a moving average can:
+    over a time d it cannot change by more than ``most_w * d / W``. What is not known, or was
+    ruled out, is read as instantaneous.
+
+    References
+    ----------
+    .. [1] Yang, Adamek, Armour, "Part-time Power Measurements: nvidia-smi's Lack of
+       Attention", SC24, https://arxiv.org/abs/2312.02741
+    """
+    poll_ms = float(np.median(np.diff(sample_ns))) * MS_PER_NS
+    held_ms = _update_period_ms(sample_ns, power_w)
+    hold_lag_ms = 0.0 if held_ms is None else held_ms / 2
+    if window_ms is not None:
+        return SensorModel(held_ms or poll_ms, window_ms, hold_lag_ms, GIVEN)
+    known = _known_sensor(gpu_name, field)
+    if known is None:
+        return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, UNKNOWN)
+    if most_w is not None and _fastest_w_per_ms(sample_ns, power_w) * known.window_ms > most_w:
+        return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, RULED_OUT)
+    period_ms = held_ms or known.period_ms
+    return SensorModel(period_ms, known.window_ms, period_ms / 2, KNOWN)
+
+
+def _update_period_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> float | None:
+    changed = np.flatnonzero(np.diff(power_w) != 0)
+    if len(changed) < MIN_CHANGES or len(changed) >= HELD_VALUE_SHARE * (len(power_w) - 1):
+        return None
+    return float(np.median(np.diff(sample_ns[changed + 1]))) * MS_PER_NS
+
+
+def _fastest_w_per_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> float:
+    # Over at least half an update period, .
+    step_ms = np.maximum(np.diff(sample_ns) * MS_PER_NS, UPDATE_MS)
+    return float(np.max(np.abs(np.diff(power_w)) / step_ms))
+
+
+def _known_sensor(gpu_name: str | None, field: str) -> _Known | None:
+    if gpu_name is None:
+        return None
+    for known in _KNOWN:
+        if re.search(known.gpu, gpu_name) and re.search(known.field, field):
+            return known
+    return None
