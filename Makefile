@@ -1,0 +1,71 @@
+# Where to begin: `make demo` shows a report, `make test` checks everything.
+
+PYTHON ?= python3
+VENV := .venv
+DEV := .venv-dev
+LOWEST := .venv-lowest
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+FIXTURE := fixtures/nsys/3.25.0/decode
+PAGE := demo/decode.html
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint style types floors pytest test-lowest docs bench clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/.installed  ## analyze a shipped fixture and say where the page is
+	@mkdir -p $(dir $(PAGE))
+	$(VENV)/bin/traceenergy analyze $(FIXTURE)/trace.sqlite --power $(FIXTURE)/power.csv \
+		--out $(PAGE) --force
+	@echo "The page is $(abspath $(PAGE)); open it in a browser."
+
+test: style types floors pytest  ## lint, types, import floors, tests
+
+lint: style types floors  ## all checks but the tests
+
+style: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+
+types: $(DEV)/.installed
+	$(DEV)/bin/mypy
+
+floors: $(DEV)/.installed
+	$(DEV)/bin/lint-imports --no-cache
+
+pytest: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -n auto
+
+test-lowest: $(LOWEST)/.installed  ## the tests with the oldest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -n auto
+
+docs: $(DEV)/.installed  ## write docs/commands.md anew
+	$(DEV)/bin/python docs/make_commands.py
+
+bench: $(DEV)/.installed  ## time the whole of `analyze` on 100,000 kernels
+	$(DEV)/bin/python bench/analyze.py
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) $(DEV) $(LOWEST) demo build dist *.egg-info bench/data tests/artifacts
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# An environment is made anew when what it should hold changes. Installs are editable: the
+# sources are used where they lie.
+
+$(VENV)/.installed: pyproject.toml .ci/venv
+	PYTHON=$(PYTHON) .ci/venv $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable .
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml .ci/venv
+	PYTHON=$(PYTHON) .ci/venv $(DEV)
+	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --group dev --editable .
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml .ci/venv tests/lowest.txt
+	PYTHON=$(PYTHON) .ci/venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --group dev --editable . \
+		--constraint tests/lowest.txt
+	@touch $@
