@@ -1,0 +1,1 @@
+"""File -> Trace: the only room that opens traces."""

@@ -1,0 +1,282 @@
+"""One SQLite file, opened without the means to change it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import adbc_driver_manager
+import adbc_driver_sqlite
+import polars as pl
+
+from traceenergy.errors import MissingTableError, UnreadableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_LFS_MAGIC = b"version https://git-lfs"
+_BATCH_ROWS = "65536"  # fastest of the sizes tried; the driver's default is 1024
+_SPLIT_ROWS = 1_000_000  # above, two threads win more than a second connection costs
+
+
+class Database:
+    """Tables of one SQLite file, as frames.
+
+    Opened read-only with `immutable=1`: no lock, no journal, no index is ever written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, empty, damaged or no SQLite; also from later queries, when the
+        damage sits in pages that are read only then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _check_file(path)
+        self._uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&immutable=1"
+        with self._damage_is_an_input_error():
+            self._connection = sqlite3.connect(self._uri, uri=True)
+            self._connection.text_factory = _decode
+        try:
+            found = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        except UnreadableFileError:
+            self._connection.close()
+            raise
+        self._tables = frozenset(str(name) for (name,) in found)
+        self._columns: dict[str, frozenset[str]] = {}
+
+    def __enter__(self) -> Self:
+        """Return the open database."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def tables(self) -> frozenset[str]:
+        """Name all tables, empty ones included."""
+        return self._tables
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Name the columns of a table; none if there is no such table."""
+        if table not in self._columns:
+            found = self.rows(f"PRAGMA table_info({_quoted(table)})")
+            self._columns[table] = frozenset(str(row[1]) for row in found)
+        return self._columns[table]
+
+    def has_rows(self, table: str) -> bool:
+        """Tell whether a table is there with at least one row."""
+        if table not in self._tables:
+            return False
+        return bool(self.rows(f"SELECT 1 FROM {_quoted(table)} LIMIT 1"))  # noqa: S608 - quoted
+
+    def rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Run a small query; bytes that are not UTF-8 come out replaced.
+
+        Parameters
+        ----------
+        sql : str
+            A query.
+        params : sequence
+            Its parameters.
+
+        Returns
+        -------
+        list of tuple
+
+        Raises
+        ------
+        UnreadableFileError
+            If the file is damaged where the query reads.
+        """
+        with self._damage_is_an_input_error():
+            return self._connection.execute(sql, params).fetchall()
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        where: str = "",
+        optional: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """Load integer columns of a table with the number of each row.
+
+        Parameters
+        ----------
+        table : str
+            Name of the table.
+        columns : sequence of str
+            Columns that must be there.
+        where : str
+            Condition in SQL on the columns; all rows if empty.
+        optional : sequence of str
+            Columns that may be absent and are null then.
+
+        Returns
+        -------
+        polars.DataFrame
+            `trace_row` (the rowid) and the columns, all Int64, in order of rowid.
+
+        Raises
+        ------
+        MissingTableError
+            If the table or a column is absent.
+        UnreadableFileError
+            If the file is damaged, or a column holds something other than numbers.
+        """
+        self._check_columns(table, columns)
+        there = [*columns, *(name for name in optional if name in self.columns(table))]
+        frame = self._select(table, [_quoted(name) for name in there], where)
+        frame = frame.rename(dict(zip(frame.columns, ["trace_row", *there], strict=True)))
+        text = [name for name, dtype in frame.schema.items() if not dtype.is_numeric()]
+        if text and len(frame):
+            raise UnreadableFileError(
+                f"{self.path.name}: table {table} has text where numbers belong",
+                details=f"columns: {', '.join(text)}",
+                next_step="export the report again: nsys export -t sqlite",
+            )
+        absent = [pl.lit(None, pl.Int64).alias(name) for name in optional if name not in there]
+        return frame.cast(pl.Int64).with_columns(absent)
+
+    def read_texts(self, table: str, column: str, *, where: str = "") -> pl.DataFrame:
+        """Load a text column of a table as bytes, with the number of each row.
+
+        Parameters
+        ----------
+        table, column : str
+            Names.
+        where : str
+            Condition in SQL; all rows if empty.
+
+        Returns
+        -------
+        polars.DataFrame
+            `trace_row` Int64 (the rowid), `text` Binary, in order of rowid.
+
+        Raises
+        ------
+        MissingTableError
+            If the table or the column is absent.
+        UnreadableFileError
+            If the file is damaged.
+        """
+        self._check_columns(table, [column])
+        frame = self._select(table, [f"CAST({_quoted(column)} AS BLOB)"], where)
+        text = frame.to_series(1)
+        if text.dtype != pl.Binary:
+            text = pl.Series([None] * len(frame), dtype=pl.Binary)
+        return pl.DataFrame({"trace_row": frame.to_series(0), "text": text})
+
+    def _check_columns(self, table: str, columns: Sequence[str]) -> None:
+        missing = [name for name in columns if name not in self.columns(table)]
+        if missing:
+            raise MissingTableError(
+                f"{self.path.name}: table {table} lacks what the tool must know",
+                details=f"columns not found: {', '.join(missing)}",
+                next_step="export the report again with all tables: nsys export -t sqlite",
+            )
+
+    def _select(self, table: str, columns: Sequence[str], where: str) -> pl.DataFrame:
+        name = _quoted(table)
+        head = f"SELECT rowid, {', '.join(columns)} FROM {name}"  # noqa: S608 - quoted
+        conditions = [f"({where})"] if where else []
+        ((first, last),) = self.rows(f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608
+        if not (isinstance(first, int) and isinstance(last, int)) or last - first < _SPLIT_ROWS:
+            return self._fetch(_sentence(head, conditions))
+        middle = first + (last - first) // 2
+        halves = (f"rowid <= {middle}", f"rowid > {middle}")
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            parts = pool.map(lambda half: self._fetch(_sentence(head, [half, *conditions])), halves)
+            return pl.concat(list(parts), how="vertical_relaxed")
+
+    def _fetch(self, sql: str) -> pl.DataFrame:
+        with (
+            self._damage_is_an_input_error(),
+            adbc_driver_sqlite.connect(self._uri) as database,
+            adbc_driver_manager.AdbcConnection(database) as connection,
+            adbc_driver_manager.AdbcStatement(connection) as statement,
+        ):
+            statement.set_options(**{"adbc.sqlite.query.batch_rows": _BATCH_ROWS})
+            statement.set_sql_query(sql)
+            stream, _ = statement.execute_query()
+            return pl.DataFrame(stream)
+
+    @contextmanager
+    def _damage_is_an_input_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, adbc_driver_manager.Error, pl.exceptions.ComputeError) as problem:
+            raise UnreadableFileError(
+                f"{self.path.name} is damaged",
+                details=f"SQLite says: {str(problem).splitlines()[0]}",
+                next_step="fetch or export the file again: nsys export -t sqlite",
+            ) from problem
+
+
+def _check_file(path: Path) -> None:
+    what, next_step = "", "name an export of Nsight Systems: nsys export -t sqlite"
+    if path.is_dir():
+        what = f"{path.name} is a folder, not a file"
+    elif not path.exists():
+        what = f"{path.name} is not there"
+    elif path.stat().st_size == 0:
+        what = f"{path.name} is empty (0 bytes)"
+    else:
+        what, next_step = _check_header(path, next_step)
+    if what:
+        raise UnreadableFileError(what, next_step=next_step)
+
+
+def _check_header(path: Path, next_step: str) -> tuple[str, str]:
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as problem:
+        raise UnreadableFileError(
+            f"{path.name} cannot be read", details=str(problem.strerror)
+        ) from problem
+    if header.startswith(_LFS_MAGIC):
+        return f"{path.name} is a Git LFS pointer, not the file", "fetch it: git lfs pull"
+    if not header.startswith(_SQLITE_MAGIC[: len(header)]):
+        return f"{path.name} is no SQLite file", next_step
+    expected, found = _bytes_promised(header), path.stat().st_size
+    if found < expected:
+        what = f"{path.name} is cut short: {found} of {expected} bytes"
+        return what, "fetch or export the file again: nsys export -t sqlite"
+    return "", next_step
+
+
+def _bytes_promised(header: bytes) -> int:
+    # https://www.sqlite.org/fileformat.html section 1.3: page size at 16 (1 means 65536), pages
+    # at 28, which hold only if the change counters at 24 and 92 agree.
+    if len(header) < 100:  # noqa: PLR2004 - length of the header
+        return 100
+    if header[24:28] != header[92:96]:
+        return 0
+    page_bytes = int.from_bytes(header[16:18], "big")
+    return (65536 if page_bytes == 1 else page_bytes) * int.from_bytes(header[28:32], "big")
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", errors="replace")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sentence(head: str, conditions: Sequence[str]) -> str:
+    return f"{head} WHERE {' AND '.join(conditions)}" if conditions else head
