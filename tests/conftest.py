@@ -1,0 +1,18 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_traces() -> Path:
+    """Give the folder of real traces; skip where it is absent."""
+    beside = Path(__file__).parents[2] / "shared" / "traces"
+    folder = Path(os.environ.get("TRACEENERGY_TRACES", beside))
+    if not folder.is_dir():
+        pytest.skip("the folder of real traces is not here")
+    return folder
