@@ -9,6 +9,31 @@ import typer
 
 from traceenergy.durations import TimeRange, parse_duration, parse_time_range
 
+
+def parse_sensor(text: str) -> float | None:
+    """Read a `--sensor` value.
+
+    Parameters
+    ----------
+    text : str
+        `auto`, `instant` or `average:TIME`.
+
+    Returns
+    -------
+    float or None [ms]
+        Averaging window; None for `auto`.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    from traceenergy.analysis.options import sensor_window_ms
+
+    kind, _, time = text.partition(":")
+    return sensor_window_ms(kind, parse_duration(time) if time else None)
+
+
 Traces = Annotated[
     list[Path],
     typer.Argument(
