@@ -1,0 +1,190 @@
+"""Kernels, copies, memsets, whole graphs of an export as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.caveats import Caveat
+from traceenergy.read.nsys import schema
+from traceenergy.trace.tables import WORK_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from traceenergy.read.nsys.database import Database
+    from traceenergy.read.nsys.names import Names
+    from traceenergy.read.nsys.schema import Layout
+
+_COMMON = ("contextId", "correlationId", "globalPid", "graphNodeId")
+_GRID = ("gridX", "gridY", "gridZ")
+_COPY_KINDS = {
+    1: "HtoD",
+    2: "DtoH",
+    3: "HtoA",
+    4: "AtoH",
+    5: "AtoA",
+    6: "AtoD",
+    7: "DtoA",
+    8: "DtoD",
+    9: "HtoH",
+    10: "PtoP",
+    11: "unified HtoD",
+    12: "unified DtoH",
+    13: "unified DtoD",
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    table: str
+    source: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    name: Callable[[pl.DataFrame, Names], tuple[pl.Series, pl.Series]]
+
+
+def read_gpu_work(
+    database: Database, layout: Layout, names: Names
+) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
+    """Load all GPU work of an export.
+
+    Parameters
+    ----------
+    database : Database
+        The export.
+    layout : Layout
+        How it must be read.
+    names : Names
+        Takes the names of the work.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `GPU_WORK` but `rank`, with `cuda_ordinal` in place of `device_id`; sorted
+        by (start_ns, end_ns).
+    tuple of Caveat
+        Work that ends before it starts, or cannot be named.
+
+    Raises
+    ------
+    MissingTableError
+        If a table lacks a column without which its rows say nothing.
+    """
+    frames = [
+        _read_kind(kind, database, layout, names)
+        for kind in _KINDS
+        if database.has_rows(kind.source)
+    ]
+    if not frames:
+        frames = [_empty()]
+    work = pl.concat(frames)
+    doubts = _doubts(work, names, database.path.name)
+    work = work.with_columns(end_ns=pl.max_horizontal("start_ns", "end_ns"))
+    return work.sort("start_ns", "end_ns", maintain_order=True), doubts
+
+
+def _read_kind(kind: _Kind, database: Database, layout: Layout, names: Names) -> pl.DataFrame:
+    raw = database.read(
+        kind.source,
+        ["start", "end", "deviceId", "streamId", *kind.required],
+        optional=[*_COMMON, *kind.optional],
+    )
+    shift_ns = layout.shift_ns(
+        kind.source, _integer(raw["start"].min()), _integer(raw["end"].max())
+    )
+    name_id, full_name_id = kind.name(raw, names)
+    blocks = (
+        pl.col("gridX") * pl.col("gridY") * pl.col("gridZ")
+        if kind.source == schema.KERNEL
+        else None
+    )
+    return raw.select(
+        cuda_ordinal=pl.col("deviceId"),
+        stream_id=pl.col("streamId").fill_null(0),
+        context_id=pl.col("contextId"),
+        process_id=pl.col("globalPid") & schema.PROCESS_MASK,
+        table=pl.lit(kind.table, WORK_TABLE),
+        trace_row=pl.col("trace_row"),
+        start_ns=pl.col("start") - shift_ns,
+        end_ns=pl.col("end") - shift_ns,
+        name_id=name_id,
+        full_name_id=full_name_id,
+        correlation_id=_null_if_zero("correlationId"),
+        graph_node_id=_null_if_zero("graphNodeId"),
+        grid_blocks=pl.lit(None, pl.Int64) if blocks is None else blocks,
+        bytes=pl.col("bytes") if "bytes" in kind.required else pl.lit(None, pl.Int64),
+    )
+
+
+def _null_if_zero(column: str) -> pl.Expr:
+    # Ids count from 1; unified-memory copies have no call, which some releases write as 0.
+    return pl.when(pl.col(column) != 0).then(pl.col(column))
+
+
+def _name_kernels(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
+    short, full = names.of_strings(raw["shortName"]), names.of_strings(raw["demangledName"])
+    unnamed = names.of_text("[unnamed kernel]")
+    short_id = short.zip_with(short.is_not_null(), full).fill_null(unnamed)
+    return short_id, full.zip_with(full.is_not_null(), short_id)
+
+
+def _name_copies(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
+    kinds = raw["copyKind"].unique().to_list()
+    texts = {kind: f"[CUDA memcpy {_COPY_KINDS.get(kind, f'kind {kind}')}]" for kind in kinds}
+    return _same(names.of_texts(raw["copyKind"].replace_strict(texts, return_dtype=pl.String)))
+
+
+def _name_memsets(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
+    return _same(
+        pl.Series([names.of_text("[CUDA memset]")], dtype=pl.UInt32).new_from_index(0, len(raw))
+    )
+
+
+def _name_graphs(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
+    graph = pl.coalesce("graphId", "graphExecId").cast(pl.String).fill_null("of unknown id")
+    return _same(names.of_texts(raw.select(pl.format("[CUDA graph {}]", graph)).to_series()))
+
+
+def _same(name_id: pl.Series) -> tuple[pl.Series, pl.Series]:
+    return name_id, name_id
+
+
+_KINDS = (
+    _Kind("KERNEL", schema.KERNEL, (), ("shortName", "demangledName", *_GRID), _name_kernels),
+    _Kind("MEMCPY", schema.MEMCPY, ("bytes", "copyKind"), (), _name_copies),
+    _Kind("MEMSET", schema.MEMSET, ("bytes",), (), _name_memsets),
+    _Kind("GRAPH", schema.GRAPH_TRACE, (), ("graphId", "graphExecId"), _name_graphs),
+)
+
+
+def _empty() -> pl.DataFrame:
+    numbers = ("cuda_ordinal", "stream_id", "context_id", "process_id")
+    times = ("trace_row", "start_ns", "end_ns")
+    rest = ("correlation_id", "graph_node_id", "grid_blocks", "bytes")
+    return pl.DataFrame(
+        schema={
+            **dict.fromkeys(numbers, pl.Int64),
+            "table": WORK_TABLE,
+            **dict.fromkeys(times, pl.Int64),
+            **dict.fromkeys(("name_id", "full_name_id"), pl.UInt32),
+            **dict.fromkeys(rest, pl.Int64),
+        }
+    )
+
+
+def _doubts(work: pl.DataFrame, names: Names, where: str) -> tuple[Caveat, ...]:
+    doubts = []
+    if n_backward := int((work["end_ns"] < work["start_ns"]).sum()):
+        text = "GPU work that ends before it starts was given no duration."
+        doubts.append(Caveat("negative-duration", text, where, n_backward))
+    if n_unnamed := int((work["name_id"] == names.of_text("[unnamed kernel]")).sum()):
+        text = f"The names of kernels are not in {schema.STRINGS}; no rule can match them."
+        doubts.append(Caveat("unnamed-kernels", text, where, n_unnamed))
+    return tuple(doubts)
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) else None

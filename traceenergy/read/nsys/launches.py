@@ -1,0 +1,119 @@
+"""CUDA calls of an export that may have caused GPU work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.caveats import Caveat
+from traceenergy.read.nsys import schema
+
+if TYPE_CHECKING:
+    from traceenergy.read.nsys.database import Database
+    from traceenergy.read.nsys.names import Names
+    from traceenergy.read.nsys.schema import Layout
+
+# Classes of the runtime and the driver API. With CUDA backtraces on, class 67 repeats calls.
+_API_CLASSES = "eventClass IN (0, 1)"
+_KEY = ("process_id", "correlation_id")
+
+
+def read_launches(database: Database, layout: Layout, names: Names) -> pl.DataFrame:
+    """Load the API calls that carry a correlation id.
+
+    Parameters
+    ----------
+    database : Database
+        The export.
+    layout : Layout
+        How it must be read.
+    names : Names
+        Takes the names of the calls.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `LAUNCHES` but `rank`; one row per process and correlation id, the
+        outermost call where a file has several.
+    """
+    if not database.has_rows(schema.API):
+        return _empty()
+    has_class = "eventClass" in database.columns(schema.API)
+    raw = database.read(
+        schema.API,
+        ["start", "end", "correlationId", "globalTid"],
+        optional=["nameId"],
+        where="correlationId <> 0" + (f" AND {_API_CLASSES}" if has_class else ""),
+    ).drop_nulls("globalTid")
+    bounds = raw.select(first=pl.col("start").min(), last=pl.col("end").max()).row(0)
+    shift_ns = layout.shift_ns(schema.API, *bounds)
+    calls = raw.select(
+        process_id=pl.col("globalTid") & schema.PROCESS_MASK,
+        thread_id=pl.col("globalTid"),
+        start_ns=pl.col("start") - shift_ns,
+        end_ns=pl.max_horizontal("start", "end") - shift_ns,
+        correlation_id=pl.col("correlationId"),
+        name_id=names.of_strings(raw["nameId"]).fill_null(0),
+    )
+    outermost_first = calls.sort("start_ns", "end_ns", descending=[False, True])
+    return outermost_first.unique(_KEY, keep="first", maintain_order=True)
+
+
+def doubts_of_launches(
+    work: pl.DataFrame, launches: pl.DataFrame, names: Names, where: str
+) -> tuple[Caveat, ...]:
+    """Count work without launch, besides graph launches without work.
+
+    Parameters
+    ----------
+    work, launches : polars.DataFrame
+        As read.
+    names : Names
+        Names of the calls.
+    where : str
+        Name of the file.
+
+    Returns
+    -------
+    tuple of Caveat
+    """
+    doubts = []
+    if len(work) and not len(launches):
+        text = (
+            f"The export has no {schema.API}, so no GPU work can be tied to an NVTX range. "
+            "Record it with nsys profile -t cuda,nvtx."
+        )
+        doubts.append(Caveat("no-launches", text, where, len(work)))
+    elif n_orphans := len(work.join(launches, on=_KEY, how="anti")):
+        text = (
+            "GPU work without an API call in the export belongs to no NVTX range; it is counted, "
+            "and shown outside all ranges."
+        )
+        doubts.append(Caveat("work-without-launch", text, where, n_orphans))
+    if n_lost := _count_lost_graphs(work, launches, names):
+        text = (
+            "CUDA graphs were launched, but no work of any graph is in the export: its energy "
+            "will look like idle gaps. Record it with nsys profile --cuda-graph-trace=node."
+        )
+        doubts.append(Caveat("graph-work-missing", text, where, n_lost))
+    if n_graphs := int((work["table"] == "GRAPH").sum()):
+        text = (
+            "Launches of CUDA graphs are recorded as one block each; the kernels in them need "
+            "nsys profile --cuda-graph-trace=node."
+        )
+        doubts.append(Caveat("graphs-as-blocks", text, where, n_graphs))
+    return tuple(doubts)
+
+
+def _count_lost_graphs(work: pl.DataFrame, launches: pl.DataFrame, names: Names) -> int:
+    if (work["table"] == "GRAPH").any() or work["graph_node_id"].is_not_null().any():
+        return 0
+    texts = names.texts().to_frame("text").with_row_index("name_id")
+    graph_calls = texts.filter(pl.col("text").str.contains(r"^cu(?:da)?GraphLaunch"))
+    return len(launches.join(graph_calls, on="name_id", how="semi"))
+
+
+def _empty() -> pl.DataFrame:
+    numbers = ("process_id", "thread_id", "start_ns", "end_ns", "correlation_id")
+    return pl.DataFrame(schema={**dict.fromkeys(numbers, pl.Int64), "name_id": pl.UInt32})

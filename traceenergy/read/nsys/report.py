@@ -1,0 +1,157 @@
+"""All tables of one export."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.caveats import Caveat
+from traceenergy.errors import MissingTableError, UnknownSchemaError
+from traceenergy.read.nsys import devices, schema
+from traceenergy.read.nsys.database import Database
+from traceenergy.read.nsys.diagnostics import read_diagnostics
+from traceenergy.read.nsys.gpu_work import read_gpu_work
+from traceenergy.read.nsys.launches import doubts_of_launches, read_launches
+from traceenergy.read.nsys.metrics import read_gpu_metrics
+from traceenergy.read.nsys.names import Names
+from traceenergy.read.nsys.nvtx import read_nvtx_ranges
+from traceenergy.trace import tables
+from traceenergy.trace.model import Origin, Trace, check_trace
+from traceenergy.trace.tables import (
+    Devices,
+    GpuMetrics,
+    GpuWork,
+    Launches,
+    NvtxRanges,
+    check_table,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from traceenergy.read.nsys.schema import Layout
+
+
+def read_nsys(path: Path, rank: int = 0, *, kind: str = "nsys-sqlite") -> Trace:
+    """Read one SQLite export of Nsight Systems.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The export; opened read-only.
+    rank : int
+        Rank of the run it belongs to.
+    kind : str
+        Kind of the file that the user named.
+
+    Returns
+    -------
+    Trace
+        On the clock of the export as recorded: what `--ts-normalize` or `--ts-shift` added is
+        taken off again. Power is left empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, empty, damaged or no SQLite.
+    NotATraceError
+        If another program made it.
+    MissingTableError
+        If it lacks a table or column without which nothing can be said.
+    UnknownSchemaError
+        If the same is true of a schema newer than any known.
+    """
+    with Database(path) as database:
+        layout, doubts = schema.read_layout(database)
+        try:
+            return _read_tables(database, layout, rank, kind, doubts)
+        except MissingTableError as problem:
+            if not layout.is_newer:
+                raise
+            raise UnknownSchemaError(
+                f"{path.name} has schema {layout.schema_version}, which this version cannot read",
+                details=f"{problem.what}\n{problem.details}",
+                next_step="export the report with an older nsys, or install a newer traceenergy",
+            ) from problem
+
+
+def _read_tables(
+    database: Database, layout: Layout, rank: int, kind: str, doubts: tuple[Caveat, ...]
+) -> Trace:
+    where, names = database.path.name, Names(database)
+    work, doubts_of_work = read_gpu_work(database, layout, names)
+    launches = read_launches(database, layout, names)
+    work = _with_process(work, launches)
+    gpus, of_ordinal, doubts_of_devices = devices.read_devices(database, layout, work)
+    on = ["process_id", "cuda_ordinal"]
+    work = work.join(of_ordinal, on=on, how="left", maintain_order="left")
+    ranges, doubts_of_nvtx = read_nvtx_ranges(database, layout, names, _last_ns(work, launches))
+    metrics = read_gpu_metrics(
+        database, layout, devices.gpu_ids(database, layout), gpus["device_id"].to_list()
+    )
+    return check_trace(
+        Trace(
+            origins=(_origin(database, layout, rank, kind, gpus),),
+            clock=layout.clock,
+            names=names.texts(),
+            devices=Devices(_finish(gpus, rank, tables.DEVICES)),
+            gpu_work=GpuWork(_finish(work, rank, tables.GPU_WORK)),
+            launches=Launches(_finish(launches, rank, tables.LAUNCHES)),
+            nvtx_ranges=NvtxRanges(_finish(ranges, rank, tables.NVTX_RANGES)),
+            gpu_metrics=GpuMetrics(_finish(metrics, rank, tables.GPU_METRICS)),
+            caveats=(
+                *doubts,
+                *((_no_gpu_work(where),) if work.is_empty() else ()),
+                *doubts_of_work,
+                *doubts_of_launches(work, launches, names, where),
+                *doubts_of_devices,
+                *doubts_of_nvtx,
+                *read_diagnostics(database),
+            ),
+        )
+    )
+
+
+def _with_process(work: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
+    # Hand-made files leave out the process; where only one made calls, it was that one.
+    processes = launches["process_id"].unique()
+    only = processes[0] if len(processes) == 1 else 0
+    return work.with_columns(pl.col("process_id").fill_null(only))
+
+
+def _last_ns(work: pl.DataFrame, launches: pl.DataFrame) -> int | None:
+    ends = (work["end_ns"].max(), launches["end_ns"].max())
+    return max((end_ns for end_ns in ends if isinstance(end_ns, int)), default=None)
+
+
+def _finish(frame: pl.DataFrame, rank: int, columns: tuple[tables.Column, ...]) -> pl.DataFrame:
+    frame = frame.with_columns(rank=pl.lit(rank, pl.Int32))
+    return check_table(frame, columns, "of an export")
+
+
+def _origin(database: Database, layout: Layout, rank: int, kind: str, gpus: pl.DataFrame) -> Origin:
+    ran = tuple(gpus["name"].drop_nulls().unique(maintain_order=True))
+    return Origin(
+        name=database.path.name,
+        kind=kind,
+        sha256=_sha256(database.path),
+        rank=rank,
+        tool_version=layout.tool_version,
+        schema_version=layout.schema_version,
+        gpu_names=ran if len(gpus) else devices.list_gpu_names(database, layout),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _no_gpu_work(where: str) -> Caveat:
+    text = (
+        f"The export has no GPU work (no rows in {schema.KERNEL}, {schema.MEMCPY}, "
+        f"{schema.MEMSET} or {schema.GRAPH_TRACE}). Record it with nsys profile -t cuda,nvtx."
+    )
+    return Caveat("no-gpu-work", text, where)
