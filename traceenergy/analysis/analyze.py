@@ -1,0 +1,203 @@
+"""From a Trace to an Analysis: the rooms called in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from traceenergy.analysis.ledger import Ledger, open_ledger
+from traceenergy.analysis.model import Analysis, EnergyTotals
+from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.analysis.range_table import RangeTree, range_rows
+from traceenergy.analysis.steps import Steps, find_steps
+from traceenergy.analysis.tables import (
+    Labels,
+    device_rows,
+    kernel_rows,
+    layer_rows,
+    phase_rows,
+    step_rows,
+    subphase_rows,
+)
+from traceenergy.analysis.timeline import bin_activity, power_curve
+from traceenergy.analysis.window import choose_window
+from traceenergy.analysis.work_table import work_rows
+from traceenergy.caveats import Caveat
+from traceenergy.energy.attribute import AttributionOptions
+from traceenergy.phases.classify import classify_work
+from traceenergy.phases.rules import read_rules
+from traceenergy.projection.project import project_work
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from traceenergy.analysis.model import Window
+    from traceenergy.trace.model import Trace
+
+# Above this share of the energy, work that no rule matched deserves a word.
+UNCLASSIFIED_SHARE = 0.05
+
+
+def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
+    """Say where the energy and the time of a run went.
+
+    Parameters
+    ----------
+    trace : Trace
+        As `read_trace` returns it.
+    options : AnalysisOptions or None
+        None: defaults.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    NoGpuWorkError
+        If the trace, or the window asked for, holds no GPU work.
+    NoPowerError, TooFewSamplesError
+        If there is no power, or too little, and `time_only` is not set.
+    BadRulesError, UsageError
+        If a rule file or an option means nothing.
+    """
+    options = options or AnalysisOptions()
+    rules = read_rules(options.rules)
+    projection = project_work(trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names)
+    parent_row = _rows(projection.nesting["parent_row"])
+    range_row = _rows(projection.work["range_row"])
+    patterns = rules.step_patterns if options.steps is None else (options.steps,)
+    steps = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
+    window = choose_window(trace, projection.work["launch_row"], steps, options)
+    classes = classify_work(
+        trace.gpu_work, projection.work["path_id"], projection.paths, trace.names, rules
+    )
+    attribution = AttributionOptions(options.idle_power_w, options.sensor_window_ms)
+    ledger, power_doubts = open_ledger(trace, window, attribution, time_only=options.time_only)
+    kept = ledger.trace_index
+    labels = Labels(
+        phase=classes.work["phase"][kept],
+        subphase=classes.work["subphase"][kept],
+        layer=classes.work["layer"][kept],
+        step=steps.of_work[kept],
+        phase_names=classes.labels,
+    )
+    tree = RangeTree(range_row[kept], parent_row, _rows(projection.range_path_id), projection.paths)
+    found = _Found(window, ledger, labels, tree, steps)
+    return _assemble(trace, options, found, power_doubts)
+
+
+@dataclass(frozen=True)
+class _Found:
+    window: Window
+    ledger: Ledger
+    labels: Labels
+    tree: RangeTree
+    steps: Steps
+
+
+def _assemble(
+    trace: Trace, options: AnalysisOptions, found: _Found, power_doubts: tuple[Caveat, ...]
+) -> Analysis:
+    window, ledger, labels = found.window, found.ledger, found.labels
+    phases = phase_rows(ledger, labels)
+    steps = step_rows(ledger, labels, found.steps, options.tokens_per_step)
+    devices = device_rows(ledger, window, trace.devices)
+    energy = _totals(devices, steps, options)
+    caveats = (*trace.caveats, *power_doubts, *_doubts(phases, steps, options))
+    return Analysis(
+        origins=trace.origins,
+        options=options.record() | _assumptions(energy.method),
+        window=window,
+        confidence_level=options.confidence_level,
+        energy=energy,
+        devices=devices,
+        phases=phases,
+        subphases=subphase_rows(ledger, labels),
+        layers=layer_rows(ledger, labels),
+        kernels=kernel_rows(ledger, labels, trace.names),
+        ranges=range_rows(ledger, found.tree),
+        steps=steps,
+        work=work_rows(ledger, labels, found.tree, trace.names),
+        timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),
+        power_curve=power_curve(ledger, window),
+        max_vs_sum=_max_vs_sum(window, phases),
+        findings=(),
+        caveats=caveats,
+    )
+
+
+def _rows(rows: pl.Series) -> NDArray[np.int64]:
+    return rows.cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _totals(devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions) -> EnergyTotals:
+    measured = devices.filter(pl.col("total_j").is_not_null())
+    names = ("total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j")
+    if len(measured) == 0:
+        sums: dict[str, float | None] = dict.fromkeys(names)
+    else:
+        sums = {name: float(measured[name].sum()) for name in names}
+    tokens = None
+    if options.tokens_per_step is not None and len(steps):
+        tokens = int(steps["tokens"].sum())
+    method = "window-share" if len(measured) else "time-only"
+    return EnergyTotals(**sums, tokens=tokens, method=method)
+
+
+def _assumptions(method: str) -> dict[str, Any]:
+    if method == "time-only":
+        return {"intervals": None, "concurrent_work": "equal shares of time"}
+    return {
+        "intervals": "limits of what is possible within each sensor window, not of what is likely",
+        "concurrent_work": "equal shares of time",
+        "between_samples": "straight lines; gaps over 3 periods are unattributed",
+    }
+
+
+def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions) -> list[Caveat]:
+    doubts = []
+    unclassified = phases.filter(pl.col("name") == "unclassified")
+    if len(unclassified):
+        share = unclassified["energy_share"][0]
+        if share is None:
+            share = unclassified["busy_s"][0] / max(phases["busy_s"].sum(), 1e-12)
+        if share > UNCLASSIFIED_SHARE:
+            doubts.append(
+                Caveat(
+                    "unclassified",
+                    f"{share:.1%} of the kernels' energy belongs to no phase, as no rule matches; "
+                    "`traceenergy rules --explain TRACE` lists the names",
+                    n=int(unclassified["n_kernels"][0]),
+                )
+            )
+    if options.tokens_per_step is not None and len(steps) == 0:
+        doubts.append(
+            Caveat(
+                "no-steps",
+                "tokens per step were given, but no range is known to be a step; "
+                "pass --steps REGEX",
+            )
+        )
+    return doubts
+
+
+def _max_vs_sum(window: Window, phases: pl.DataFrame) -> dict[str, Any]:
+    # The critical path is not computed yet: the time side stays unknown, never zero.
+    levels = [
+        {
+            "level": "phase",
+            "name": row["name"],
+            "max_s": None,
+            "sum_j": row["energy_j"],
+            "path_share": None,
+            "energy_share": row["energy_share"],
+            "quadrant": None,
+        }
+        for row in phases.iter_rows(named=True)
+    ]
+    return {"elapsed_s": window.elapsed_ns * S_PER_NS, "critical_path_s": None, "levels": levels}

@@ -1,0 +1,221 @@
+"""Energy of every piece of GPU work of a run, device by device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.caveats import Caveat
+from traceenergy.energy.attribute import (
+    AttributionOptions,
+    DeviceEnergy,
+    DeviceWork,
+    attribute_device,
+)
+from traceenergy.errors import NoPowerError
+from traceenergy.trace.tables import PowerSamples
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.analysis.model import Window
+    from traceenergy.trace.model import Trace
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Time and energy of each piece of GPU work in the window.
+
+    All arrays are ``(n_work,)`` and aligned with `work`.
+
+    Attributes
+    ----------
+    work : polars.DataFrame
+        Rows of the trace's GPU work that touch the window, in trace order.
+    trace_index : ndarray of int64
+        Row of each piece in the trace's GPU work.
+    device : ndarray of int64
+        Row of the piece's device in `devices`.
+    start_ns, end_ns : ndarray of int64 [ns]
+        Cut to the window.
+    static_j, dynamic_j : ndarray of float64 [J]
+        NaN where no power sample covers the piece.
+    devices : tuple of DeviceWork
+        Devices that ran work in the window, in the order of their key.
+    energies : tuple of DeviceEnergy or None
+        Aligned with `devices`; None for a device without power.
+    """
+
+    work: pl.DataFrame
+    trace_index: NDArray[np.int64]
+    device: NDArray[np.int64]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    static_j: NDArray[np.float64]
+    dynamic_j: NDArray[np.float64]
+    devices: tuple[DeviceWork, ...]
+    energies: tuple[DeviceEnergy | None, ...]
+
+    @property
+    def energy_j(self) -> NDArray[np.float64]:
+        """Static and dynamic energy [J]; NaN where not covered."""
+        return self.static_j + self.dynamic_j
+
+    def bounds(
+        self, group: NDArray[np.int64], n_groups: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bound the energy of groups of work, summed over devices.
+
+        Parameters
+        ----------
+        group : ndarray of int64 (n_work,)
+            Group of each piece; negative for none of interest.
+        n_groups : int
+
+        Returns
+        -------
+        low_j, high_j : ndarray of float64 (n_groups,) [J]
+        """
+        low_j, high_j = np.zeros(n_groups), np.zeros(n_groups)
+        for work, energy in zip(self.devices, self.energies, strict=True):
+            if energy is not None:
+                low, high = energy.bounds(group[work.row], n_groups)
+                low_j, high_j = low_j + low, high_j + high
+        return low_j, high_j
+
+
+def open_ledger(
+    trace: Trace, window: Window, options: AttributionOptions, *, time_only: bool
+) -> tuple[Ledger, tuple[Caveat, ...]]:
+    """Attribute the measured energy of every device.
+
+    Parameters
+    ----------
+    trace : Trace
+    window : Window
+    options : AttributionOptions
+    time_only : bool
+        Go on without power.
+
+    Returns
+    -------
+    Ledger
+        Its `devices[i].row` index the ledger's own rows.
+    caveats : tuple of Caveat
+
+    Raises
+    ------
+    NoPowerError
+        If no device has power samples, unless `time_only`.
+    TooFewSamplesError
+        If the samples of a device say nothing about the window.
+    """
+    touches = (pl.col("end_ns") >= window.start_ns) & (pl.col("start_ns") <= window.end_ns)
+    trace_index = np.flatnonzero(trace.gpu_work.select(touches=touches)["touches"].to_numpy())
+    frame = trace.gpu_work[trace_index]
+    start_ns = np.clip(frame["start_ns"].to_numpy(), window.start_ns, window.end_ns)
+    end_ns = np.clip(frame["end_ns"].to_numpy(), start_ns, window.end_ns)
+    device, devices = _split_by_device(trace, frame, start_ns, end_ns)
+    static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
+    energies: list[DeviceEnergy | None] = []
+    caveats: list[Caveat] = []
+    if not time_only:
+        _require_power(trace, devices)
+    for work in devices:
+        samples = _samples_of(trace, work)
+        if time_only or len(samples) == 0:
+            energies.append(None)
+            caveats += [] if time_only else [_unpowered(work)]
+            continue
+        energy, doubts = attribute_device(
+            work,
+            samples,
+            (window.start_ns, window.end_ns),
+            options,
+            limit_w=_stated_limit_w(trace, work),
+        )
+        static_j[work.row], dynamic_j[work.row] = energy.static_j, energy.dynamic_j
+        energies.append(energy)
+        caveats += doubts
+    ledger = Ledger(
+        frame, trace_index, device, start_ns, end_ns, static_j, dynamic_j, devices, tuple(energies)
+    )
+    return ledger, (*caveats, *_coverage_doubts(ledger))
+
+
+def _split_by_device(
+    trace: Trace, frame: pl.DataFrame, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[DeviceWork, ...]]:
+    names = {(r["rank"], r["device_id"]): r["name"] for r in trace.devices.iter_rows(named=True)}
+    keys = frame.select("rank", "device_id").unique().sort("rank", "device_id")
+    rank, device_id = frame["rank"].to_numpy(), frame["device_id"].to_numpy()
+    device = np.zeros(len(frame), dtype=np.int64)
+    devices = []
+    for index, (of_rank, of_device) in enumerate(keys.iter_rows()):
+        row = np.flatnonzero((rank == of_rank) & (device_id == of_device))
+        device[row] = index
+        name = names.get((of_rank, of_device))
+        devices.append(DeviceWork(of_rank, of_device, name, row, start_ns[row], end_ns[row]))
+    return device, tuple(devices)
+
+
+def _samples_of(trace: Trace, work: DeviceWork) -> PowerSamples:
+    mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
+    return PowerSamples(trace.power_samples.filter(mine))
+
+
+def _stated_limit_w(trace: Trace, work: DeviceWork) -> float | None:
+    mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
+    limits = trace.readings.filter(mine & (pl.col("quantity") == "power_limit_w"))["value"]
+    limit = limits.max()
+    return float(limit) if isinstance(limit, float) and limit > 0 else None
+
+
+def _require_power(trace: Trace, devices: tuple[DeviceWork, ...]) -> None:
+    if any(len(_samples_of(trace, work)) for work in devices):
+        return
+    raise NoPowerError(
+        "no power data: the trace holds none and no log was given",
+        details=f"GPUs with work: {len(devices)}",
+        next_step=(
+            "pass a log made with `nvidia-smi --query-gpu=timestamp,index,uuid,clocks.sm,"
+            "power.draw,power.draw.instant,temperature.gpu --format=csv -lms 100` by --power, "
+            "record power in the trace with `nsys profile --enable nvml_metrics`, or see times "
+            "only with --time-only"
+        ),
+    )
+
+
+def _unpowered(work: DeviceWork) -> Caveat:
+    return Caveat(
+        "device-without-power",
+        "no power samples for this device: its energy is unknown and in no sum",
+        f"rank {work.rank}, device {work.device_id}",
+        len(work.row),
+    )
+
+
+def _coverage_doubts(ledger: Ledger) -> list[Caveat]:
+    doubts = []
+    for work, energy in zip(ledger.devices, ledger.energies, strict=True):
+        if energy is None:
+            continue
+        elapsed_ns = int(energy.measured.width_ns.sum())
+        share = energy.measured.covered_ns / elapsed_ns
+        unknown = int(np.isnan(energy.static_j).sum())
+        if share < 1:
+            missing_s = (elapsed_ns - energy.measured.covered_ns) * S_PER_NS
+            doubts.append(
+                Caveat(
+                    "coverage",
+                    f"power samples cover {share:.1%} of the window; {missing_s:.3g} s are not "
+                    f"covered, and {unknown} pieces of GPU work in them have no energy",
+                    f"rank {work.rank}, device {work.device_id}",
+                    unknown,
+                )
+            )
+    return doubts

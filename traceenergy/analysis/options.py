@@ -1,0 +1,109 @@
+"""What a user may ask of an analysis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from traceenergy.errors import UsageError
+from traceenergy.units import NS_PER_MS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """Options of `analyze`, all with a default.
+
+    Attributes
+    ----------
+    filter_time_ns
+        Start and end on the trace clock [ns], either may be None; None: all GPU work.
+    filter_nvtx
+        `NAME[@DOMAIN][/IDX]`: analyze the time of this range.
+    steps
+        Regular expression of step ranges; None: as the rules find them.
+    skip_steps
+        Leave out the first steps.
+    tokens_per_step
+        Output tokens of one step over all GPUs; None: not known.
+    rules
+        Rule files that come before the shipped ones.
+    sensor_window_ms
+        Averaging window of the power sensor [ms], 0 for instant; None: find out.
+    idle_power_w
+        Idle power of one GPU [W]; None: measure it.
+    confidence_level
+        Of all intervals, between 0 and 1.
+    time_only
+        Go on without power.
+    """
+
+    filter_time_ns: tuple[int | None, int | None] | None = None
+    filter_nvtx: str | None = None
+    steps: str | None = None
+    skip_steps: int = 0
+    tokens_per_step: int | None = None
+    rules: tuple[Path, ...] = ()
+    sensor_window_ms: float | None = None
+    idle_power_w: float | None = None
+    confidence_level: float = 0.9
+    time_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing."""
+        problems = []
+        if not 0 < self.confidence_level < 1:
+            problems.append(f"confidence must lie between 0 and 1, got {self.confidence_level}")
+        if self.skip_steps < 0:
+            problems.append(f"steps to skip must not be negative, got {self.skip_steps}")
+        if self.tokens_per_step is not None and self.tokens_per_step < 1:
+            problems.append(f"tokens per step must be at least 1, got {self.tokens_per_step}")
+        if self.idle_power_w is not None and not 0 <= self.idle_power_w < float("inf"):
+            problems.append(f"idle power must be finite and not negative, got {self.idle_power_w}")
+        if problems:
+            raise UsageError(
+                f"{len(problems)} options have a value that means nothing",
+                details="\n".join(problems),
+                next_step="see `traceenergy analyze --help`",
+            )
+
+    def record(self) -> dict[str, Any]:
+        """List the options for the result; rule files by name, without folders."""
+        record = asdict(self)
+        record["rules"] = [path.name for path in self.rules]
+        return record
+
+
+def sensor_window_ms(sensor: str, parse_time_ns: int | None = None) -> float | None:
+    """Read a `--sensor` value.
+
+    Parameters
+    ----------
+    sensor : str
+        `auto`, `instant`, or `average` with its time parsed.
+    parse_time_ns : int or None [ns]
+        The time after `average:`.
+
+    Returns
+    -------
+    float or None [ms]
+        None for `auto`.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    if sensor == "auto":
+        return None
+    if sensor == "instant":
+        return 0.0
+    if sensor == "average" and parse_time_ns is not None and parse_time_ns > 0:
+        return parse_time_ns / NS_PER_MS
+    raise UsageError(
+        f"--sensor {sensor!r} is not known",
+        details="expected auto, instant or average:<time>",
+        next_step="for example --sensor average:1s",
+    )

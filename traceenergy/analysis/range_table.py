@@ -1,0 +1,139 @@
+"""The result table of NVTX ranges, by path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.model import RANGE_ROW
+from traceenergy.analysis.rows import group_busy_s, sum_groups
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.analysis.ledger import Ledger
+    from traceenergy.trace.tables import RangePaths
+
+NO_RANGE = "(no range)"
+
+
+@dataclass(frozen=True)
+class RangeTree:
+    """Where the work of a ledger sits in the tree of ranges.
+
+    Attributes
+    ----------
+    range_of_work : ndarray of int64 (n_work,)
+        Row of the innermost range at launch; -1 for none.
+    parent_row : ndarray of int64 (n_ranges,)
+        Row of the enclosing range; -1 for none.
+    path_of_range : ndarray of int64 (n_ranges,)
+        Path of each range.
+    paths : RangePaths
+    """
+
+    range_of_work: NDArray[np.int64]
+    parent_row: NDArray[np.int64]
+    path_of_range: NDArray[np.int64]
+    paths: RangePaths
+
+    @property
+    def path_of_work(self) -> NDArray[np.int64]:
+        """Path of each piece of work; -1 for none."""
+        if len(self.path_of_range) == 0:
+            return np.full(len(self.range_of_work), -1)
+        path = self.path_of_range[np.maximum(self.range_of_work, 0)]
+        return np.where(self.range_of_work >= 0, path, -1)
+
+
+def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
+    """Sum by path of NVTX ranges, most inclusive energy first (`RANGE_ROW`).
+
+    Energy and time of a row are those of work whose innermost range it is, so that rows sum to
+    all; the inclusive columns add the ranges inside. Work launched outside every range is a row
+    of its own.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    tree : RangeTree
+
+    Returns
+    -------
+    polars.DataFrame
+    """
+    path_of_work = tree.path_of_work
+    instances = _count_instances(tree)
+    used = np.flatnonzero(instances)
+    row_of_path = np.full(len(tree.paths) + 1, -1)
+    row_of_path[used] = np.arange(len(used))
+    outside = bool((path_of_work < 0).any())
+    if outside:
+        row_of_path[-1] = len(used)  # path -1 finds the last place
+    n_rows = len(used) + outside
+    own = sum_groups(ledger, row_of_path[path_of_work], n_rows)
+    energy_j, busy_s = _inclusive(ledger, tree, row_of_path, n_rows)
+    names = tree.paths["path"].gather(used)
+    if outside:
+        names = pl.concat([names, pl.Series([NO_RANGE])])
+        busy_s[-1], energy_j[-1] = own["busy_s"][-1], own["energy_j"].fill_null(np.nan)[-1]
+    rows = own.with_columns(
+        names.alias("name"),
+        pl.Series("inclusive_energy_j", energy_j).fill_nan(None),
+        pl.Series("inclusive_busy_s", busy_s),
+        pl.Series("n_instances", np.append(instances[used], [0] * outside), dtype=pl.Int64),
+    )
+    rows = _nothing_of_its_own(rows)
+    rows = rows.sort(
+        ["inclusive_energy_j", "inclusive_busy_s", "name"],
+        descending=[True, True, False],
+        nulls_last=True,
+    )
+    return rows.select(pl.col(column.name).cast(column.dtype) for column in RANGE_ROW)
+
+
+def _count_instances(tree: RangeTree) -> NDArray[np.int64]:
+    has_work = np.zeros(len(tree.parent_row), dtype=bool)
+    frontier = np.unique(tree.range_of_work[tree.range_of_work >= 0])
+    while len(frontier):
+        has_work[frontier] = True
+        above = np.unique(tree.parent_row[frontier])
+        above = above[above >= 0]
+        frontier = above[~has_work[above]]
+    return np.bincount(tree.path_of_range[has_work], minlength=len(tree.paths))
+
+
+def _inclusive(
+    ledger: Ledger, tree: RangeTree, row_of_path: NDArray[np.int64], n_rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # Level by level from the innermost: each path climbs to its ancestor at that depth, so
+    # each piece of work counts once for each range around it.
+    depth = tree.paths["depth"].to_numpy()
+    parent = tree.paths["parent_path_id"].cast(pl.Int64).fill_null(-1).to_numpy()
+    path_of_work = tree.path_of_work
+    known = ~np.isnan(ledger.static_j)
+    energy_j, busy_s = np.full(n_rows, np.nan), np.zeros(n_rows)
+    climbed = np.arange(len(depth))
+    for level in range(int(depth.max(initial=-1)), -1, -1):
+        climbed = np.where(depth[climbed] > level, parent[climbed], climbed)
+        at_level = np.append(np.where(depth[climbed] == level, climbed, -1), -1)
+        ancestor = at_level[path_of_work]
+        group = np.where(ancestor >= 0, row_of_path[ancestor], -1)
+        busy_s += group_busy_s(ledger, group, n_rows)
+        member = (group >= 0) & known
+        sums = np.bincount(group[member], weights=ledger.energy_j[member], minlength=n_rows)
+        found = np.bincount(group[member], minlength=n_rows) > 0
+        energy_j[found] = sums[found]
+    return energy_j, busy_s
+
+
+def _nothing_of_its_own(rows: pl.DataFrame) -> pl.DataFrame:
+    # A range whose ranges inside hold all its work cost nothing itself: known, and zero.
+    own_nothing = (pl.col("n_kernels") == 0) & pl.col("inclusive_energy_j").is_not_null()
+    parts = ["energy_j", "energy_lo_j", "energy_hi_j", "static_j", "dynamic_j", "energy_share"]
+    return rows.with_columns(
+        pl.when(own_nothing).then(0.0).otherwise(pl.col(part)).alias(part) for part in parts
+    )

@@ -1,0 +1,110 @@
+"""Result tables: GPU work summed by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.intervals import busy_by_group
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.analysis.ledger import Ledger
+
+
+def sum_groups(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> pl.DataFrame:
+    """Sum energy, time and count of groups of GPU work.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    group : ndarray of int64 (n_work,)
+        Group of each piece of work; negative for none.
+    n_groups : int
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per group in order, with the columns of `ROW` except `name`.
+    """
+    keep = group >= 0
+    member = group[keep]
+    known = ~np.isnan(ledger.static_j[keep])
+    n_work = np.bincount(member, minlength=n_groups)
+    n_known = np.bincount(member[known], minlength=n_groups)
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = np.bincount(member[known], weights=values[keep][known], minlength=n_groups)
+        return np.where(n_known > 0, sums, np.nan)
+
+    static_j, dynamic_j = total(ledger.static_j), total(ledger.dynamic_j)
+    low_j, high_j = ledger.bounds(group, n_groups)
+    busy_s = group_busy_s(ledger, group, n_groups)
+    energy_j = static_j + dynamic_j
+    all_j = np.nansum(ledger.energy_j)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = {
+            "energy_j": energy_j,
+            "energy_lo_j": np.where(n_known > 0, np.minimum(low_j, energy_j), np.nan),
+            "energy_hi_j": np.where(n_known > 0, np.maximum(high_j, energy_j), np.nan),
+            "static_j": static_j,
+            "dynamic_j": dynamic_j,
+            "busy_s": busy_s,
+            "mean_power_w": np.where(busy_s > 0, energy_j / busy_s, np.nan),
+            "energy_share": np.where(all_j > 0, energy_j / all_j, np.nan),
+        }
+    frame = pl.DataFrame(columns).with_columns(pl.all().fill_nan(None))
+    return frame.with_columns(
+        pl.lit(None, dtype=pl.Float64).alias("critical_path_s"),
+        pl.lit(None, dtype=pl.Float64).alias("slack_s"),
+        pl.lit(None, dtype=pl.Float64).alias("path_share"),
+        pl.Series("n_kernels", n_work, dtype=pl.Int64),
+        pl.Series("inseparable_with", [[]] * n_groups, dtype=pl.List(pl.String)),
+    )
+
+
+def group_busy_s(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:
+    """Measure the union of each group's work on each device, summed over devices [s].
+
+    Parameters
+    ----------
+    ledger : Ledger
+    group : ndarray of int64 (n_work,)
+        Negative for none.
+    n_groups : int
+
+    Returns
+    -------
+    ndarray of float64 (n_groups,) [s]
+    """
+    keep = group >= 0
+    n_devices = max(1, len(ledger.devices))
+    key = group[keep] * n_devices + ledger.device[keep]
+    busy_ns = busy_by_group(key, ledger.start_ns[keep], ledger.end_ns[keep], n_groups * n_devices)
+    return np.asarray(busy_ns.reshape(n_groups, n_devices).sum(axis=1) * S_PER_NS)
+
+
+def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """Give each distinct combination of columns a number, in order of first appearance.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Aligned with the work.
+    columns : list of str
+
+    Returns
+    -------
+    group : ndarray of int64 (n_rows,)
+    keys : polars.DataFrame (n_groups rows)
+        The combination of each group.
+    """
+    keys = frame.select(columns).unique(maintain_order=True).with_row_index("group")
+    joined = frame.select(columns).join(
+        keys, on=columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return joined["group"].cast(pl.Int64).to_numpy(), keys.drop("group")
