@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from traceenergy.read.nsys.report import read_nsys
+from traceenergy.read.nsys.report import read_nsys, sha256_of, stated_rank
 
-__all__ = ["read_nsys"]
+__all__ = ["read_nsys", "sha256_of", "stated_rank"]

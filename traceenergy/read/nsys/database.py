@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
 _LFS_MAGIC = b"version https://git-lfs"
 _BATCH_ROWS = "65536"  # fastest of the sizes tried; the driver's default is 1024
 _SPLIT_ROWS = 1_000_000  # above, two threads win more than a second connection costs
@@ -226,7 +227,23 @@ class Database:
             ) from problem
 
 
-def _check_file(path: Path) -> None:
+def check_there(path: Path) -> bytes:
+    """Return the first 100 bytes of a file that is there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is missing, a folder, empty, not to be opened, or a pointer of Git LFS.
+    """
     what, next_step = "", "name an export of Nsight Systems: nsys export -t sqlite"
     if path.is_dir():
         what = f"{path.name} is a folder, not a file"
@@ -234,36 +251,48 @@ def _check_file(path: Path) -> None:
         what = f"{path.name} is not there"
     elif path.stat().st_size == 0:
         what = f"{path.name} is empty (0 bytes)"
-    else:
-        what, next_step = _check_header(path, next_step)
     if what:
         raise UnreadableFileError(what, next_step=next_step)
-
-
-def _check_header(path: Path, next_step: str) -> tuple[str, str]:
     try:
         with path.open("rb") as file:
-            header = file.read(100)
+            head = file.read(_HEADER_BYTES)
     except OSError as problem:
         raise UnreadableFileError(
-            f"{path.name} cannot be read", details=str(problem.strerror)
+            f"{path.name} cannot be opened", details=str(problem.strerror)
         ) from problem
-    if header.startswith(_LFS_MAGIC):
-        return f"{path.name} is a Git LFS pointer, not the file", "fetch it: git lfs pull"
-    if not header.startswith(_SQLITE_MAGIC[: len(header)]):
-        return f"{path.name} is no SQLite file", next_step
-    expected, found = _bytes_promised(header), path.stat().st_size
+    if head.startswith(_LFS_MAGIC):
+        raise UnreadableFileError(
+            f"{path.name} is a Git LFS pointer, not the file it stands for",
+            next_step="fetch the real file: git lfs pull",
+        )
+    return head
+
+
+def is_sqlite(head: bytes) -> bool:
+    """Tell by its first bytes whether a file is SQLite."""
+    return head.startswith(_SQLITE_MAGIC)
+
+
+def _check_file(path: Path) -> None:
+    head = check_there(path)
+    if not is_sqlite(head):
+        raise UnreadableFileError(
+            f"{path.name} is no SQLite file",
+            next_step="name an export of Nsight Systems: nsys export -t sqlite",
+        )
+    expected, found = _bytes_promised(head), path.stat().st_size
     if found < expected:
-        what = f"{path.name} is cut short: {found} of {expected} bytes"
-        return what, "fetch or export the file again: nsys export -t sqlite"
-    return "", next_step
+        raise UnreadableFileError(
+            f"{path.name} is cut short: {found} of {expected} bytes",
+            next_step="fetch or export the file again: nsys export -t sqlite",
+        )
 
 
 def _bytes_promised(header: bytes) -> int:
     # https://www.sqlite.org/fileformat.html section 1.3: page size at 16 (1 means 65536), pages
     # at 28, which hold only if the change counters at 24 and 92 agree.
-    if len(header) < 100:  # noqa: PLR2004 - length of the header
-        return 100
+    if len(header) < _HEADER_BYTES:
+        return _HEADER_BYTES
     if header[24:28] != header[92:96]:
         return 0
     page_bytes = int.from_bytes(header[16:18], "big")

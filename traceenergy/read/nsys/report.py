@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.schema import Layout
 
 
-def read_nsys(path: Path, rank: int = 0, *, kind: str = "nsys-sqlite") -> Trace:
+def read_nsys(path: Path, rank: int = 0) -> Trace:
     """Read one SQLite export of Nsight Systems.
 
     Parameters
@@ -43,8 +43,6 @@ def read_nsys(path: Path, rank: int = 0, *, kind: str = "nsys-sqlite") -> Trace:
         The export; opened read-only.
     rank : int
         Rank of the run it belongs to.
-    kind : str
-        Kind of the file that the user named.
 
     Returns
     -------
@@ -66,7 +64,7 @@ def read_nsys(path: Path, rank: int = 0, *, kind: str = "nsys-sqlite") -> Trace:
     with Database(path) as database:
         layout, doubts = schema.read_layout(database)
         try:
-            return _read_tables(database, layout, rank, kind, doubts)
+            return _read_tables(database, layout, rank, doubts)
         except MissingTableError as problem:
             if not layout.is_newer:
                 raise
@@ -77,8 +75,34 @@ def read_nsys(path: Path, rank: int = 0, *, kind: str = "nsys-sqlite") -> Trace:
             ) from problem
 
 
+def stated_rank(path: Path) -> int | None:
+    """Tell the MPI rank that an export states.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The export.
+
+    Returns
+    -------
+    int or None
+        None if the export states no rank, or several.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, empty, damaged or no SQLite.
+    """
+    with Database(path) as database:
+        if not database.has_rows(schema.RANKS):
+            return None
+        found = database.rows(f"SELECT DISTINCT rank FROM {schema.RANKS}")  # noqa: S608 - own name
+    ranks = [rank for (rank,) in found if isinstance(rank, int)]
+    return ranks[0] if len(ranks) == 1 else None
+
+
 def _read_tables(
-    database: Database, layout: Layout, rank: int, kind: str, doubts: tuple[Caveat, ...]
+    database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...]
 ) -> Trace:
     where, names = database.path.name, Names(database)
     work, doubts_of_work = read_gpu_work(database, layout, names)
@@ -93,7 +117,7 @@ def _read_tables(
     )
     return check_trace(
         Trace(
-            origins=(_origin(database, layout, rank, kind, gpus),),
+            origins=(_origin(database, layout, rank, gpus),),
             clock=layout.clock,
             names=names.texts(),
             devices=Devices(_finish(gpus, rank, tables.DEVICES)),
@@ -131,12 +155,12 @@ def _finish(frame: pl.DataFrame, rank: int, columns: tuple[tables.Column, ...]) 
     return check_table(frame, columns, "of an export")
 
 
-def _origin(database: Database, layout: Layout, rank: int, kind: str, gpus: pl.DataFrame) -> Origin:
+def _origin(database: Database, layout: Layout, rank: int, gpus: pl.DataFrame) -> Origin:
     ran = tuple(gpus["name"].drop_nulls().unique(maintain_order=True))
     return Origin(
         name=database.path.name,
-        kind=kind,
-        sha256=_sha256(database.path),
+        kind="nsys-sqlite",
+        sha256=sha256_of(database.path),
         rank=rank,
         tool_version=layout.tool_version,
         schema_version=layout.schema_version,
@@ -144,7 +168,8 @@ def _origin(database: Database, layout: Layout, rank: int, kind: str, gpus: pl.D
     )
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash a file, in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
