@@ -1,0 +1,168 @@
+"""GPU work -> phase and layer, by the first rule that applies.
+
+Order of precedence for one piece of work, launched inside ranges a/b/c:
+
+1. of the user's rules, then of the shipped ones:
+   a. kernel rules that are certain, or that ask for a range too;
+   b. range rules, innermost range first (c, then b, then a);
+   c. kernel rules;
+2. weak range rules, innermost range first, then weak kernel rules;
+3. the kind of work: copies and memsets are memory;
+4. nothing: unclassified.
+
+Within one step the order of the files counts, then the order in the file. A range rule that
+names no part (`moe`) is refined by the first kernel rule of any strength with the same first
+level (`moe.activation`); rules of strength `refine` do nothing else. Rules on kernels see kernels only; copies, memsets and whole graphs
+are judged by their ranges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.phases.decide import Decisions, decide
+from traceenergy.phases.match import NO_MATCH, matches_any
+from traceenergy.phases.range_tree import OUTSIDE, RangeTree, grow_tree
+from traceenergy.phases.vocabulary import (
+    LABELS,
+    LATENT_ATTENTION_LABEL,
+    UNCLASSIFIED,
+    backward_of,
+    first_level,
+)
+from traceenergy.trace.tables import WORK_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from traceenergy.phases.rules import RuleSet
+    from traceenergy.trace.tables import GpuWork, RangePaths
+
+    Int = NDArray[np.int64]
+
+_BY_TABLE = {"MEMCPY": "memory.memcpy", "MEMSET": "memory.memset"}
+_LATENT_PARTS = frozenset({"attention.mla", "attention.q_up_rope"})
+_TABLES = WORK_TABLE.categories.to_list()
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Phase and layer of each piece of GPU work.
+
+    Attributes
+    ----------
+    work : polars.DataFrame (n_work,)
+        In the order of the GPU work: `phase` (Enum of first levels), `subphase` (Enum, the first
+        level where there is no part), `layer` (Int32, null in no layer), `rule` (Enum, id of the
+        rule that decided, `a+b` where b added the part, null where none did).
+    labels
+        First-level phase -> name for people.
+    step_patterns
+        Regular expressions on ranges that are steps.
+    """
+
+    work: pl.DataFrame
+    labels: dict[str, str]
+    step_patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """Distinct kernels; the other kinds of work stand beside them under negative keys."""
+
+    key: Int
+    of_work: Int
+    texts: pl.Series
+
+
+def classify_work(
+    work: GpuWork, path_id: pl.Series, paths: RangePaths, names: pl.Series, rules: RuleSet
+) -> Classification:
+    """Give each piece of GPU work its phase and layer.
+
+    Parameters
+    ----------
+    work : GpuWork
+    path_id : polars.Series of UInt32 (n_work,)
+        Range path at launch, in the order of `work`; null outside every range.
+    paths : RangePaths
+    names : polars.Series of String
+        Text by id.
+    rules : RuleSet
+
+    Returns
+    -------
+    Classification
+
+    Notes
+    -----
+    Regular expressions see each distinct text once. Decisions are made once per distinct pair of
+    what the ranges say and kernel name, then spread over the work.
+    """
+    tree = grow_tree(paths, names)
+    path_row = (path_id.cast(pl.Int64) + 1).fill_null(OUTSIDE).to_numpy()
+    kernels = _distinct_kernels(work, names)
+    decisions = decide(tree, path_row, kernels.of_work, kernels.texts, rules)
+    subphase, pair_rule = _name_decisions(decisions, kernels, rules)
+    layer = tree.layers(rules.layer_patterns)[path_row]
+    table = pl.DataFrame(
+        {
+            "phase": _spread([first_level(s) for s in subphase], decisions.of_work, list(LABELS)),
+            "subphase": _spread(subphase, decisions.of_work),
+            "layer": pl.Series(layer, dtype=pl.Int64).replace(NO_MATCH, None).cast(pl.Int32),
+            "rule": _spread(pair_rule, decisions.of_work),
+        }
+    )
+    latent = not _LATENT_PARTS.isdisjoint(s.removesuffix(".bwd") for s in subphase)
+    latent = latent or _names_latent(tree, path_row, kernels.texts, rules)
+    labels = LABELS | {"attention": LATENT_ATTENTION_LABEL} if latent else dict(LABELS)
+    return Classification(work=table, labels=labels, step_patterns=rules.step_patterns)
+
+
+def _distinct_kernels(work: GpuWork, names: pl.Series) -> _Kernels:
+    kind = work["table"].to_physical().cast(pl.Int64).to_numpy()
+    is_kernel = kind == _TABLES.index("KERNEL")
+    key = np.where(is_kernel, work["full_name_id"].cast(pl.Int64).to_numpy(), -1 - kind)
+    distinct, of_work = np.unique(key, return_inverse=True)
+    texts = names.gather(pl.Series(np.maximum(distinct, 0), dtype=pl.UInt32)).fill_null("")
+    no_kernel = pl.Series(distinct < 0, dtype=pl.Boolean)
+    return _Kernels(distinct, of_work, texts.zip_with(~no_kernel, pl.Series([""])))
+
+
+def _name_decisions(
+    decisions: Decisions, kernels: _Kernels, rules: RuleSet
+) -> tuple[list[str], list[str | None]]:
+    every = rules.rules
+    subphases: list[str] = []
+    ids: list[str | None] = []
+    for rule, part, kernel, backward in decisions.rows():
+        key = int(kernels.key[kernel])
+        if rule != NO_MATCH:
+            name = every[part if part != NO_MATCH else rule].phase
+            ids.append(every[rule].id + (f"+{every[part].id}" if part != NO_MATCH else ""))
+        else:
+            name = UNCLASSIFIED if key >= 0 else _BY_TABLE.get(_TABLES[-1 - key], UNCLASSIFIED)
+            ids.append(None)
+        subphases.append(backward_of(name) if backward else name)
+    return subphases, ids
+
+
+def _spread(
+    values: Sequence[str | None], of_work: Int, categories: list[str] | None = None
+) -> pl.Series:
+    known = categories or sorted({value for value in values if value is not None})
+    return pl.Series(values, dtype=pl.Enum(known)).gather(of_work)
+
+
+def _names_latent(tree: RangeTree, path_row: Int, kernels: pl.Series, rules: RuleSet) -> bool:
+    telling = [rule for rule in rules.rules if rule.latent]
+    ranges = tree.texts.gather(tree.touched(path_row))
+    on_ranges = [rule.range for rule in telling if rule.range is not None and rule.kernel is None]
+    on_kernels = [rule.kernel for rule in telling if rule.kernel is not None]
+    return bool(matches_any(ranges, on_ranges).any() or matches_any(kernels, on_kernels).any())

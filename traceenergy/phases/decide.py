@@ -1,0 +1,229 @@
+"""Which rule decides, for each distinct pair of ranges and kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.phases.match import NO_MATCH, first_match, matches_any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from traceenergy.phases.range_tree import RangeTree
+    from traceenergy.phases.rulefile import Rule
+    from traceenergy.phases.rules import RuleSet
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+    Numbered = Sequence[tuple[int, Rule]]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """One row per distinct pair of what the ranges say and kernel.
+
+    Attributes
+    ----------
+    rule, part : ndarray of int64 (n_pairs,)
+        Index of the rule that decided, and of the rule that added the part; -1 for none.
+    kernel : ndarray of int64 (n_pairs,)
+        Row of the kernel.
+    backward : ndarray of bool (n_pairs,)
+        Whether it is of a backward pass.
+    of_work : ndarray of int64 (n_work,)
+        Row of each piece of work.
+    """
+
+    rule: Int
+    part: Int
+    kernel: Int
+    backward: Bool
+    of_work: Int
+
+    def rows(self) -> Iterator[tuple[int, int, int, bool]]:
+        """Walk over rule, part, kernel and backward of each pair."""
+        yield from zip(
+            self.rule.tolist(),
+            self.part.tolist(),
+            self.kernel.tolist(),
+            self.backward.tolist(),
+            strict=True,
+        )
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """What the ranges of each path say; one column per question."""
+
+    by_user: Int
+    by_shipped: Int
+    by_weak: Int
+    backward: Int
+    conditions: dict[tuple[str, str | None], Int]
+
+    def columns(self) -> list[Int]:
+        return [
+            self.by_user,
+            self.by_shipped,
+            self.by_weak,
+            self.backward,
+            *self.conditions.values(),
+        ]
+
+    def at(self, row: Int) -> _Ranges:
+        return _Ranges(
+            self.by_user[row],
+            self.by_shipped[row],
+            self.by_weak[row],
+            self.backward[row],
+            {question: answer[row] for question, answer in self.conditions.items()},
+        )
+
+
+@dataclass(frozen=True)
+class _Tier:
+    """Rules on kernels that are tried together."""
+
+    plain: Int
+    asking: tuple[tuple[int, Rule, Bool], ...]
+
+    def at(self, ranges: _Ranges, kernel: Int) -> Int:
+        found = self.plain[kernel]
+        for index, rule, hit in self.asking:
+            holds = hit[kernel] & (ranges.conditions[_question(rule)] == 1)
+            found = np.where(holds & ((found == NO_MATCH) | (found > index)), index, found)
+        return found
+
+
+def decide(
+    tree: RangeTree, path_row: Int, kernel_row: Int, kernels: pl.Series, rules: RuleSet
+) -> Decisions:
+    """Find the rule for each distinct pair of what the ranges say and kernel.
+
+    Parameters
+    ----------
+    tree : RangeTree
+    path_row : ndarray of int64 (n_work,)
+        Row of the tree.
+    kernel_row : ndarray of int64 (n_work,)
+        Row of `kernels`.
+    kernels : polars.Series of String (n_kernels,)
+        Full names; empty for work that is no kernel.
+    rules : RuleSet
+
+    Returns
+    -------
+    Decisions
+    """
+    every = list(enumerate(rules.rules))
+    users, shipped = every[: rules.n_user_rules], every[rules.n_user_rules :]
+    by_path = _ask_ranges(tree, users, shipped, rules)
+    backward_kernel = matches_any(kernels, rules.backward_kernels)
+    path_class, first_row = _classes(by_path.columns())
+    pair, of_work = np.unique(
+        path_class[path_row] * len(kernels) + kernel_row, return_inverse=True
+    )
+    kernel = pair % max(1, len(kernels))
+    ranges = by_path.at(first_row[pair // max(1, len(kernels))])
+    normal = [
+        found
+        for book, by_range in ((users, ranges.by_user), (shipped, ranges.by_shipped))
+        for found in (
+            _tier(kernels, _pick(book, "certain")).at(ranges, kernel),
+            by_range,
+            _tier(kernels, _pick(book, "normal")).at(ranges, kernel),
+        )
+    ]
+    weak = [ranges.by_weak, _tier(kernels, _pick(every, "weak")).at(ranges, kernel)]
+    rule = _first_known([*normal, *weak])
+    return Decisions(
+        rule=rule,
+        part=_parts(rule, ranges, kernel, kernels, every),
+        kernel=kernel,
+        backward=(ranges.backward == 1) | backward_kernel[kernel],
+        of_work=of_work,
+    )
+
+
+def _ask_ranges(tree: RangeTree, users: Numbered, shipped: Numbered, rules: RuleSet) -> _Ranges:
+    def on_ranges(book: Numbered, *, weak: bool) -> Numbered:
+        return [
+            (i, rule)
+            for i, rule in book
+            if rule.kernel is None and (rule.strength == "weak") is weak
+        ]
+
+    asked = {_question(r) for _, r in (*users, *shipped) if r.kernel and r.range}
+    backward = matches_any(tree.texts, rules.backward_ranges)[tree.text_of]
+    return _Ranges(
+        by_user=tree.first_rule(on_ranges(users, weak=False)),
+        by_shipped=tree.first_rule(on_ranges(shipped, weak=False)),
+        by_weak=tree.first_rule(on_ranges([*users, *shipped], weak=True)),
+        backward=tree.anywhere(backward).astype(np.int64),
+        conditions={
+            question: tree.anywhere(tree.matching(*question)).astype(np.int64)
+            for question in sorted(asked, key=str)
+        },
+    )
+
+
+def _question(rule: Rule) -> tuple[str, str | None]:
+    return str(rule.range), rule.domain
+
+
+def _pick(book: Numbered, strength: str) -> Numbered:
+    def strength_of(rule: Rule) -> str:
+        # A rule that asks for kernel and range is more exact than either alone.
+        return "certain" if rule.range and rule.strength == "normal" else rule.strength
+
+    return [(i, rule) for i, rule in book if rule.kernel and strength_of(rule) == strength]
+
+
+def _tier(kernels: pl.Series, rules: Numbered) -> _Tier:
+    plain = [(i, str(rule.kernel)) for i, rule in rules if rule.range is None]
+    index = np.array([*(i for i, _ in plain), NO_MATCH], dtype=np.int64)
+    return _Tier(
+        plain=index[first_match(kernels, [pattern for _, pattern in plain])],
+        asking=tuple(
+            (i, rule, matches_any(kernels, [str(rule.kernel)]))
+            for i, rule in rules
+            if rule.range is not None
+        ),
+    )
+
+
+def _parts(rule: Int, ranges: _Ranges, kernel: Int, kernels: pl.Series, every: Numbered) -> Int:
+    part = np.full(len(rule), NO_MATCH, dtype=np.int64)
+    broad = [i for i, r in every if r.is_broad and r.kernel is None]
+    open_rows = np.isin(rule, broad)
+    for level in sorted({every[i][1].first_level for i in np.unique(rule[open_rows])}):
+        rows = np.isin(rule, [i for i in broad if every[i][1].first_level == level])
+        finer = [
+            (i, r) for i, r in every if r.kernel and not r.is_broad and r.first_level == level
+        ]
+        part[rows] = _tier(kernels, finer).at(ranges.at(np.flatnonzero(rows)), kernel[rows])
+    return part
+
+
+def _classes(columns: list[Int]) -> tuple[Int, Int]:
+    # Paths that answer every question alike are one class; there are few, however many paths.
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        shifted = column - column.min()
+        code = code * (int(shifted.max()) + 1) + shifted
+        _, code = np.unique(code, return_inverse=True)
+    _, first_row, code = np.unique(code, return_index=True, return_inverse=True)
+    return code, first_row
+
+
+def _first_known(candidates: Sequence[Int]) -> Int:
+    rule = candidates[0]
+    for candidate in candidates[1:]:
+        rule = np.where(rule == NO_MATCH, candidate, rule)
+    return rule

@@ -1,0 +1,169 @@
+"""The rules in force: the user's first, then the shipped ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from traceenergy.errors import BadRulesError, UnreadableFileError
+from traceenergy.phases.rulefile import Rule, RuleFile, parse_rule_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# Order of the shipped sets: models before frameworks, frameworks before libraries, so that
+# the more exact name is tried first.
+SHIPPED = (
+    "deepseek_v3",
+    "llama",
+    "tensorrt_llm",
+    "vllm",
+    "sglang",
+    "megatron",
+    "huggingface",
+    "pytorch",
+)
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules in force, in order.
+
+    Attributes
+    ----------
+    files
+        The sets, the user's first.
+    n_user_files
+        How many of them are the user's.
+    """
+
+    files: tuple[RuleFile, ...]
+    n_user_files: int = 0
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules, in order."""
+        return tuple(rule for file in self.files for rule in file.rules)
+
+    @property
+    def n_user_rules(self) -> int:
+        """How many of the rules are the user's."""
+        return sum(len(file.rules) for file in self.files[: self.n_user_files])
+
+    @property
+    def layer_patterns(self) -> tuple[str, ...]:
+        """Regular expressions with a group `layer`, in order."""
+        return tuple(pattern for file in self.files for pattern in file.layer_patterns)
+
+    @property
+    def step_patterns(self) -> tuple[str, ...]:
+        """Regular expressions on ranges that are steps, in order."""
+        return tuple(pattern for file in self.files for pattern in file.step_patterns)
+
+    @property
+    def backward_ranges(self) -> tuple[str, ...]:
+        """Regular expressions on ranges that mean a backward pass."""
+        return tuple(pattern for file in self.files for pattern in file.backward_ranges)
+
+    @property
+    def backward_kernels(self) -> tuple[str, ...]:
+        """Regular expressions on kernels that mean a backward pass."""
+        return tuple(pattern for file in self.files for pattern in file.backward_kernels)
+
+
+def read_rules(paths: Sequence[Path] = ()) -> RuleSet:
+    """Read the shipped rule sets behind the user's.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        The user's rule files, most important first.
+
+    Returns
+    -------
+    RuleSet
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file cannot be read as text.
+    BadRulesError
+        If files break the format; names every problem of every file.
+    """
+    users, problems = [], []
+    taken = dict.fromkeys(SHIPPED, "a shipped set")
+    for path in paths:
+        file, found = parse_rule_file(_read_text(path))
+        if file is not None and file.name in taken:
+            found = [f"name {file.name!r} is that of {taken[file.name]}; choose another"]
+        elif file is not None:
+            users.append(file)
+            taken[file.name] = path.name
+        problems += [f"{path.name}: {problem}" for problem in found]
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise BadRulesError(
+            f"{count} in rule files",
+            details="\n".join(problems),
+            next_step="`traceenergy rules --check FILE` checks one file; docs/rules.md has the "
+            "format",
+        )
+    return RuleSet(files=(*users, *_shipped()), n_user_files=len(users))
+
+
+def describe_rules(path: Path) -> str:
+    """Check one rule file, then say what is in it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Raises
+    ------
+    UnreadableFileError, BadRulesError
+        As `read_rules` does.
+    """
+    file = read_rules([path]).files[0]
+    counts = (
+        (len(file.rules), "rules"),
+        (len(file.layer_patterns), "layer patterns"),
+        (len(file.step_patterns), "step patterns"),
+        (len(file.backward_ranges) + len(file.backward_kernels), "backward patterns"),
+    )
+    return f"OK {file.name}: " + ", ".join(f"{n} {what}" for n, what in counts)
+
+
+@cache
+def _shipped() -> tuple[RuleFile, ...]:
+    folder = files("traceenergy.phases") / "rulesets"
+    sets = []
+    for name in SHIPPED:
+        file, problems = parse_rule_file((folder / f"{name}.toml").read_text(encoding="utf-8"))
+        if file is None:
+            raise BadRulesError(
+                f"shipped rule set {name} is broken",
+                details="\n".join(problems),
+                next_step="this is a defect of traceenergy; please report it",
+            )
+        sets.append(file)
+    return tuple(sets)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFileError(
+            f"rule file {path.name} cannot be read",
+            details=type(error).__name__,
+            next_step="give a TOML file in UTF-8",
+        ) from error
