@@ -1,1 +1,16 @@
 """Result -> page or file: the only room that draws, words and rounds."""
+
+from __future__ import annotations
+
+from traceenergy.report.json_report import render_json
+from traceenergy.report.outputs import STDOUT, check_outputs, write
+from traceenergy.report.summary_text import TerminalSummary, terminal_summary
+
+__all__ = [
+    "STDOUT",
+    "TerminalSummary",
+    "check_outputs",
+    "render_json",
+    "terminal_summary",
+    "write",
+]

@@ -1,0 +1,26 @@
+"""Phase table as CSV text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from traceenergy.report.tables import declared_table, finite, flat
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.model import Analysis
+
+
+def render_csv(result: Analysis) -> str:
+    """Write the phase table as CSV.
+
+    Parameters
+    ----------
+    result : Analysis
+
+    Returns
+    -------
+    str
+        One line per phase, full precision, columns as declared; unknown is empty, lists are
+        JSON text.
+    """
+    return flat(finite(declared_table(result, "phases"))).write_csv()

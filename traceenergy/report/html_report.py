@@ -1,0 +1,62 @@
+"""One page that opens offline, made by jinja2."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from traceenergy.report.figures import page_figures, phase_color, plotly_script
+from traceenergy.report.view import page_view
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from traceenergy.analysis.model import Analysis
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(result: Analysis, *, made_at: datetime | None = None) -> str:
+    """Write the result as one self-contained HTML page.
+
+    Parameters
+    ----------
+    result : Analysis
+    made_at : datetime, optional
+        Date for the foot of the page.
+
+    Returns
+    -------
+    str
+        Needs no network. Numbers and tables need no script; charts are drawn by plotly's own
+        script, which the page carries compressed.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    view = page_view(result, made_at=made_at)
+    figures = page_figures(view)
+    packed, plotly_digest = plotly_script() if figures else ("", "")
+    page_script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("analysis.html.j2").render(
+        view=view,
+        figures=figures,
+        packed_plotly=packed,
+        plotly_digest=plotly_digest,
+        page_script=page_script,
+        page_digest=_digest(page_script),
+        style=(_TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        phase_color=phase_color,
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

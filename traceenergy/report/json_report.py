@@ -1,0 +1,206 @@
+"""JSON form of an Analysis, `format_version` 1.
+
+History: 1 is the first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from traceenergy import __version__
+from traceenergy.caveats import Caveat
+from traceenergy.report.tables import declared_table, finite
+from traceenergy.units import NS_PER_US, S_PER_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from traceenergy.analysis.model import Analysis, EnergyTotals, Finding, Window
+    from traceenergy.trace.model import Origin
+
+FORMAT = "traceenergy.analysis"
+FORMAT_VERSION = 1
+# A result that people paste or keep in CI should stay near 10 MB.
+MAX_ROWS = 20_000
+_ROW_TABLES = ("phases", "subphases", "layers", "kernels", "ranges", "steps")
+
+
+def render_json(result: Analysis) -> str:
+    """Write an Analysis as JSON text.
+
+    Parameters
+    ----------
+    result : Analysis
+
+    Returns
+    -------
+    str
+        One object with exactly the top-level keys of the contract; unknown is null. NaN and
+        infinity never occur. A table of more than `MAX_ROWS` rows keeps its first ones, which
+        are those of most energy, and a caveat says so.
+    """
+    return json.dumps(analysis_object(result), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def analysis_object(result: Analysis) -> dict[str, Any]:
+    """Build the JSON object of an Analysis.
+
+    Parameters
+    ----------
+    result : Analysis
+
+    Returns
+    -------
+    dict
+        Of plain JSON types.
+    """
+    cut = _cut_caveats(result)
+    rows = {
+        table: finite(declared_table(result, table).head(MAX_ROWS)).to_dicts()
+        for table in _ROW_TABLES
+    }
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "producer": {"name": "traceenergy", "version": __version__},
+        "inputs": [_input(origin) for origin in result.origins],
+        "options": plain(result.options),
+        "window": _window(result.window),
+        "confidence_level": plain(result.confidence_level),
+        "devices": _devices(result),
+        "energy": _energy(result.energy),
+        **rows,
+        "max_vs_sum": _max_vs_sum(result),
+        # Not computed by this version; the keys are part of the format.
+        "power": {"limits": [], "transients": [], "swing": None, "clocks": []},
+        "findings": [_finding(finding) for finding in result.findings],
+        "caveats": [_caveat(caveat) for caveat in (*result.caveats, *cut)],
+    }
+
+
+def utc_text(utc_ns: int | None) -> str | None:
+    """Write a UTC time [ns since 1970] as ISO 8601 with `Z`; None if unknown."""
+    if utc_ns is None:
+        return None
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=utc_ns // NS_PER_US)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - any JSON type
+    """Turn a value into plain JSON types.
+
+    Parameters
+    ----------
+    value : object
+        Paths lose their folders, since folders can name people and machines.
+
+    Returns
+    -------
+    object
+        NaN and infinity are None; types that JSON lacks are text.
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in (sorted(value) if _unordered(value) else value)]
+    return str(value)
+
+
+def _unordered(value: Iterable[object]) -> bool:
+    return isinstance(value, (set, frozenset))
+
+
+def _input(origin: Origin) -> dict[str, Any]:
+    return {
+        "name": origin.name,
+        "kind": origin.kind,
+        "sha256": origin.sha256,
+        "rank": origin.rank,
+        "tool_version": origin.tool_version,
+        "schema_version": origin.schema_version,
+        "gpu_names": list(origin.gpu_names),
+    }
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "start_ns": window.start_ns,
+        "end_ns": window.end_ns,
+        "elapsed_s": window.elapsed_ns * S_PER_NS,
+        "utc_start": utc_text(window.utc_start_ns),
+    }
+
+
+def _devices(result: Analysis) -> list[dict[str, Any]]:
+    rows = finite(declared_table(result, "devices")).to_dicts()
+    for row in rows:
+        keys = ("period_ms", "window_ms", "lag_ms", "source")
+        row["sensor"] = {key: row.pop(f"sensor_{key}") for key in keys}
+    return rows
+
+
+def _energy(energy: EnergyTotals) -> dict[str, Any]:
+    numbers = {
+        "total_j": energy.total_j,
+        "kernel_j": energy.kernel_j,
+        "idle_gap_j": energy.idle_gap_j,
+        "unattributed_j": energy.unattributed_j,
+        "static_j": energy.static_j,
+        "dynamic_j": energy.dynamic_j,
+        "tokens": energy.tokens,
+        "tokens_per_j": energy.tokens_per_j,
+        "j_per_token": energy.j_per_token,
+    }
+    return {**{name: plain(value) for name, value in numbers.items()}, "method": energy.method}
+
+
+def _max_vs_sum(result: Analysis) -> dict[str, Any]:
+    known = plain(result.max_vs_sum)
+    return {
+        "elapsed_s": known.get("elapsed_s", result.window.elapsed_ns * S_PER_NS),
+        "critical_path_s": known.get("critical_path_s"),
+        "levels": known.get("levels") or [],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "slug": finding.slug,
+        "title": finding.title,
+        "evidence": finding.evidence,
+        "energy_j": plain(finding.energy_j),
+        "time_s": plain(finding.time_s),
+        "advice": finding.advice,
+    }
+
+
+def _caveat(caveat: Caveat) -> dict[str, Any]:
+    return {"slug": caveat.slug, "text": caveat.text, "where": caveat.where, "n": caveat.n}
+
+
+def _cut_caveats(result: Analysis) -> list[Caveat]:
+    left_out = {
+        table: getattr(result, table).height - MAX_ROWS
+        for table in _ROW_TABLES
+        if getattr(result, table).height > MAX_ROWS
+    }
+    return [
+        Caveat(
+            "rows-left-out",
+            f"This JSON holds the first {MAX_ROWS:,} rows of `{table}`; {n:,} more are in the "
+            "`.sqlite` output and in the folder of parquet tables.",
+            where=table,
+            n=n,
+        )
+        for table, n in left_out.items()
+    ]

@@ -1,0 +1,250 @@
+"""Which file ending means which rendering."""
+# ruff: noqa: PLC0415 - plotly, jinja2 and sqlite-utils cost start-up time of every command
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.errors import OutputError, OutputExistsError, UsageError
+from traceenergy.report.tables import DECLARED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from traceenergy.analysis.model import Analysis
+
+STDOUT = "-"
+_ENDINGS = (".html", ".json", ".md", ".csv", ".parquet", ".sqlite")
+# Endings of files that a trace can be made of; these may not appear in a folder of input.
+_INPUT_LIKE = (".json", ".csv", ".parquet", ".sqlite")
+_ACCEPTED = (
+    f"use one of {' '.join(_ENDINGS)}, a folder that ends in / for one parquet per table, "
+    "or - for JSON on stdout"
+)
+
+
+def write(
+    result: Analysis,
+    out: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    made_at: datetime | None = None,
+) -> Path:
+    """Write a result in the form that the ending asks for.
+
+    Parameters
+    ----------
+    result : Analysis
+    out : str or path
+        Ends in `.html`, `.json`, `.md`, `.csv` (phase table), `.parquet` (per-kernel table),
+        `.sqlite` (all tables), or `/` (folder with one parquet per table).
+    force : bool
+        Replace what is there.
+    made_at : datetime, optional
+        Date that the page shows; none without it.
+
+    Returns
+    -------
+    pathlib.Path
+        What was written. A file appears under its name only when it is complete.
+
+    Raises
+    ------
+    UsageError
+        If the ending is unknown.
+    OutputExistsError
+        If something is there and `force` is false.
+    OutputError
+        If it cannot be written.
+    """
+    check_outputs([out], force=force)
+    text = os.fspath(out)
+    if text == STDOUT:
+        raise UsageError("`-` is no file", next_step="print what render_json returns")
+    path = Path(text)
+    part = path.parent / f".traceenergy-{os.getpid()}.part"
+    try:
+        if _is_folder(text):
+            _write_folder(result, path, part)
+        else:
+            _WRITERS[path.suffix.lower()](result, part, made_at)
+            part.replace(path)
+    except (OSError, sqlite3.Error, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise OutputError(f"cannot write {text}", details=str(reason)) from error
+    finally:
+        _remove(part)
+    return path
+
+
+def check_outputs(
+    outs: Iterable[str | os.PathLike[str]],
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    *,
+    force: bool = False,
+) -> None:
+    """Refuse outputs that cannot or should not be written, before any work is done.
+
+    Parameters
+    ----------
+    outs : iterable of str or path
+        As given to `write`; `-` is stdout.
+    inputs : iterable of str or path
+        Traces and power logs; none may be an output.
+    force : bool
+        Existing outputs may be replaced; inputs never.
+
+    Raises
+    ------
+    UsageError
+        If an ending is unknown, two outputs are the same, or an output is an input.
+    OutputExistsError
+        If something is there and `force` is false.
+    OutputError
+        If the folder to write into is missing.
+    """
+    texts = [os.fspath(out) for out in outs]
+    for text in texts:
+        _check_ending(text)
+    _check_distinct(texts)
+    files = [text for text in texts if text != STDOUT]
+    sources = [Path(source) for source in inputs]
+    for text in files:
+        for source in sources:
+            _check_not_input(text, source)
+        _check_place(text)
+    existing = [text for text in files if _exists(text)]
+    if existing and not force:
+        raise OutputExistsError(
+            f"{existing[0]} exists, will not overwrite",
+            details="\n".join(existing[1:]),
+            next_step="pass --force, or choose another name with -o",
+        )
+
+
+def _check_ending(text: str) -> None:
+    if text == STDOUT or _is_folder(text):
+        return
+    name = Path(text).name.lower()
+    if name.endswith(".perfetto.json"):
+        raise UsageError(f"{text}: this version writes no Perfetto trace", next_step=_ACCEPTED)
+    if Path(name).suffix not in _ENDINGS:
+        raise UsageError(f"{text}: unknown ending of an output", next_step=_ACCEPTED)
+
+
+def _check_distinct(texts: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for text in texts:
+        key = text if text == STDOUT else str(Path(text).resolve())
+        if key in seen:
+            raise UsageError(f"{text} is asked for twice", next_step="give each output its name")
+        seen[key] = text
+
+
+def _check_not_input(text: str, source: Path) -> None:
+    target, origin = Path(text).resolve(), source.resolve()
+    same = target == origin or (target.exists() and origin.exists() and target.samefile(origin))
+    is_in_input = origin.is_dir() and origin in target.parents
+    if same or (is_in_input and (_is_folder(text) or target.suffix.lower() in _INPUT_LIKE)):
+        raise UsageError(
+            f"{text} is {'' if same else 'inside '}the input {source.name}",
+            details="inputs are never changed, with or without --force",
+            next_step="write the output somewhere else with -o",
+        )
+
+
+def _check_place(text: str) -> None:
+    path = Path(text)
+    parent = path.parent
+    if not parent.is_dir():
+        raise OutputError(
+            f"cannot write {text}", details=f"there is no folder {parent}", next_step="make it"
+        )
+    if path.is_dir() and not _is_folder(text):
+        raise OutputError(
+            f"cannot write {text}: it is a folder",
+            next_step="end it in / for one parquet per table",
+        )
+    if _is_folder(text) and path.exists() and not path.is_dir():
+        raise OutputError(f"cannot write {text}: it is a file", next_step="choose another name")
+
+
+def _is_folder(text: str) -> bool:
+    return text.endswith(("/", os.sep))
+
+
+def _exists(text: str) -> bool:
+    path = Path(text)
+    if not _is_folder(text):
+        return path.exists() or path.is_symlink()
+    return any((path / f"{table}.parquet").exists() for table in DECLARED)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
+
+
+def _write_folder(result: Analysis, folder: Path, part: Path) -> None:
+    from traceenergy.report.parquet_report import write_tables
+
+    part.mkdir()
+    write_tables(result, part)
+    folder.mkdir(exist_ok=True)
+    for file in sorted(part.iterdir()):
+        file.replace(folder / file.name)
+
+
+def _write_html(result: Analysis, path: Path, made_at: datetime | None) -> None:
+    from traceenergy.report.html_report import render_html
+
+    path.write_text(render_html(result, made_at=made_at), encoding="utf-8")
+
+
+def _write_json(result: Analysis, path: Path, _made_at: datetime | None) -> None:
+    from traceenergy.report.json_report import render_json
+
+    path.write_text(render_json(result), encoding="utf-8")
+
+
+def _write_markdown(result: Analysis, path: Path, _made_at: datetime | None) -> None:
+    from traceenergy.report.markdown_report import render_markdown
+
+    path.write_text(render_markdown(result), encoding="utf-8")
+
+
+def _write_csv(result: Analysis, path: Path, _made_at: datetime | None) -> None:
+    from traceenergy.report.csv_report import render_csv
+
+    path.write_text(render_csv(result), encoding="utf-8")
+
+
+def _write_parquet(result: Analysis, path: Path, _made_at: datetime | None) -> None:
+    from traceenergy.report.parquet_report import write_table
+
+    write_table(result, "work", path)
+
+
+def _write_sqlite(result: Analysis, path: Path, _made_at: datetime | None) -> None:
+    from traceenergy.report.sqlite_report import write_sqlite
+
+    write_sqlite(result, path)
+
+
+_WRITERS: dict[str, Callable[[Analysis, Path, datetime | None], None]] = {
+    ".html": _write_html,
+    ".json": _write_json,
+    ".md": _write_markdown,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".sqlite": _write_sqlite,
+}

@@ -1,0 +1,121 @@
+"""What the terminal shows of a result, as plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from traceenergy.report.names import clean_name
+from traceenergy.report.view import balance_rows, banners, facts, verdict
+from traceenergy.report.view_tables import kernel_table, phase_table
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.model import Analysis
+    from traceenergy.report.view_tables import TableView
+
+_PHASE_COLUMNS = ("Phase", "Energy", "Share of work", "Busy time", "Mean power", "GPU work")
+_KERNEL_COLUMNS = ("Kernel", "Phase", "Energy", "Share of work", "Busy time", "Launches")
+_TOP_KERNELS = 10
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of plain text; `is_number` tells which columns to align right."""
+
+    title: str
+    headings: tuple[str, ...]
+    is_number: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TerminalSummary:
+    """Summary of a result; the command line prints it.
+
+    Attributes
+    ----------
+    verdict
+        One or two sentences.
+    warnings
+        Doubts that touch the headline.
+    facts
+        Name and value with its note.
+    tables
+        Balance (if power is known), phases, top kernels.
+    caveats
+        All doubts, one line each.
+    """
+
+    verdict: str
+    warnings: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[TextTable, ...]
+    caveats: tuple[str, ...]
+
+
+def terminal_summary(result: Analysis) -> TerminalSummary:
+    """Choose what the terminal shows of a result.
+
+    Parameters
+    ----------
+    result : Analysis
+
+    Returns
+    -------
+    TerminalSummary
+        Texts hold no control characters; they may hold brackets, which rich reads as markup
+        unless told otherwise.
+    """
+    tables = [
+        text_table(phase_table(result), _PHASE_COLUMNS, "Phases"),
+        text_table(kernel_table(result), _KERNEL_COLUMNS, "Top kernels", limit=_TOP_KERNELS),
+    ]
+    balance = balance_rows(result)
+    if balance:
+        rows = tuple(("  " * row.is_part + row.name, row.energy, row.share) for row in balance)
+        headings = ("Balance", "Energy", "Share of total")
+        tables.insert(0, TextTable("Balance", headings, (False, True, True), rows))
+    return TerminalSummary(
+        verdict=verdict(result),
+        warnings=banners(result),
+        facts=tuple((fact.name, f"{fact.value} ({fact.note})") for fact in facts(result)),
+        tables=tuple(tables),
+        caveats=tuple(
+            clean_name(f"{caveat.where}: {caveat.text}" if caveat.where else caveat.text)
+            for caveat in result.caveats
+        ),
+    )
+
+
+def text_table(
+    view: TableView, columns: tuple[str, ...], title: str, *, limit: int | None = None
+) -> TextTable:
+    """Keep some columns and rows of a table, as text.
+
+    Parameters
+    ----------
+    view : TableView
+    columns : tuple of str
+        Headings to keep where the table has them.
+    title : str
+    limit : int, optional
+        Most rows.
+
+    Returns
+    -------
+    TextTable
+        Its note says how many rows were left out.
+    """
+    kept = [index for index, head in enumerate(view.headings) if head.text in columns]
+    rows = view.rows[:limit]
+    note = view.cut_note or f"{len(rows)} of {len(view.rows)} rows"
+    return TextTable(
+        title=title,
+        headings=tuple(view.headings[index].text for index in kept),
+        is_number=tuple(view.headings[index].is_number for index in kept),
+        rows=tuple(
+            tuple(f"{row[index].text} {row[index].note}".strip() for index in kept) for row in rows
+        ),
+        note=note if len(rows) < len(view.rows) or view.cut_note else "",
+    )

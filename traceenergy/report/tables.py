@@ -1,0 +1,77 @@
+"""Result tables as every renderer names them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+import polars.selectors as cs
+
+from traceenergy.analysis import model
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.model import Analysis
+    from traceenergy.trace.tables import Column
+
+DECLARED: dict[str, tuple[Column, ...]] = {
+    "devices": model.DEVICE_ROW,
+    "phases": model.PHASE_ROW,
+    "subphases": model.PHASE_ROW,
+    "layers": model.LAYER_ROW,
+    "kernels": model.KERNEL_ROW,
+    "ranges": model.RANGE_ROW,
+    "steps": model.STEP_ROW,
+    "work": model.WORK_ROW,
+    "timeline": model.TIMELINE,
+    "power_curve": model.POWER_CURVE,
+}
+
+
+def declared_table(result: Analysis, table: str) -> pl.DataFrame:
+    """Return a result table with its declared columns in order.
+
+    Parameters
+    ----------
+    result : Analysis
+    table : str
+        One of `DECLARED`.
+
+    Returns
+    -------
+    polars.DataFrame
+    """
+    frame: pl.DataFrame = getattr(result, table)
+    return frame.select([column.name for column in DECLARED[table]])
+
+
+def finite(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with null for NaN and infinity, which JSON does not know."""
+    floats = cs.float()
+    return frame.with_columns(pl.when(floats.is_finite()).then(floats).name.keep())
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with lists written as JSON text, for formats without lists."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(
+        pl.Series(name, [_json_list(value) for value in frame[name].to_list()], dtype=pl.String)
+        for name in lists
+    )
+
+
+def column_facts(table: str) -> list[dict[str, str]]:
+    """List name, unit, meaning and meaning of null of each column of a table."""
+    return [
+        {
+            "column": column.name,
+            "unit": column.unit,
+            "meaning": column.meaning,
+            "null_means": column.null_means,
+        }
+        for column in DECLARED[table]
+    ]
+
+
+def _json_list(value: list[str] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
