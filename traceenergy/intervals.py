@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
+_SHIFT_LIMIT = 2**62  # keeps shifted times inside int64
+
 
 def union(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
     """Merge intervals that overlap or touch.
@@ -78,25 +80,56 @@ def busy_by_group(group: Int, start_ns: Int, end_ns: Int, n_groups: int) -> Int:
 
     Notes
     -----
-    One sort for all groups: times are shifted so that groups follow each other, then one
-    running maximum of ends serves them all.
+    One sort for all groups.
 
     >>>   group 0   [----)
     ...                [-----)        union 8, not 10
     ...   group 1        [---)        union 4
     """
-    if len(start_ns) == 0:
-        return np.zeros(n_groups, dtype=np.int64)
-    order = np.lexsort((start_ns, group))
-    group, start_ns, end_ns = group[order], start_ns[order], end_ns[order]
-    rank = np.cumsum(np.concatenate(([0], group[1:] != group[:-1])), dtype=np.int64)
-    origin_ns = int(start_ns.min())
-    span_ns = int(end_ns.max()) - origin_ns + 1
-    shift_ns = rank * span_ns - origin_ns
-    low, reach = start_ns + shift_ns, np.maximum.accumulate(end_ns + shift_ns)
-    before = np.concatenate((low[:1], reach[:-1]))
-    added_ns = np.maximum(0, reach - np.maximum(low, before))
-    return np.bincount(group, weights=added_ns, minlength=n_groups).astype(np.int64)
+    busy_ns = np.zeros(n_groups, dtype=np.int64)
+    if len(start_ns):
+        order = np.lexsort((start_ns, group))
+        group = group[order]
+        runs = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
+        busy_ns[group[runs]] = busy_of_runs(runs, start_ns[order], end_ns[order])
+    return busy_ns
+
+
+def busy_of_runs(runs: Int, start_ns: Int, end_ns: Int) -> Int:
+    """Measure the union of each run of consecutive intervals.
+
+    Parameters
+    ----------
+    runs : ndarray of int64 (n_runs,)
+        Index of the first interval of each run, ascending from 0.
+    start_ns, end_ns : ndarray of int64 (n,) [ns]
+        Sorted by start within each run.
+
+    Returns
+    -------
+    ndarray of int64 (n_runs,) [ns]
+
+    Notes
+    -----
+    Times are shifted so that runs follow each other, then one running maximum of ends serves
+    them all. Where the runs together are too long for int64, they are halved.
+    """
+    if len(runs) == 0:
+        return np.zeros(0, dtype=np.int64)
+    first_ns = start_ns[runs]
+    width_ns = np.maximum(0, np.maximum.reduceat(end_ns, runs) - first_ns)
+    if width_ns.sum(dtype=np.float64) > _SHIFT_LIMIT and len(runs) > 1:
+        half = len(runs) // 2
+        cut = int(runs[half])
+        left = busy_of_runs(runs[:half], start_ns[:cut], end_ns[:cut])
+        right = busy_of_runs(runs[half:] - cut, start_ns[cut:], end_ns[cut:])
+        return np.concatenate((left, right))
+    shift_ns = np.concatenate(([0], np.cumsum(width_ns)[:-1])) - first_ns
+    shift_ns = np.repeat(shift_ns, np.diff(np.append(runs, len(start_ns))))
+    low_ns, reach_ns = start_ns + shift_ns, np.maximum.accumulate(end_ns + shift_ns)
+    before_ns = np.concatenate((low_ns[:1], reach_ns[:-1]))
+    added_ns = np.maximum(0, reach_ns - np.maximum(low_ns, before_ns))
+    return np.add.reduceat(added_ns, runs)
 
 
 @dataclass(frozen=True)

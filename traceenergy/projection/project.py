@@ -1,0 +1,87 @@
+"""GPU work placed into NVTX ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.projection.launches import innermost_ordered, match_launches
+from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
+from traceenergy.projection.paths import range_paths
+from traceenergy.trace.tables import Column
+
+if TYPE_CHECKING:
+    from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges, RangePaths
+
+PROJECTED_WORK = (
+    Column("launch_row", pl.Int64, "", "row in the launches", "no launch known"),
+    Column("launch_start_ns", pl.Int64, "ns", "start of the launch", "no launch known"),
+    Column("range_row", pl.Int64, "", "row of the innermost range", "launched outside every range"),
+    Column("path_id", pl.UInt32, "", "path of that range", "launched outside every range"),
+)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Where in the program each piece of GPU work came from.
+
+    Attributes
+    ----------
+    work
+        `PROJECTED_WORK`, one row per row of the GPU work.
+    nesting
+        Tree of the ranges, one row per range.
+    paths
+        Distinct paths.
+    range_path_id : polars.Series of UInt32 (n_ranges,)
+        Path of each range.
+    """
+
+    work: pl.DataFrame
+    nesting: pl.DataFrame
+    paths: RangePaths
+    range_path_id: pl.Series
+
+
+def project_work(
+    work: GpuWork, launches: Launches, ranges: NvtxRanges, names: pl.Series
+) -> Projection:
+    """Find the launch, the innermost range and its path for each piece of GPU work.
+
+    Work belongs to a range through its launch: same rank, process and thread, the whole call
+    within the range. When the work itself runs does not matter.
+
+    Parameters
+    ----------
+    work : GpuWork
+    launches : Launches
+    ranges : NvtxRanges
+    names : polars.Series of String
+        Text by id.
+
+    Returns
+    -------
+    Projection
+        Work without a launch or a range has nulls; nothing is left out.
+    """
+    ordered = order_ranges(ranges)
+    call_range = np.append(innermost_ordered(launches, ordered), -1)
+    nesting = nest_ordered(ordered, (ranges["style"] == "start_end").to_numpy())
+    del ordered  # the largest arrays here
+    paths, range_path_id = range_paths(ranges, nesting, names)
+    launch = match_launches(work, launches)
+    launch_row = none_below_zero(launch)
+    # Row -1 is the sentinel appended above: no launch, no range.
+    range_row = none_below_zero(call_range[launch])
+    projected = pl.DataFrame(
+        {
+            "launch_row": launch_row,
+            "launch_start_ns": launches["start_ns"].gather(launch_row),
+            "range_row": range_row,
+            "path_id": range_path_id.gather(range_row),
+        }
+    )
+    return Projection(projected, nesting, paths, range_path_id)
