@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.database import Database
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ class Contents:
         Rows of sampled GPU metrics.
     n_warnings
         Warnings and errors that nsys wrote about its own recording.
-    duration_ns
-        Length of the capture by the export; None if it does not say.
     """
 
     n_api_calls: int
@@ -48,7 +47,6 @@ class Contents:
     n_marks: int
     n_metric_samples: int
     n_warnings: int
-    duration_ns: int | None
 
 
 def read_contents(path: Path) -> Contents:
@@ -70,15 +68,14 @@ def read_contents(path: Path) -> Contents:
     """
     with Database(path) as export:
         return Contents(
-            n_api_calls=_count(export, "CUPTI_ACTIVITY_KIND_RUNTIME"),
+            n_api_calls=_count(export, schema.API),
             n_graph_calls=_count_graph_calls(export),
             n_waits=_count(export, "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"),
             n_cuda_events=_count(export, "CUPTI_ACTIVITY_KIND_CUDA_EVENT"),
             n_graph_nodes=_count_graph_nodes(export),
-            n_marks=_count(export, "NVTX_EVENTS", "eventType", f"eventType = {_NVTX_MARK}"),
-            n_metric_samples=_count(export, "GPU_METRICS"),
-            n_warnings=_count(export, "DIAGNOSTIC_EVENT", "severity", f"severity >= {_BAD_NEWS}"),
-            duration_ns=_duration_ns(export),
+            n_marks=_count(export, schema.NVTX, "eventType", f"eventType = {_NVTX_MARK}"),
+            n_metric_samples=_count(export, schema.METRICS),
+            n_warnings=_count(export, schema.DIAGNOSTICS, "severity", f"severity >= {_BAD_NEWS}"),
         )
 
 
@@ -90,22 +87,15 @@ def _count(export: Database, table: str, column: str = "", where: str = "1") -> 
 
 
 def _count_graph_calls(export: Database) -> int:
-    if not export.has_rows("StringIds"):
+    if not export.has_rows(schema.STRINGS):
         return 0
-    names = export.rows("SELECT id FROM StringIds WHERE value LIKE 'cu%GraphLaunch%'")
+    sql = f"SELECT id FROM {schema.STRINGS} WHERE value LIKE 'cu%GraphLaunch%'"  # noqa: S608 - own names
+    names = export.rows(sql)
     ids = ", ".join(str(name) for (name,) in names if isinstance(name, int))
-    return _count(export, "CUPTI_ACTIVITY_KIND_RUNTIME", "nameId", f"nameId IN ({ids})")
+    return _count(export, schema.API, "nameId", f"nameId IN ({ids})")
 
 
 def _count_graph_nodes(export: Database) -> int:
     # Up to schema 3.7.2 the table without NODE in its name held the nodes.
     tables = ("CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS")
     return sum(_count(export, table, "graphNodeId") for table in tables)
-
-
-def _duration_ns(export: Database) -> int | None:
-    if "duration" not in export.columns("ANALYSIS_DETAILS"):
-        return None
-    found = export.rows("SELECT max(duration) FROM ANALYSIS_DETAILS")
-    duration_ns = found[0][0] if found else None
-    return duration_ns if isinstance(duration_ns, int) else None
