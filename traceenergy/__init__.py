@@ -2,4 +2,58 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from traceenergy.analysis import Analysis, AnalysisOptions, analyze
+    from traceenergy.caveats import Caveat
+    from traceenergy.errors import TraceEnergyError
+    from traceenergy.inspection import inspect_trace
+    from traceenergy.read import read_trace
+    from traceenergy.read.options import ReadOptions
+    from traceenergy.report import write
+    from traceenergy.trace.model import Trace
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Analysis",
+    "AnalysisOptions",
+    "Caveat",
+    "ReadOptions",
+    "Trace",
+    "TraceEnergyError",
+    "__version__",
+    "analyze",
+    "inspect_trace",
+    "read_trace",
+    "write",
+]
+
+# Where each name lives; loaded when first asked for, so that `traceenergy --help` comes at once.
+_HOMES = {
+    "Analysis": "traceenergy.analysis",
+    "AnalysisOptions": "traceenergy.analysis",
+    "Caveat": "traceenergy.caveats",
+    "ReadOptions": "traceenergy.read.options",
+    "Trace": "traceenergy.trace.model",
+    "TraceEnergyError": "traceenergy.errors",
+    "analyze": "traceenergy.analysis",
+    "inspect_trace": "traceenergy.inspection",
+    "read_trace": "traceenergy.read",
+    "write": "traceenergy.report",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as various as the names
+    """Load a public name from its room."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

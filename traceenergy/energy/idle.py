@@ -82,8 +82,10 @@ def measure_idle(
         int(max(sample_ns[-1], window[1])) + 1,
     )
     low_ns, high_ns = gaps(*busy, everything)
+    # A last, empty stretch at the end, so that a search among no stretches finds one.
+    low_ns, high_ns = np.append(low_ns, everything[1]), np.append(high_ns, everything[1])
     at = np.searchsorted(low_ns, sample_ns - sensor.reach_ns, side="right") - 1
-    idle = (at >= 0) & (sample_ns <= high_ns[np.maximum(at, 0)])
+    idle = (at >= 0) & (sample_ns <= high_ns[at])
     inside = idle & (sample_ns > window[0]) & (sample_ns <= window[1])
     for chosen, where in ((inside, "in"), (idle, "around")):
         if chosen.sum() >= MIN_IDLE_SAMPLES:

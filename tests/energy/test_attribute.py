@@ -1,0 +1,167 @@
+"""Joules per piece of work, from hand-drawn cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from traceenergy.energy.attribute import (
+    AttributionOptions,
+    DeviceEnergy,
+    DeviceWork,
+    attribute_device,
+)
+from traceenergy.errors import TooFewSamplesError
+from traceenergy.trace import tables
+from traceenergy.trace.tables import PowerSamples
+
+S = 1_000_000_000
+IDLE_100_W = AttributionOptions(idle_power_w=100.0)
+
+
+def samples(*readings: tuple[float, float], field: str = "power.draw") -> PowerSamples:
+    rows = [(0, 0, int(t * S), w, field, "test") for t, w in readings]
+    schema = {column.name: column.dtype for column in tables.POWER_SAMPLES}
+    return PowerSamples(pl.DataFrame(rows, schema=schema, orient="row"))
+
+
+def work(*spans: tuple[float, float], name: str | None = None) -> DeviceWork:
+    start = np.array([int(a * S) for a, _ in spans], dtype=np.int64)
+    end = np.array([int(b * S) for _, b in spans], dtype=np.int64)
+    return DeviceWork(0, 0, name, np.arange(len(spans)), start, end)
+
+
+def constant(power_w: float, until_s: int = 10) -> PowerSamples:
+    return samples(*((float(t), power_w) for t in range(-1, until_s + 2)))
+
+
+def attribute(pieces: DeviceWork, log: PowerSamples, until_s: float = 10.0) -> DeviceEnergy:
+    return attribute_device(pieces, log, (0, int(until_s * S)), IDLE_100_W)[0]
+
+
+def closes(energy: DeviceEnergy) -> bool:
+    parts = np.nansum(energy.static_j + energy.dynamic_j) + energy.idle_gap_j
+    return parts + energy.unattributed_j == pytest.approx(energy.total_j, rel=1e-6)
+
+
+def test_one_kernel_in_each_second_takes_all_above_idle() -> None:
+    # 10 s at 300 W, kernels run the first half of each second:
+    #   static 100 W x 0.5 s = 50 J, dynamic (300 - 100) W x 1 s = 200 J each
+    energy = attribute(work(*((t, t + 0.5) for t in range(10))), constant(300.0))
+
+    assert energy.static_j.tolist() == pytest.approx([50.0] * 10)
+    assert energy.dynamic_j.tolist() == pytest.approx([200.0] * 10)
+    # idle gaps: 100 W x 5 s
+    assert energy.idle_gap_j == pytest.approx(500.0)
+    assert energy.total_j == pytest.approx(3000.0)
+    assert closes(energy)
+
+
+def test_concurrent_kernels_share_their_time() -> None:
+    # a runs 0-10 s, b beside it 5-10 s: shares 5 + 2.5 s and 2.5 s of 300 W
+    energy = attribute(work((0, 10), (5, 10)), constant(300.0))
+
+    assert (energy.static_j + energy.dynamic_j).tolist() == pytest.approx([2250.0, 750.0])
+    assert energy.idle_gap_j == pytest.approx(0.0, abs=1e-9)
+
+
+def test_power_below_idle_makes_no_negative_energy() -> None:
+    energy = attribute(work((0, 5)), constant(80.0))
+
+    assert energy.static_j.tolist() == pytest.approx([400.0])
+    assert energy.dynamic_j.tolist() == pytest.approx([0.0])
+    assert closes(energy)
+
+
+def test_work_that_no_sample_covers_has_no_energy_rather_than_none_at_all() -> None:
+    # samples from 0 to 5 s; the second kernel runs from 7 to 8 s
+    log = samples(*((float(t), 300.0) for t in range(6)))
+
+    energy = attribute(work((0, 1), (7, 8)), log)
+
+    assert energy.dynamic_j[0] > 0
+    assert np.isnan(energy.static_j[1])
+    assert energy.measured.covered_ns == 5 * S
+    assert closes(energy)
+
+
+def test_missing_samples_leave_unattributed_energy() -> None:
+    # a pause from 2 s to 8 s: 6 s x 300 W on a straight line
+    log = samples(*((t, 300.0) for t in (-1, 0, 1, 2, 8, 9, 10, 11)))
+
+    energy, caveats = attribute_device(work((0, 10)), log, (0, 10 * S), IDLE_100_W)
+
+    assert energy.unattributed_j == pytest.approx(1800.0)
+    assert energy.total_j == pytest.approx(3000.0)
+    assert closes(energy)
+    assert "power-gap" in [caveat.slug for caveat in caveats]
+
+
+def test_more_than_the_board_can_draw_is_not_given_to_a_kernel() -> None:
+    # 1 ms of work in 1 s at 500 W: it cannot have drawn 400 kW; an H100 board draws at
+    # most 2 x 700 W for 1 ms = 1.4 J, static part included
+    pieces = work((4.0, 4.001), name="NVIDIA H100 80GB HBM3")
+
+    energy, caveats = attribute_device(pieces, constant(500.0), (0, 10 * S), IDLE_100_W)
+
+    assert (energy.static_j + energy.dynamic_j).tolist() == pytest.approx([1.4])
+    assert closes(energy)
+    assert "more-than-board-limit" in [caveat.slug for caveat in caveats]
+
+
+@pytest.mark.parametrize(
+    "log", [samples(), samples((5.0, 300.0)), samples((50.0, 1.0), (51.0, 1.0))]
+)
+def test_too_few_samples_are_an_error_never_zero_joules(log: PowerSamples) -> None:
+    with pytest.raises(TooFewSamplesError, match="power samples"):
+        attribute(work((0, 10)), log)
+
+
+def test_the_least_averaged_field_is_used() -> None:
+    both = PowerSamples(
+        pl.concat([constant(300.0), samples((0.0, 1.0), (9.0, 1.0), field="power.draw.average")])
+    )
+
+    assert attribute(work((0, 10)), both).source == "test: power.draw"
+
+
+def test_bounds_reach_from_nothing_to_all_where_two_kernels_share_a_cell() -> None:
+    # one cell of 10 s at 300 W, two kernels of 5 s: each has 500 J static and 0 to 2000 J dynamic
+    log = samples((-10.0, 300.0), (0.0, 300.0), (10.0, 300.0), (20.0, 300.0))
+    energy = attribute(work((0, 5), (5, 10)), log)
+
+    low, high = energy.bounds(np.array([0, 1]), 2)
+
+    assert low.tolist() == pytest.approx([500.0, 500.0])
+    assert high.tolist() == pytest.approx([2500.0, 2500.0])
+
+
+def test_bounds_are_narrow_where_a_group_runs_alone() -> None:
+    # cells of 1 s; kernel k alone in cells 0-4, the other in cells 5-9: nothing is in doubt
+    energy = attribute(work((0, 5), (5, 10)), constant(300.0))
+
+    low, high = energy.bounds(np.array([0, 1]), 2)
+
+    assert low.tolist() == pytest.approx([1500.0, 1500.0])
+    assert high.tolist() == pytest.approx([1500.0, 1500.0])
+
+
+def test_bounds_of_everything_are_its_energy() -> None:
+    energy = attribute(work((0, 5), (2, 7), (8, 9)), constant(300.0))
+
+    low, high = energy.bounds(np.array([0, 0, 0]), 1)
+
+    assert low.tolist() == pytest.approx(high.tolist())
+    assert low[0] == pytest.approx((energy.static_j + energy.dynamic_j).sum())
+
+
+def test_a_board_limit_bounds_what_short_work_can_have_used() -> None:
+    # 10 s cell at 800 W: 0.1 s of b can have used at most 2 x 700 W x 0.1 s = 140 J above static
+    log = samples((-10.0, 800.0), (0.0, 800.0), (10.0, 800.0), (20.0, 800.0))
+    pieces = work((0, 9.9), (9.9, 10), name="NVIDIA H100 80GB HBM3")
+    energy = attribute(pieces, log)
+
+    _, high = energy.bounds(np.array([0, 1]), 2)
+
+    assert high[1] == pytest.approx(100.0 * 0.1 + 140.0)

@@ -1,0 +1,63 @@
+"""The command `analyze`: one call of the library from the words of the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from traceenergy.cli import options as opt
+
+EXAMPLES = (
+    "Examples: traceenergy analyze trace.sqlite --power smi.csv; "
+    "traceenergy analyze rank*.sqlite -o run.html -o run.json --tokens-per-step 64; "
+    "traceenergy analyze trace.sqlite --time-only -o -"
+)
+
+
+def analyze(
+    traces: opt.Traces,
+    *,
+    power: opt.PowerLogs = None,
+    out: opt.Outputs = None,
+    filter_time: opt.FilterTime = None,
+    filter_nvtx: opt.FilterNvtx = None,
+    steps: opt.Steps = None,
+    skip_steps: opt.SkipSteps = 0,
+    tokens_per_step: opt.TokensPerStep = None,
+    rules: opt.Rules = None,
+    sensor: opt.Sensor = "auto",
+    power_clock_offset: opt.PowerClockOffset = None,
+    power_unit: opt.PowerUnit = None,
+    power_gpu: opt.PowerGpus = None,
+    idle_power: opt.IdlePower = None,
+    confidence: opt.Confidence = 0.9,
+    time_only: opt.TimeOnly = False,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Say where the energy of a run went: per phase, layer, kernel, NVTX range and step."""
+    del verbose  # read by main()
+    from traceenergy.analysis import AnalysisOptions
+    from traceenergy.cli.run_analysis import run_analysis
+    from traceenergy.read.options import ReadOptions
+
+    run_analysis(
+        traces,
+        power=power or [],
+        outs=out or [f"traceenergy-{Path(traces[0]).stem}.html"],
+        read_options=ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ())),
+        options=AnalysisOptions(
+            filter_time_ns=filter_time,
+            filter_nvtx=filter_nvtx,
+            steps=steps,
+            skip_steps=skip_steps,
+            tokens_per_step=tokens_per_step,
+            rules=tuple(rules or ()),
+            sensor_window_ms=opt.parse_sensor(sensor),
+            idle_power_w=idle_power,
+            confidence_level=confidence,
+            time_only=time_only,
+        ),
+        force=force,
+        quiet=quiet,
+    )

@@ -1,0 +1,109 @@
+"""Progress, outputs, summary: what the shell adds to a call of `analyze`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from traceenergy.analysis import analyze
+from traceenergy.read import read_trace
+from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from traceenergy.analysis import AnalysisOptions
+    from traceenergy.read.options import ReadOptions
+    from traceenergy.report.summary_text import TerminalSummary, TextTable
+
+
+def run_analysis(
+    traces: Sequence[Path],
+    *,
+    power: Sequence[Path],
+    outs: Sequence[str],
+    read_options: ReadOptions,
+    options: AnalysisOptions,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Read, analyze, write, and say what was written.
+
+    Parameters
+    ----------
+    traces, power : sequence of Path
+    outs : sequence of str
+        Refused before any work is done if they cannot be written.
+    read_options : ReadOptions
+    options : AnalysisOptions
+    force : bool
+        Overwrite.
+    quiet : bool
+        No progress, no summary.
+
+    Raises
+    ------
+    TraceEnergyError
+        Whatever the library raises.
+    """
+    check_outputs(outs, [*traces, *power], force=force)
+    console = Console(stderr=True)
+    with _progress(console, quiet=quiet) as progress:
+        task = progress.add_task("reading", total=None)
+        trace = read_trace(list(traces), power=list(power), options=read_options)
+        progress.update(task, description="attributing energy")
+        result = analyze(trace, options)
+        written = []
+        for out in outs:
+            progress.update(task, description=f"writing {out}")
+            if out != STDOUT:
+                written.append(write(result, out, force=force, made_at=datetime.now(tz=UTC)))
+    if STDOUT in outs:
+        sys.stdout.write(render_json(result) + "\n")
+    if not quiet:
+        _print_summary(terminal_summary(result), console if STDOUT in outs else Console())
+        for path in written:
+            console.print(Text(f"Wrote {path}"), soft_wrap=True)
+
+
+def _progress(console: Console, *, quiet: bool) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+
+
+def _print_summary(summary: TerminalSummary, console: Console) -> None:
+    console.print(Text(summary.verdict, style="bold"))
+    for warning in summary.warnings:
+        console.print(Text(f"! {warning}", style="yellow"))
+    for name, value in summary.facts:
+        console.print(Text(f"{name}: {value}"))
+    for table in summary.tables:
+        console.print(_rich_table(table))
+        if table.note:
+            console.print(Text(table.note, style="dim"))
+    if summary.caveats:
+        console.print(Text("What to doubt", style="bold"))
+        for caveat in summary.caveats:
+            console.print(Text(f"- {caveat}"))
+
+
+def _rich_table(table: TextTable) -> Table:
+    shown = Table(title=Text(table.title), title_justify="left")
+    for heading, is_number in zip(table.headings, table.is_number, strict=True):
+        shown.add_column(Text(heading), justify="right" if is_number else "left", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
