@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COMMON = ("contextId", "correlationId", "globalPid", "graphNodeId")
 _GRID = ("gridX", "gridY", "gridZ")
+_UNNAMED = "[unnamed kernel]"
 _COPY_KINDS = {
     1: "HtoD",
     2: "DtoH",
@@ -126,8 +127,9 @@ def _null_if_zero(column: str) -> pl.Expr:
 
 def _name_kernels(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
     short, full = names.of_strings(raw["shortName"]), names.of_strings(raw["demangledName"])
-    unnamed = names.of_text("[unnamed kernel]")
-    short_id = short.zip_with(short.is_not_null(), full).fill_null(unnamed)
+    short_id = short.zip_with(short.is_not_null(), full)
+    if short_id.has_nulls():
+        short_id = short_id.fill_null(names.of_text(_UNNAMED))
     return short_id, full.zip_with(full.is_not_null(), short_id)
 
 
@@ -180,7 +182,7 @@ def _doubts(work: pl.DataFrame, names: Names, where: str) -> tuple[Caveat, ...]:
     if n_backward := int((work["end_ns"] < work["start_ns"]).sum()):
         text = "GPU work that ends before it starts was given no duration."
         doubts.append(Caveat("negative-duration", text, where, n_backward))
-    if n_unnamed := int((work["name_id"] == names.of_text("[unnamed kernel]")).sum()):
+    if n_unnamed := int((work["name_id"] == names.find(_UNNAMED)).sum()):
         text = f"The names of kernels are not in {schema.STRINGS}; no rule can match them."
         doubts.append(Caveat("unnamed-kernels", text, where, n_unnamed))
     return tuple(doubts)

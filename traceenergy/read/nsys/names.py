@@ -75,6 +75,10 @@ class Names:
         """Give the number of one text."""
         return self._number(text)
 
+    def find(self, text: str) -> int | None:
+        """Give the number of a text if it has one."""
+        return self._name_ids.get(text)
+
     def texts(self) -> pl.Series:
         """List all texts by number."""
         return pl.Series("names", list(self._name_ids), dtype=pl.String)
