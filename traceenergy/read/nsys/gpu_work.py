@@ -182,9 +182,12 @@ def _doubts(work: pl.DataFrame, names: Names, where: str) -> tuple[Caveat, ...]:
     if n_backward := int((work["end_ns"] < work["start_ns"]).sum()):
         text = "GPU work that ends before it starts was given no duration."
         doubts.append(Caveat("negative-duration", text, where, n_backward))
-    if n_unnamed := int((work["name_id"] == names.find(_UNNAMED)).sum()):
+    unnamed = names.find(_UNNAMED)
+    if unnamed is not None:
         text = f"The names of kernels are not in {schema.STRINGS}; no rule can match them."
-        doubts.append(Caveat("unnamed-kernels", text, where, n_unnamed))
+        doubts.append(
+            Caveat("unnamed-kernels", text, where, int((work["name_id"] == unnamed).sum()))
+        )
     return tuple(doubts)
 
 
