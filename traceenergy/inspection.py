@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from traceenergy.errors import AmbiguousPowerError, TooFewSamplesError, UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.inputs import REPORT, kind_of, list_files
+from traceenergy.read.nsys import read_nsys
 from traceenergy.read.nsys.contents import Contents, read_contents
 from traceenergy.read.nsys.export import export_report
-from traceenergy.read.nsys import read_nsys
 
 if TYPE_CHECKING:
     from traceenergy.caveats import Caveat

@@ -56,13 +56,13 @@ def _show(inspection: Inspection) -> None:
 def _facts(inspection: Inspection) -> Table:
     table = _table("trace", "")
     for origin in inspection.origins:
-        table.add_row("file", f"{origin.name} ({origin.kind})")
-        table.add_row("nsys", origin.tool_version or "not stated")
-        table.add_row("schema", origin.schema_version or "not stated")
-    table.add_row("GPUs with work", ", ".join(inspection.gpu_names) or "none")
+        _add(table, "file", f"{origin.name} ({origin.kind})")
+        _add(table, "nsys", origin.tool_version or "not stated")
+        _add(table, "schema", origin.schema_version or "not stated")
+    _add(table, "GPUs with work", ", ".join(inspection.gpu_names) or "none")
     if inspection.work_start_ns is not None and inspection.work_end_ns is not None:
         start_s, end_s = inspection.work_start_ns * S_PER_NS, inspection.work_end_ns * S_PER_NS
-        table.add_row("GPU work", f"{start_s:.6f} s to {end_s:.6f} s ({end_s - start_s:.6f} s)")
+        _add(table, "GPU work", f"{start_s:.6f} s to {end_s:.6f} s ({end_s - start_s:.6f} s)")
     return table
 
 
@@ -70,23 +70,22 @@ def _contents(inspection: Inspection) -> Table:
     table = _table("it holds", "")
     table.columns[1].justify = "right"
     for count in inspection.counts:
-        table.add_row(count.what, f"{count.n:,}" if count.n else "-")
+        _add(table, count.what, f"{count.n:,}" if count.n else "-")
     return table
 
 
 def _features(inspection: Inspection) -> Table:
     table = _table("question", "", "why", "how to record it")
     for feature in inspection.features:
-        color = _COLORS[feature.state]
-        state = f"[{color}]{feature.state}[/{color}]"
-        table.add_row(feature.question, state, *map(_plain, (feature.why, feature.record)))
+        state = (feature.state, _COLORS[feature.state])
+        _add(table, feature.question, state, feature.why, feature.record)
     return table
 
 
 def _hints(inspection: Inspection) -> Table:
     table = _table("framework", "how it names its layers (NVTX ranges)")
     for framework, hint in inspection.nvtx_hints:
-        table.add_row(framework, _plain(hint))
+        _add(table, framework, hint)
     return table
 
 
@@ -109,7 +108,9 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
+def _add(table: Table, *cells: str | tuple[str, str]) -> None:
+    from rich.text import Text
 
-    return escape(text)
+    # As Text, since names from a trace may hold what rich takes for markup.
+    styled = (cell if isinstance(cell, tuple) else (cell, "") for cell in cells)
+    table.add_row(*(Text(words, style) for words, style in styled))
