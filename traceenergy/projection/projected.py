@@ -147,20 +147,18 @@ def _sets_of_work(
         work, work_row[order], launch[order], call_start_ns[order], call_end_ns[order]
     )
     start_ns = line.place(lane, ranges["start_ns"].to_numpy())
-    end_ns = line.place(lane, ranges["end_ns"].to_numpy())
+    row = np.argsort(start_ns, kind="stable")  # searches in order are several times faster
+    start_ns, end_ns = start_ns[row], line.place(lane, ranges["end_ns"].to_numpy())[row]
     low = np.searchsorted(calls.start_ns, start_ns)
-    # A call that ends within a range and began in it is in it, whatever else is open then:
-    # so (first call begun, number of calls ended) tells what is in.
+    high = np.searchsorted(calls.start_ns, end_ns, side="right")
+    # A call is inside if it is none of those before the first one begun and one of those that
+    # ended by then: so these two numbers tell sets apart.
     n_ended = np.searchsorted(np.sort(calls.end_ns), end_ns, side="right")
-    holds = np.flatnonzero(
-        (low < len(order)) & (low < np.searchsorted(calls.start_ns, end_ns, side="right"))
-    )
-    _, first, of_set = np.unique(
-        low[holds] * (len(order) + 1) + n_ended[holds], return_index=True, return_inverse=True
-    )
+    holds = np.flatnonzero(low < high)
+    key = low[holds] * (len(order) + 1) + n_ended[holds]
+    _, first, of_set = np.unique(key, return_index=True, return_inverse=True)
     some = holds[first]
-    high = np.searchsorted(calls.start_ns, end_ns[some], side="right")
-    return calls, _Sets(low[some], high, end_ns[some]), of_set, holds
+    return calls, _Sets(low[some], high[some], end_ns[some]), of_set, row[holds]
 
 
 def _in_order(work: GpuWork, work_row: Int, launch: Int, start_ns: Int, end_ns: Int) -> _Calls:
