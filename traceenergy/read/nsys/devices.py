@@ -63,10 +63,9 @@ def read_devices(
     n_guessed = 0
     for process_id, ordinal in pairs.iter_rows():
         device = official.get(((process_id >> _PID_SHIFT) & _PID_MASK, ordinal))
-        if device is None and visible is not None and 0 <= ordinal < len(visible):
+        if device is None and 0 <= ordinal < len(visible):
             device = visible[ordinal]
-        elif device is None:
-            n_guessed += 1
+        n_guessed += device is None
         found.append(ordinal if device is None else device)
     of_ordinal = pairs.with_columns(device_id=pl.Series(found, dtype=pl.Int32))
     devices = _device_rows(sorted(set(found)), gpus)
@@ -112,14 +111,14 @@ def _read_cuda_devices(database: Database, gpus: dict[int, _Gpu]) -> dict[tuple[
     return known
 
 
-def _visible_gpus(database: Database, gpus: dict[int, _Gpu]) -> list[int | None] | None:
+def _visible_gpus(database: Database, gpus: dict[int, _Gpu]) -> list[int | None]:
     visible = _read_variable(database, "CUDA_VISIBLE_DEVICES")
     if not visible or not gpus:
-        return None
+        return []
     words = [word.strip() for word in visible.split(",")]
     if all(word.isdecimal() for word in words):
         if _read_variable(database, "CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-            return None
+            return []
         in_bus_order = sorted(gpus, key=lambda key: (gpus[key].bus is None, gpus[key].bus, key))
         return [_at(in_bus_order, int(word)) for word in words]
     return [_by_uuid(gpus, word) for word in words]

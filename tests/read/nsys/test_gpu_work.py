@@ -1,0 +1,204 @@
+"""Kernels, copies, memsets, whole graphs of an export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.build import Range, Work, build_export, process_id, thread_id
+from tests.export_tables import SCHEMAS
+from traceenergy.errors import MissingTableError
+from traceenergy.read.nsys import read_nsys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from traceenergy.trace.model import Trace
+
+KERNEL, API = "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_RUNTIME"
+
+
+def name_of(trace: Trace, frame: pl.DataFrame) -> list[str]:
+    return trace.names.gather(frame["name_id"]).to_list()
+
+
+def slugs(trace: Trace) -> dict[str, int | None]:
+    return {caveat.slug: caveat.n for caveat in trace.caveats}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_every_schema_gives_the_same_work(tmp_path: Path, schema: str) -> None:
+    path = build_export(
+        tmp_path / "x.sqlite",
+        schema,
+        kernels=[
+            Work("gemm", 10, 20, full_name="gemm<float>(int)", blocks=6, node=7),
+            Work("copy", 20, 30, table="MEMCPY", n_bytes=64, copy_kind=8),
+            Work("set", 30, 45, table="MEMSET", n_bytes=32),
+        ],
+        ranges=[("step", 5, 50)],
+    )
+
+    trace = read_nsys(path)
+
+    columns = ["table", "start_ns", "end_ns", "grid_blocks", "bytes", "graph_node_id"]
+    assert trace.gpu_work.select(columns).rows() == [
+        ("KERNEL", 10, 20, 6, None, 7),
+        ("MEMCPY", 20, 30, None, 64, None),
+        ("MEMSET", 30, 45, None, 32, None),
+    ]
+    assert name_of(trace, trace.gpu_work) == ["gemm", "[CUDA memcpy DtoD]", "[CUDA memset]"]
+    assert trace.names[trace.gpu_work["full_name_id"][0]] == "gemm<float>(int)"
+    assert len(trace.launches) == 3
+    assert len(trace.nvtx_ranges) == 1
+    assert trace.devices["name"].to_list() == ["Toy GPU"]
+    assert trace.origins[0].schema_version == (None if schema == "none" else schema)
+
+
+def test_whole_graphs_are_work_of_one_block(tmp_path: Path) -> None:
+    graph = Work("g", 10, 30, table="GRAPH", node=4, api="cudaGraphLaunch_v10000")
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", "3.24.0", kernels=[graph]))
+
+    assert trace.gpu_work["table"].to_list() == ["GRAPH"]
+    assert name_of(trace, trace.gpu_work) == ["[CUDA graph 4]"]
+    assert slugs(trace)["graphs-as-blocks"] == 1
+
+
+def test_graphs_whose_work_is_in_no_table_are_said(tmp_path: Path) -> None:
+    """Schemas up to 3.7.2 have no table for whole graphs: their energy would look idle."""
+    call = {"start": 5, "end": 6, "eventClass": 0, "globalTid": thread_id(1, 1)}
+    raw = {
+        API: [{**call, "correlationId": 9, "nameId": 1}],
+        "StringIds": [{"id": 1, "value": "cudaGraphLaunch_v10000"}],
+    }
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", "3.7.2", kernels=[("k", 7, 8)], raw=raw))
+
+    assert slugs(trace)["graph-work-missing"] == 1
+
+
+def test_copies_of_unknown_kind_keep_their_number(tmp_path: Path) -> None:
+    copies = [Work("", i, i + 1, table="MEMCPY", copy_kind=kind) for i, kind in enumerate((1, 99))]
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=copies))
+
+    assert name_of(trace, trace.gpu_work) == ["[CUDA memcpy HtoD]", "[CUDA memcpy kind 99]"]
+
+
+def test_work_that_ends_before_it_starts_is_clipped(tmp_path: Path) -> None:
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=[("back", 30, 20)]))
+
+    assert trace.gpu_work.select("start_ns", "end_ns").rows() == [(30, 30)]
+    assert slugs(trace)["negative-duration"] == 1
+
+
+def test_work_before_the_capture_is_kept(tmp_path: Path) -> None:
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=[("early", -90, -20)]))
+
+    assert trace.gpu_work["start_ns"].to_list() == [-90]
+
+
+def test_ids_that_are_negative_or_beyond_float_are_exact(tmp_path: Path) -> None:
+    # A machine byte >= 0x80 makes ids negative; 2**53 + 1 is the first float64 cannot hold.
+    process, correlation = -144115188075855872, 2**53 + 1
+    row = {"start": 1, "end": 2, "deviceId": 0, "streamId": 7, "shortName": 1}
+    raw = {
+        KERNEL: [{**row, "correlationId": correlation, "globalPid": process}],
+        API: [
+            {"start": 0, "end": 1, "eventClass": 0, "globalTid": process + 17, "nameId": 1,
+             "correlationId": correlation}
+        ],
+        "StringIds": [{"id": 1, "value": "k"}],
+    }  # fmt: skip
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", raw=raw))
+
+    assert trace.gpu_work.select("process_id", "correlation_id").rows() == [(process, correlation)]
+    assert trace.launches.select("process_id", "thread_id").rows() == [(process, process + 17)]
+    assert "work-without-launch" not in slugs(trace)
+
+
+def test_a_launch_written_twice_counts_once(tmp_path: Path) -> None:
+    # CUDA backtraces repeat each call as class 67; here also as a call within the call.
+    call = {"globalTid": thread_id(1, 1), "correlationId": 1, "nameId": 1}
+    raw = {
+        API: [
+            {"start": 2, "end": 3, "eventClass": 67, **call},
+            {"start": 5, "end": 6, "eventClass": 1, **call},
+            {"start": 4, "end": 9, "eventClass": 0, **call},
+        ],
+        "StringIds": [{"id": 1, "value": "cudaLaunchKernel"}],
+    }
+    kernel = Work("k", 10, 20, launch=None, correlation=1)
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=[kernel], raw=raw))
+
+    assert trace.launches.select("start_ns", "end_ns").rows() == [(4, 9)]
+
+
+def test_correlations_of_two_processes_stay_apart(tmp_path: Path) -> None:
+    works = [Work("a", 10, 20, pid=1, correlation=5), Work("b", 30, 40, pid=2, correlation=5)]
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=works))
+
+    assert sorted(trace.launches["process_id"]) == [process_id(1), process_id(2)]
+    assert trace.launches["correlation_id"].to_list() == [5, 5]
+
+
+def test_work_without_a_call_is_kept_and_said(tmp_path: Path) -> None:
+    works = [
+        Work("known", 0, 1),
+        Work("call lost", 2, 3, launch=None, correlation=8),
+        Work("migration", 4, 5, table="MEMCPY", copy_kind=11, launch=None, correlation=0),
+    ]
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=works))
+
+    assert trace.gpu_work["correlation_id"].to_list()[1:] == [8, None]
+    assert slugs(trace)["work-without-launch"] == 2
+
+
+def test_kernels_whose_names_are_gone_are_said(tmp_path: Path) -> None:
+    row = {"start": 1, "end": 2, "deviceId": 0, "streamId": 7, "globalPid": process_id(1)}
+    raw = {KERNEL: [{**row, "shortName": 4711}, {**row, "shortName": None}]}
+
+    trace = read_nsys(build_export(tmp_path / "x.sqlite", raw=raw))
+
+    assert name_of(trace, trace.gpu_work) == ["[unnamed kernel]"] * 2
+    assert slugs(trace)["unnamed-kernels"] == 2
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415 - only this test damages a file
+
+    path = build_export(tmp_path / "x.sqlite", kernels=[("k", 1, 2)])
+    file = sqlite3.connect(path)
+    file.execute(f"ALTER TABLE {KERNEL} DROP COLUMN streamId")
+    file.commit()
+    file.close()
+
+    with pytest.raises(MissingTableError, match=KERNEL) as caught:
+        read_nsys(path)
+
+    assert "streamId" in caught.value.details
+
+
+@pytest.mark.parametrize("kind", [{"time_shift_ns": 12_345_678_901_234}, {"normalize": True}])
+def test_shifted_exports_give_the_same_trace(tmp_path: Path, kind: dict[str, int]) -> None:
+    contents = {
+        "kernels": [("k", -10, 20), Work("c", 30, 40, table="MEMCPY")],
+        "ranges": [("open", -20, None), Range("whole", 0, 1_000_000_000)],
+        "metrics": [(-50, "SM Active", 3), (60, "SM Active", 4)],
+    }
+
+    plain = read_nsys(build_export(tmp_path / "a.sqlite", **contents))
+    shifted = read_nsys(build_export(tmp_path / "b.sqlite", **contents, **kind))
+
+    for table in ("gpu_work", "launches", "nvtx_ranges", "gpu_metrics", "devices"):
+        assert getattr(shifted, table).equals(getattr(plain, table)), table
+    assert shifted.clock == plain.clock
+    assert plain.gpu_metrics["sample_ns"].to_list() == [-50, 60]
