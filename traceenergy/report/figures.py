@@ -35,7 +35,12 @@ PHASE_COLORS = {
 }
 _PLAIN = "#3a7fd5"
 _TIME = "#7a8794"
-_BALANCE_COLORS = ("#6d9bd8", "#2c62b0", "#a3a8b0", "#c2504f")
+_BALANCE_COLORS = {
+    "static": "#6d9bd8",
+    "dynamic": "#2c62b0",
+    "idle": "#a3a8b0",
+    "unattributed": "#c2504f",
+}
 _ROW_PX = 30
 _BARS_MARGIN_PX = 70
 
@@ -43,6 +48,11 @@ _BARS_MARGIN_PX = 70
 def phase_color(phase: str) -> str:
     """Return the color that stands for a phase on all charts."""
     return PHASE_COLORS.get(phase, PHASE_COLORS["other"])
+
+
+def balance_color(part: str) -> str:
+    """Return the color of a part of the balance; empty for sums of parts."""
+    return _BALANCE_COLORS.get(part, "")
 
 
 def page_figures(view: PageView) -> dict[str, Any]:
@@ -91,10 +101,14 @@ def _layout(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's attribute
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": False,
-        "font": {"family": "system-ui, sans-serif", "size": 13},
+        "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 13},
         "hoverlabel": {"align": "left"},
         "bargap": 0.35,
     } | more
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 13}, "standoff": 8}
 
 
 def _balance(view: BalanceView) -> go.Figure:
@@ -105,23 +119,20 @@ def _balance(view: BalanceView) -> go.Figure:
             y=["energy"],
             x=[energy_j],
             orientation="h",
-            marker={"color": color, "pattern": {"shape": "/" if name == "Unattributed" else ""}},
-            text=[f"{name} {energy_j / total_j:.0%}"],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            constraintext="none",
-            hovertemplate=f"{name}: %{{x:.4s}}J<extra></extra>",
+            marker={
+                "color": balance_color(key),
+                "pattern": {"shape": "/" if key == "unattributed" else ""},
+            },
+            hovertemplate=f"{name}: %{{x:.4s}}J, {energy_j / total_j:.1%}<extra></extra>",
         )
-        for name, energy_j, color in zip(view.names, view.energy_j, _BALANCE_COLORS, strict=False)
+        for key, name, energy_j in zip(view.keys, view.names, view.energy_j, strict=True)
     ]
     layout = _layout(
         barmode="relative",
-        height=110,
-        margin={"l": 8, "r": 8, "t": 4, "b": 40},
-        xaxis={"title": {"text": "energy [J]"}, "automargin": True},
+        height=96,
+        margin={"l": 8, "r": 8, "t": 4, "b": 44},
+        xaxis={"title": _title("energy [J]"), "automargin": True},
         yaxis={"visible": False},
-        uniformtext={"minsize": 11, "mode": "hide"},
     )
     return go.Figure(bars, layout)
 
@@ -145,7 +156,7 @@ def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]
             customdata=[_escape(title) for title in bars.titles],
             **_hover(bars, kind, "x"),
         )
-        axis = {"title": {"text": _AXIS[kind]}, "rangemode": "tozero", "automargin": True}
+        axis = {"title": _title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
         figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"xaxis": axis})
     return figures
 
@@ -155,7 +166,7 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
     figures = {}
     index = [int(label) for label in bars.names]
     layout = _layout(height=260, margin={"l": 60, "r": 12, "t": 8, "b": 48})
-    layout["xaxis"] = {"title": {"text": "layer"}, "automargin": True}
+    layout["xaxis"] = {"title": _title("layer"), "automargin": True}
     for kind in _kinds(has_power=has_power):
         color = _PLAIN if kind == "energy" else _TIME
         trace = go.Bar(
@@ -165,7 +176,7 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
             customdata=[_escape(title) for title in bars.titles],
             **_hover(bars, kind, "y"),
         )
-        axis = {"title": {"text": _AXIS[kind]}, "rangemode": "tozero", "automargin": True}
+        axis = {"title": _title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
         figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"yaxis": axis})
     return figures
 
@@ -212,10 +223,10 @@ def _power(chart: PowerView) -> go.Figure:
         height=380 if chart.time_s else 220,
         margin={"l": 64, "r": 12, "t": 8, "b": 48},
         hovermode="x unified",
-        xaxis={"title": {"text": "time since start of the window [s]"}, "range": span,
+        xaxis={"title": _title("time since start of the window [s]"), "range": span,
                "anchor": "y2", "hoverformat": ".6~g"},
-        yaxis={"title": {"text": "power [W]"}, "domain": [split[1], 1], "rangemode": "tozero"},
-        yaxis2={"title": {"text": "GPU time by phase"}, "domain": [0, split[0]], "range": [0, 1],
+        yaxis={"title": _title("power [W]"), "domain": [split[1], 1], "rangemode": "tozero"},
+        yaxis2={"title": _title("GPU time by phase"), "domain": [0, split[0]], "range": [0, 1],
                 "tickformat": ".0%"},
     )  # fmt: skip
     if not chart.time_s:

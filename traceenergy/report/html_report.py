@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from traceenergy.report.figures import page_figures, phase_color, plotly_script
+from traceenergy.report.figures import balance_color, page_figures, phase_color, plotly_script
 from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def render_html(result: Analysis, *, made_at: datetime | None = None) -> str:
         page_digest=_digest(page_script),
         style=(_TEMPLATES / "style.css").read_text(encoding="utf-8"),
         phase_color=phase_color,
+        balance_color=balance_color,
     )
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from traceenergy.report.names import clean_name
-from traceenergy.report.view import balance_rows, banners, facts, verdict
-from traceenergy.report.view_tables import kernel_table, phase_table
+from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
@@ -67,19 +66,19 @@ def terminal_summary(result: Analysis) -> TerminalSummary:
         Texts hold no control characters; they may hold brackets, which rich reads as markup
         unless told otherwise.
     """
+    view = page_view(result)
     tables = [
-        text_table(phase_table(result), _PHASE_COLUMNS, "Phases"),
-        text_table(kernel_table(result), _KERNEL_COLUMNS, "Top kernels", limit=_TOP_KERNELS),
+        text_table(view.phases, _PHASE_COLUMNS, "Phases"),
+        text_table(view.kernels, _KERNEL_COLUMNS, "Top kernels", limit=_TOP_KERNELS),
     ]
-    balance = balance_rows(result)
-    if balance:
-        rows = tuple(("  " * row.is_part + row.name, row.energy, row.share) for row in balance)
+    if view.balance:
+        rows = tuple(("  " * row.is_part + row.name, row.energy, row.share) for row in view.balance)
         headings = ("Balance", "Energy", "Share of total")
         tables.insert(0, TextTable("Balance", headings, (False, True, True), rows))
     return TerminalSummary(
-        verdict=verdict(result),
-        warnings=banners(result),
-        facts=tuple((fact.name, f"{fact.value} ({fact.note})") for fact in facts(result)),
+        verdict=view.verdict,
+        warnings=view.banners,
+        facts=tuple((fact.name, f"{fact.value} ({fact.note})") for fact in view.facts),
         tables=tuple(tables),
         caveats=tuple(
             clean_name(f"{caveat.where}: {caveat.text}" if caveat.where else caveat.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from traceenergy import __version__
@@ -50,12 +50,13 @@ class Fact:
 
 @dataclass(frozen=True)
 class BalanceRow:
-    """One line of the balance; `is_part` tells parts of a part from the parts of the total."""
+    """One line of the balance; `is_part` tells parts of a part, `key` chooses the color."""
 
     name: str
     energy: str
     share: str
     is_part: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
     -------
     PageView
     """
+    if result.energy.total_j is None:
+        result = _by_time(result)
     charts = view_charts.power_views(result)
     return PageView(
         title=_title(result),
@@ -153,7 +156,7 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
         caveats=tuple(_note(caveat) for caveat in result.caveats),
         inputs=_inputs(result),
         options=_options(result),
-        confidence=share_text(result.confidence_level),
+        confidence=level_text(result),
         method=result.energy.method,
         version=__version__,
         made_at=made_at.strftime("%Y-%m-%d %H:%M %Z").strip() if made_at else "",
@@ -221,8 +224,8 @@ def facts(result: Analysis) -> tuple[Fact, ...]:
         Fact("Mean power", power_text(_mean_power_w(result), 4), "sum over GPUs, covered time"),
         *found,
         Fact("Coverage", share_text(_float(coverage)), "of elapsed, lowest GPU"),
-        Fact("Sensor", _sensor(result), _sensor_note(result)),
-        Fact("Method", energy.method, f"intervals at {share_text(result.confidence_level)}"),
+        _sensor(result),
+        Fact("Method", energy.method, f"intervals at {level_text(result)}"),
     ]
     if energy.j_per_token is not None:
         rate = (
@@ -238,17 +241,31 @@ def balance_rows(result: Analysis) -> tuple[BalanceRow, ...]:
     if energy.total_j is None:
         return ()
     rows = (
-        ("GPU work", energy.kernel_j, False),
-        ("static: idle power while work ran", energy.static_j, True),
-        ("dynamic: added by the work", energy.dynamic_j, True),
-        ("Idle gaps", energy.idle_gap_j, False),
-        ("Unattributed", energy.unattributed_j, False),
-        ("Total measured", energy.total_j, False),
+        ("", "GPU work", energy.kernel_j, False),
+        ("static", "static: idle power while work ran", energy.static_j, True),
+        ("dynamic", "dynamic: added by the work", energy.dynamic_j, True),
+        ("idle", "Idle gaps", energy.idle_gap_j, False),
+        ("unattributed", "Unattributed", energy.unattributed_j, False),
+        ("", "Total measured", energy.total_j, False),
     )
     return tuple(
-        BalanceRow(name, energy_text(value, 4), share_text(_of_total(result, value)), is_part)
-        for name, value, is_part in rows
+        BalanceRow(name, energy_text(value, 4), share_text(_of_total(result, value)), is_part, key)
+        for key, name, value, is_part in rows
     )
+
+
+def _by_time(result: Analysis) -> Analysis:
+    """Sort the tables by busy time, where there is no energy to sort by."""
+    tables = {
+        name: getattr(result, name).sort("busy_s", descending=True, maintain_order=True)
+        for name in ("phases", "subphases", "kernels", "ranges")
+    }
+    return replace(result, **tables)
+
+
+def level_text(result: Analysis) -> str:
+    """Write the confidence level as people say it."""
+    return f"{result.confidence_level * 100:.3g} %"
 
 
 def _title(result: Analysis) -> str:
@@ -300,15 +317,15 @@ def _n_without_idle(result: Analysis) -> int:
     return int(assumed.fill_null(value=True).sum())
 
 
-def _sensor(result: Analysis) -> str:
-    sources = result.devices["power_source"].drop_nulls().unique(maintain_order=True).to_list()
-    return ", ".join(clean_name(source) for source in sources) or UNKNOWN
-
-
-def _sensor_note(result: Analysis) -> str:
-    rows = result.devices.iter_rows(named=True)
-    notes = list(dict.fromkeys(view_tables.sensor_text(row) for row in rows))
-    return notes[0] if len(notes) == 1 else "differs by GPU, see devices"
+def _sensor(result: Analysis) -> Fact:
+    rows = list(result.devices.iter_rows(named=True))
+    sources = {clean_name(row["power_source"] or UNKNOWN) for row in rows}
+    notes = {view_tables.sensor_text(row) for row in rows}
+    if len(sources) != 1:
+        return Fact("Sensor", "differs", "by GPU, see devices")
+    kind, _, sensor_field = sources.pop().partition(" ")
+    note = notes.pop() if len(notes) == 1 else "differs by GPU, see devices"
+    return Fact("Sensor", kind, ", ".join(part for part in (sensor_field, note) if part))
 
 
 def _power_note(result: Analysis, charts: tuple[PowerView, ...]) -> str:

@@ -52,8 +52,9 @@ class BarsView:
 
 @dataclass(frozen=True)
 class BalanceView:
-    """Parts of the total energy, in order."""
+    """Parts of the total energy, in order; the keys choose colors."""
 
+    keys: tuple[str, ...]
     names: tuple[str, ...]
     energy_j: tuple[float, ...]
 
@@ -91,15 +92,18 @@ def balance_view(result: Analysis) -> BalanceView | None:
     """Choose the parts of the balance bar; None without power."""
     energy = result.energy
     parts = (
-        ("GPU work, static", energy.static_j),
-        ("GPU work, dynamic", energy.dynamic_j),
-        ("Idle gaps", energy.idle_gap_j),
-        ("Unattributed", energy.unattributed_j),
+        ("static", "GPU work, static", energy.static_j),
+        ("dynamic", "GPU work, dynamic", energy.dynamic_j),
+        ("idle", "Idle gaps", energy.idle_gap_j),
+        ("unattributed", "Unattributed", energy.unattributed_j),
     )
-    known = [(name, value) for name, value in parts if value is not None and np.isfinite(value)]
-    if energy.total_j is None or not known:
+    if energy.total_j is None:
         return None
-    return BalanceView(tuple(name for name, _ in known), tuple(_round(v) for _, v in known))
+    return BalanceView(
+        keys=tuple(key for key, _, _ in parts),
+        names=tuple(name for _, name, _ in parts),
+        energy_j=tuple(_round(value or 0.0) for _, _, value in parts),
+    )
 
 
 def phase_bars(result: Analysis) -> BarsView | None:

@@ -222,6 +222,8 @@ def _table(
     result: Analysis, table_id: str, caption: str, frame: pl.DataFrame, columns: list[_Column]
 ) -> TableView:
     has_power = result.energy.total_j is not None
+    if not has_power:
+        caption = caption.replace("by energy", "by busy time")
     used = [column for column in columns if has_power or not column.needs_power]
     return TableView(
         table_id=table_id,

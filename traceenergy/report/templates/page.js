@@ -95,6 +95,13 @@
     }
     return theme;
   };
+  // Error bars take the color of text, which each theme has of its own.
+  const themedTraces = (traces) => traces.map((trace) => {
+    for (const axis of ["error_x", "error_y"]) {
+      if (trace[axis]) trace[axis].color = color("--ink");
+    }
+    return trace;
+  });
   const put = (layout, path, value) => {
     const keys = path.split(".");
     const last = keys.pop();
@@ -107,12 +114,13 @@
       const zooms = place.classList.contains("zoom");
       const layout = { ...figure.layout, dragmode: zooms ? "zoom" : false };
       for (const [path, value] of Object.entries(themed(layout))) put(layout, path, value);
-      await window.Plotly.newPlot(place, figure.data, layout, {
+      await window.Plotly.newPlot(place, themedTraces(figure.data), layout, {
         responsive: true, displaylogo: false, displayModeBar: false, showTips: false,
       });
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       for (const [id, figure] of Object.entries(figures)) {
+        themedTraces(document.getElementById(id).data);
         window.Plotly.relayout(id, themed(figure.layout));
       }
     });
