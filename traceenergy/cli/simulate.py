@@ -1,0 +1,150 @@
+"""The command `simulate`: a run that never happened, with its true energy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from traceenergy.cli.options import Force, Quiet, Verbose
+from traceenergy.durations import parse_duration
+
+EXAMPLES = "Example: traceenergy simulate --out run --scenario mixed --seconds 20 --gpus 2"
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")]
+Scenario = Annotated[
+    str,
+    typer.Option(metavar="decode|prefill|mixed", help="What the model does."),
+]
+Gpus = Annotated[int, typer.Option(min=1, max=8, help="Recorded ranks of eight.")]
+Steps = Annotated[int | None, typer.Option(min=1, show_default="20", help="Length in steps.")]
+Seconds = Annotated[
+    float | None, typer.Option(show_default="not set", help="Length in seconds, about.")
+]
+Kernels = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="not set", help="Length in kernels of all GPUs, exactly."),
+]
+Layers = Annotated[int, typer.Option(min=1, help="Transformer blocks.")]
+Batch = Annotated[int, typer.Option(min=1, help="Sequences decoded at once.")]
+Context = Annotated[int, typer.Option(min=1, help="Tokens of a sequence at the start.")]
+Schema = Annotated[
+    str, typer.Option(metavar="3.0.0|3.7.2|3.11.1|3.25.0", help="Version of the export.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random number.")]
+SensorName = Annotated[
+    str,
+    typer.Option(
+        "--sensor",
+        metavar="h100-instant|h100-average|a100|v100|ideal",
+        help="Power sensor, with its board.",
+    ),
+]
+Poll = Annotated[
+    int | None,
+    typer.Option(
+        metavar="TIME", parser=parse_duration, show_default="100ms", help="Time between readings."
+    ),
+]
+Missing = Annotated[
+    float, typer.Option("--missing", help="Part of the readings that is lost, 0 to 1.")
+]
+Gain = Annotated[float, typer.Option(help="What the sensor shows over what is true.")]
+ClockOffset = Annotated[
+    int | None,
+    typer.Option(
+        metavar="TIME",
+        parser=parse_duration,
+        show_default="0s",
+        help="Clock of the power log minus that of the trace.",
+    ),
+]
+Zone = Annotated[
+    int | None,
+    typer.Option(
+        "--timezone-offset",
+        metavar="TIME",
+        parser=parse_duration,
+        show_default="-7h",
+        help="Local time of the recorded computer minus UTC.",
+    ),
+]
+Graphs = Annotated[
+    bool, typer.Option("--cuda-graphs", help="Each decode step is one graph launch.")
+]
+Power = Annotated[
+    str,
+    typer.Option(
+        metavar="smi|nvml|marks|none",
+        help="Where power is written: a CSV file beside the trace, or generic events or NVTX "
+        "marks in it.",
+    ),
+]
+Metrics = Annotated[
+    bool, typer.Option("--gpu-metrics", help="Sample the GPU's activity at 10 kHz.")
+]
+Stretch = Annotated[
+    float, typer.Option(help="Factor on the time of all GPU work: few kernels fill seconds.")
+]
+PauseEvery = Annotated[int, typer.Option(min=0, help="Wait after every so many steps; 0: never.")]
+Pause = Annotated[
+    int | None,
+    typer.Option(metavar="TIME", parser=parse_duration, show_default="0s", help="How long."),
+]
+RangesPerKernel = Annotated[int, typer.Option(min=0, help="Operator ranges around every launch.")]
+
+
+def simulate(
+    out: Out,
+    *,
+    scenario: Scenario = "decode",
+    gpus: Gpus = 1,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    kernels: Kernels = None,
+    layers: Layers = 61,
+    batch: Batch = 32,
+    context: Context = 2048,
+    schema: Schema = "3.25.0",
+    seed: Seed = 0,
+    sensor: SensorName = "h100-instant",
+    poll: Poll = None,
+    missing: Missing = 0.0,
+    gain: Gain = 1.0,
+    clock_offset: ClockOffset = None,
+    timezone_offset: Zone = None,
+    cuda_graphs: Graphs = False,
+    power: Power = "smi",
+    gpu_metrics: Metrics = False,
+    stretch: Stretch = 1.0,
+    pause_every: PauseEvery = 0,
+    pause: Pause = None,
+    ranges_per_kernel: RangesPerKernel = 0,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a run of a DeepSeek-V3-like model with trace, power log and true energy."""
+    del verbose  # The program's last door reads it.
+    from traceenergy.simulate.options import Options
+    from traceenergy.simulate.run import simulate_run
+    from traceenergy.units import NS_PER_H, NS_PER_MS
+
+    options = Options(
+        scenario=scenario, gpus=gpus, steps=steps, seconds=seconds, kernels=kernels,
+        layers=layers, batch=batch, context=context, schema=schema, seed=seed, sensor=sensor,
+        poll_ns=100 * NS_PER_MS if poll is None else poll, missing_share=missing, gain=gain,
+        clock_offset_ns=clock_offset or 0,
+        timezone_offset_h=-7.0 if timezone_offset is None else timezone_offset / NS_PER_H,
+        cuda_graphs=cuda_graphs, power=power, gpu_metrics=gpu_metrics, stretch=stretch,
+        pause_every=pause_every, pause_ns=pause or 0, ranges_per_kernel=ranges_per_kernel,
+    )  # fmt: skip
+    made = simulate_run(out, options, force=force)
+    if not quiet:
+        typer.echo(
+            f"Simulated {made.n_kernels} kernels in {made.n_ranges} ranges, "
+            f"{made.total_j:.1f} J in truth"
+        )
+        for name in made.files:
+            typer.echo(f"Wrote {made.folder / name}")

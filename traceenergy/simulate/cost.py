@@ -1,0 +1,113 @@
+"""Time, activity, power of each kernel class under a given load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.simulate.catalog import CATALOG, FEATURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.simulate.target import Board
+
+    Float = NDArray[np.float64]
+
+UNITS = ("sm", "tensor", "dram", "link")
+US_PER_S = 1e6
+
+# Share of each peak that good kernels reach.
+_TENSOR_REACH, _DRAM_REACH, _LINK_REACH = 0.62, 0.82, 0.55
+_SM_FLOOR, _SM_COLLECTIVE = 0.25, 0.30
+_CLASS_SPREAD = 0.10
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of every class in every step, arrays of shape (n_steps, n_classes).
+
+    Attributes
+    ----------
+    duration_us : ndarray of float64 [us]
+        Alone on the board, without noise.
+    activity : ndarray of float64 (n_steps, n_classes, n_units)
+        Share of the peak of each of `UNITS`, 0 to 1.
+    dynamic_w : ndarray of float64 [W]
+        Added to static power by one such kernel.
+    blocks : ndarray of int64
+        Thread blocks of its grid.
+    moved_bytes : ndarray of float64 [bytes]
+        Read, written.
+    """
+
+    duration_us: Float
+    activity: Float
+    dynamic_w: Float
+    blocks: NDArray[np.int64]
+    moved_bytes: Float
+
+
+def cost_of(features: Float, board: Board, stretch: float, rng: np.random.Generator) -> Cost:
+    """Compute the cost of every class.
+
+    Parameters
+    ----------
+    features : ndarray of float64 (n_steps, n_features)
+        Load of the steps.
+    board : Board
+        Its peaks.
+    stretch : float
+        Factor on durations.
+    rng : numpy.random.Generator
+        For what sets a class apart from its activity: its data and instruction mix.
+
+    Returns
+    -------
+    Cost
+
+    Notes
+    -----
+    A roofline: the slowest of matrix units, memory and NVLink sets the time, to which a fixed
+    part is added. Power is linear in the activity of each unit, times a factor per class.
+    """
+    flops, moved, linked = (features @ _table(name) for name in _COSTS)
+    operand = np.array([kernel.operand_bytes for kernel in CATALOG.values()])
+    peak = np.array([board.flops_per_s.get(size, np.inf) for size in operand])
+    collective = np.array([kernel.collective for kernel in CATALOG.values()])
+    fixed_us = np.array([kernel.fixed_us for kernel in CATALOG.values()])
+    bound_s = np.maximum.reduce(
+        [
+            flops / (peak * _TENSOR_REACH),
+            moved / (board.dram_bytes_per_s * _DRAM_REACH),
+            linked / (board.link_bytes_per_s * _LINK_REACH),
+        ]
+    )
+    alone_us = fixed_us + bound_s * US_PER_S
+    alone_s = alone_us / US_PER_S
+    tensor, dram = flops / (alone_s * peak), moved / (alone_s * board.dram_bytes_per_s)
+    link = linked / (alone_s * board.link_bytes_per_s)
+    reached = np.maximum(tensor / _TENSOR_REACH, dram / _DRAM_REACH)
+    sm = np.where(collective, _SM_COLLECTIVE, _SM_FLOOR + (1.0 - _SM_FLOOR) * reached)
+    activity = np.stack([sm, tensor, dram, link], axis=-1)
+    own = np.exp(rng.normal(0.0, _CLASS_SPREAD, len(CATALOG)))
+    return Cost(
+        duration_us=alone_us * stretch,
+        activity=activity,
+        dynamic_w=activity @ np.array(board.unit_w) * own,
+        blocks=np.clip(np.ceil(moved / 65_536), 1, 16 * board.sm_count).astype(np.int64),
+        moved_bytes=moved,
+    )
+
+
+_COSTS = ("flops", "bytes_moved", "link_bytes")
+
+
+def _table(name: str) -> Float:
+    rows = [
+        [getattr(kernel, name).get(feature, 0.0) for kernel in CATALOG.values()]
+        for feature in FEATURES
+    ]
+    return np.array(rows, dtype=np.float64)

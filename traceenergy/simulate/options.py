@@ -1,0 +1,166 @@
+"""What a user can ask of a simulated run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from traceenergy.errors import UsageError
+from traceenergy.simulate.sensor import SENSORS
+from traceenergy.simulate.target import BOARD_OF_SENSOR
+from traceenergy.units import NS_PER_MS
+
+SCENARIOS = ("decode", "prefill", "mixed")
+SCHEMAS = ("3.0.0", "3.7.2", "3.11.1", "3.25.0")
+POWER_FORMS = ("smi", "nvml", "marks", "none")
+MAX_GPUS = 8
+MAX_UTC_OFFSET_H = 14.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """A simulated run in full; two runs with equal options are equal.
+
+    Attributes
+    ----------
+    scenario
+        `decode`, `prefill` or `mixed` (prefill among decode, batch changing).
+    gpus
+        Recorded ranks of a tensor-parallel group of eight, 1 to 8.
+    steps, seconds, kernels
+        Length of the run; at most one is given. `kernels` counts rows of the kernel table over
+        all GPUs, exactly (rounded down to a multiple of `gpus`). None of them: 20 steps.
+    layers
+        Transformer blocks; up to three first ones are dense, the others are mixtures of experts.
+    batch, context
+        Sequences decoded at once; tokens each one has seen at the start.
+    schema
+        Version of the export.
+    seed
+        Of every random number.
+    sensor
+        Name in `sensor.SENSORS`.
+    poll_ns, poll_jitter_ns
+        Time between readings [ns]; standard deviation of their delay [ns].
+    missing_share
+        Part of the readings that never reach the log, 0 to 1.
+    gain
+        What the sensor shows over what is true.
+    clock_offset_ns
+        Clock of the power log minus UTC of the trace [ns].
+    timezone_offset_h
+        Local time minus UTC on the recorded computer [h].
+    cuda_graphs
+        Decode steps are one graph launch each.
+    power
+        `smi`: a CSV file beside the trace. `nvml`: generic events in the trace. `marks`: NVTX
+        marks in the trace. `none`.
+    gpu_metrics
+        Sample the activity of the GPU at 10 kHz into the trace.
+    stretch
+        Factor on the duration of all GPU work, so that few kernels can fill seconds.
+    pause_every, pause_ns
+        Every so many steps the GPU waits so long for requests [ns]; 0 for never.
+    ranges_per_kernel
+        Operator ranges nested around every launch, beside those of steps and layers.
+    """
+
+    scenario: str = "decode"
+    gpus: int = 1
+    steps: int | None = None
+    seconds: float | None = None
+    kernels: int | None = None
+    layers: int = 61
+    batch: int = 32
+    context: int = 2048
+    schema: str = "3.25.0"
+    seed: int = 0
+    sensor: str = "h100-instant"
+    poll_ns: int = 100 * NS_PER_MS
+    poll_jitter_ns: int = NS_PER_MS
+    missing_share: float = 0.0
+    gain: float = 1.0
+    clock_offset_ns: int = 0
+    timezone_offset_h: float = -7.0
+    cuda_graphs: bool = False
+    power: str = "smi"
+    gpu_metrics: bool = False
+    stretch: float = 1.0
+    pause_every: int = 0
+    pause_ns: int = 0
+    ranges_per_kernel: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options by name."""
+        return asdict(self)
+
+
+def check_options(options: Options) -> Options:
+    """Return options that mean something.
+
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    Options
+
+    Raises
+    ------
+    UsageError
+        With all problems at once.
+    """
+    problems = [
+        f"{name} must be one of {', '.join(known)}, got {getattr(options, name)!r}"
+        for name, known in (
+            ("scenario", SCENARIOS),
+            ("schema", SCHEMAS),
+            ("power", POWER_FORMS),
+            ("sensor", tuple(SENSORS)),
+        )
+        if getattr(options, name) not in known
+    ]
+    problems += [f"{name} must be {words}" for name, words, fine in _bounds(options) if not fine]
+    if problems:
+        raise UsageError(
+            "these options cannot be simulated",
+            details="\n".join(problems),
+            next_step="traceenergy simulate --help lists them",
+        )
+    return options
+
+
+def _bounds(options: Options) -> list[tuple[str, str, bool]]:
+    lengths = [options.steps, options.seconds, options.kernels]
+    positive = ("layers", "batch", "context", "poll_ns", "gain", "stretch")
+    not_negative = (
+        "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel",
+    )  # fmt: skip
+    return [
+        *((name, "more than 0", getattr(options, name) > 0) for name in positive),
+        *((name, "0 or more", getattr(options, name) >= 0) for name in not_negative),
+        ("gpus", f"1 to {MAX_GPUS}", 1 <= options.gpus <= MAX_GPUS),
+        ("missing_share", "0 to less than 1", 0 <= options.missing_share < 1),
+        (
+            "timezone_offset_h",
+            f"within {MAX_UTC_OFFSET_H:g} h of UTC",
+            abs(options.timezone_offset_h) <= MAX_UTC_OFFSET_H,
+        ),
+        (
+            "steps, seconds, kernels",
+            "given one at a time",
+            sum(length is not None for length in lengths) <= 1,
+        ),
+        (
+            "steps, seconds, kernels",
+            "more than 0 (and at least one kernel per GPU)",
+            all(length is None or length > 0 for length in lengths)
+            and (options.kernels is None or options.kernels >= options.gpus),
+        ),
+    ]
+
+
+def board_of(options: Options) -> str:
+    """Name the board that carries the sensor asked for."""
+    return BOARD_OF_SENSOR[options.sensor]

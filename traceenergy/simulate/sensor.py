@@ -1,0 +1,165 @@
+"""Power sensors as they are known to behave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.simulate.power import PowerCurve
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SensorField:
+    """One field that a driver offers.
+
+    Attributes
+    ----------
+    update_ns
+        Time between two new values [ns].
+    window_ns
+        A value is the mean over so long before its update [ns].
+    """
+
+    update_ns: int
+    window_ns: int
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What nvidia-smi can ask of a board.
+
+    Attributes
+    ----------
+    draw
+        Field `power.draw`.
+    instant
+        Field `power.draw.instant`; None where the driver says `[N/A]`.
+    lag_ns
+        From the end of the window to the moment the value can be read [ns].
+    noise_w
+        Standard deviation of a value [W].
+    smoothing_ns
+        Time constant of the board's own first-order smoothing before the sensor [ns].
+    """
+
+    draw: SensorField
+    instant: SensorField | None
+    lag_ns: int
+    noise_w: float
+    smoothing_ns: float
+
+    @property
+    def sharpest(self) -> SensorField:
+        """The field with the shortest window."""
+        return self.instant or self.draw
+
+
+_AVERAGE_1S = SensorField(100 * NS_PER_MS, NS_PER_S)
+_PART_TIME = SensorField(100 * NS_PER_MS, 25 * NS_PER_MS)
+_FAST = SensorField(20 * NS_PER_MS, 10 * NS_PER_MS)
+_FULL = SensorField(10 * NS_PER_MS, 10 * NS_PER_MS)
+
+# Windows and update periods as measured in arXiv 2312.02741.
+SENSORS = {
+    "h100-instant": Sensor(_AVERAGE_1S, _PART_TIME, 2 * NS_PER_MS, 0.8, 1.2 * NS_PER_MS),
+    "h100-average": Sensor(_AVERAGE_1S, None, 2 * NS_PER_MS, 0.8, 1.2 * NS_PER_MS),
+    "a100": Sensor(_PART_TIME, _PART_TIME, 2 * NS_PER_MS, 0.6, 1.2 * NS_PER_MS),
+    "v100": Sensor(_FAST, None, 2 * NS_PER_MS, 0.5, 1.2 * NS_PER_MS),
+    "ideal": Sensor(_FULL, _FULL, 0, 0.0, 0.0),
+}
+
+
+def read_field(  # noqa: PLR0913, PLR0917 - a sensor is described by this much
+    curve: PowerCurve,
+    field: SensorField,
+    sensor: Sensor,
+    poll_ns: Int,
+    gain: float,
+    rng: np.random.Generator,
+) -> Float:
+    """Read a field at given times.
+
+    Parameters
+    ----------
+    curve : PowerCurve
+        True power.
+    field : SensorField
+        Which field.
+    sensor : Sensor
+        Whose noise, lag and smoothing.
+    poll_ns : ndarray of int64 (n,) [ns]
+        When the driver is asked, sorted.
+    gain : float
+        What the sensor shows over what is true.
+    rng : numpy.random.Generator
+        For noise and the hidden phase of the updates.
+
+    Returns
+    -------
+    ndarray of float64 (n,) [W]
+        Exact means over the field's window, held until the next update, with noise, rounded to
+        0.01 W as nvidia-smi prints them.
+
+    Notes
+    -----
+    A mean comes from two readings of the cumulative energy, so there is no time grid. First-order
+    smoothing with time constant tau keeps energy but for what it still holds back:
+    `smoothed energy = energy - tau * (smoothed power - its first value)`.
+    """
+    phase_ns = int(rng.integers(field.update_ns))
+    ready_ns = poll_ns - sensor.lag_ns - phase_ns
+    update = ready_ns // field.update_ns
+    which, back = np.unique(update, return_inverse=True)
+    end_ns = which * field.update_ns + phase_ns
+    window_ns = np.concatenate((end_ns - field.window_ns, end_ns))
+    begin_j, done_j = np.split(curve.smoothed_energy_j(window_ns, sensor.smoothing_ns), 2)
+    mean_w = (done_j - begin_j) / (field.window_ns / NS_PER_S)
+    shown_w = gain * mean_w + rng.normal(0.0, 1.0, len(which)) * sensor.noise_w
+    return np.asarray(np.round(np.maximum(shown_w, 0.0), 2)[back], dtype=np.float64)
+
+
+def poll_times(  # noqa: PLR0913 - a logger is described by this much
+    start_ns: int,
+    end_ns: int,
+    period_ns: int,
+    *,
+    jitter_ns: int,
+    missing_share: float,
+    rng: np.random.Generator,
+) -> Int:
+    """Say when a logger asks.
+
+    Parameters
+    ----------
+    start_ns, end_ns : int [ns]
+        The log's span.
+    period_ns : int [ns]
+        Intended time between questions.
+    jitter_ns : int [ns]
+        Standard deviation of their delay; delays are never negative.
+    missing_share : float
+        Part that is lost, 0 to 1. The first and last question are never lost.
+    rng : numpy.random.Generator
+        For both.
+
+    Returns
+    -------
+    ndarray of int64 (n,) [ns]
+        Strictly increasing.
+    """
+    planned_ns = np.arange(start_ns, end_ns + 1, period_ns, dtype=np.int64)
+    delay_ns = np.abs(rng.normal(0.0, 1.0, len(planned_ns))) * jitter_ns
+    asked_ns = planned_ns + np.minimum(delay_ns, 0.9 * period_ns).astype(np.int64)
+    kept = rng.random(len(asked_ns)) >= missing_share
+    kept[[0, -1]] = True
+    return np.asarray(asked_ns[kept], dtype=np.int64)

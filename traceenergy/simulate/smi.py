@@ -1,0 +1,110 @@
+"""Power log as nvidia-smi prints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.units import NS_PER_MS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HEADER = (
+    "timestamp, index, uuid, clocks.current.sm [MHz], power.draw [W], power.draw.instant [W], "
+    "temperature.gpu"
+)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a logger got from one GPU, arrays of length n.
+
+    Attributes
+    ----------
+    poll_ns : ndarray of int64 [ns]
+        When it asked, on the trace clock.
+    draw_w, instant_w : ndarray of float64 [W]
+        `power.draw`, `power.draw.instant`; the latter None where the driver has no such field.
+    sharp_w : ndarray of float64 [W]
+        The field with the shortest window.
+    clock_mhz : ndarray of int64 [MHz]
+        SM clock.
+    temperature_c : ndarray of float64 [C]
+        Of the chip.
+    """
+
+    poll_ns: NDArray[np.int64]
+    draw_w: NDArray[np.float64]
+    instant_w: NDArray[np.float64] | None
+    clock_mhz: NDArray[np.int64]
+    temperature_c: NDArray[np.float64]
+
+    @property
+    def sharp_w(self) -> NDArray[np.float64]:
+        """The field with the shortest window [W]."""
+        return self.draw_w if self.instant_w is None else self.instant_w
+
+
+def render_log(readings: list[Readings], uuids: list[str], local_epoch_ns: int) -> str:
+    """Write the log of all GPUs, in the order of time.
+
+    Parameters
+    ----------
+    readings : list of Readings
+        By index of the GPU.
+    uuids : list of str
+        Without the prefix `GPU-`.
+    local_epoch_ns : int [ns]
+        Local time of trace time 0 as the logger's clock shows it, since 1970.
+
+    Returns
+    -------
+    str
+        One header line, then a line per reading.
+    """
+    frames = [
+        pl.DataFrame(
+            {
+                "poll_ns": one.poll_ns,
+                "index": [index] * len(one.poll_ns),
+                "uuid": [f"GPU-{uuids[index]}"] * len(one.poll_ns),
+                "clock": one.clock_mhz,
+                "draw": one.draw_w,
+                "instant": one.instant_w
+                if one.instant_w is not None
+                else pl.Series([None] * len(one.poll_ns), dtype=pl.Float64),
+                "temperature": one.temperature_c,
+            }
+        )
+        for index, one in enumerate(readings)
+    ]
+    # nvidia-smi cuts the time to milliseconds.
+    shown_ns = (pl.col("poll_ns") + local_epoch_ns) // NS_PER_MS * NS_PER_MS
+    lines = (
+        pl.concat(frames)
+        .sort("poll_ns", "index")
+        .select(
+            pl.format(
+                "{}, {}, {}, {} MHz, {}, {}, {}",
+                shown_ns.cast(pl.Datetime("ns")).dt.strftime("%Y/%m/%d %H:%M:%S%.3f"),
+                "index",
+                "uuid",
+                "clock",
+                _watts("draw"),
+                _watts("instant"),
+                pl.col("temperature").round().cast(pl.Int64),
+            )
+        )
+        .to_series()
+    )
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+def _watts(column: str) -> pl.Expr:
+    cents = (pl.col(column) * 100).round().cast(pl.Int64)
+    whole, part = cents // 100, (cents % 100).cast(pl.String).str.zfill(2)
+    return pl.format("{}.{} W", whole, part).fill_null("[N/A]")

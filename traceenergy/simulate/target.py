@@ -1,0 +1,105 @@
+"""Boards that a simulated run can use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the data sheet of a board says, rounded.
+
+    Attributes
+    ----------
+    name, chip
+        As nsys writes them.
+    sm_count, memory_bytes, l2_bytes, compute
+        As in TARGET_INFO_GPU; compute capability as (major, minor).
+    dram_bytes_per_s, link_bytes_per_s
+        Peak bandwidth of memory and, per direction, of NVLink.
+    flops_per_s
+        Dense peak of the matrix units by number of bytes per operand.
+    clock_mhz, idle_clock_mhz
+        SM clock at work and at rest.
+    idle_w
+        Range that the idle power of one board is drawn from [W].
+    busy_w
+        What running anything adds [W].
+    unit_w
+        Watts at full activity of: SM, matrix units, memory, NVLink.
+    """
+
+    name: str
+    chip: str
+    sm_count: int
+    memory_bytes: int
+    l2_bytes: int
+    compute: tuple[int, int]
+    dram_bytes_per_s: float
+    link_bytes_per_s: float
+    flops_per_s: dict[int, float]
+    clock_mhz: int
+    idle_clock_mhz: int
+    idle_w: tuple[float, float]
+    busy_w: float
+    unit_w: tuple[float, float, float, float]
+
+
+BOARDS = {
+    "h100": Board(
+        name="NVIDIA H100 80GB HBM3",
+        chip="GH100",
+        sm_count=132,
+        memory_bytes=85_045_870_592,
+        l2_bytes=52_428_800,
+        compute=(9, 0),
+        dram_bytes_per_s=3.35e12,
+        link_bytes_per_s=450e9,
+        flops_per_s={1: 1979e12, 2: 989e12},
+        clock_mhz=1980,
+        idle_clock_mhz=345,
+        idle_w=(72.0, 112.0),
+        busy_w=45.0,
+        unit_w=(120.0, 300.0, 200.0, 80.0),
+    ),
+    "a100": Board(
+        name="NVIDIA A100-SXM4-80GB",
+        chip="GA100",
+        sm_count=108,
+        memory_bytes=85_031_714_816,
+        l2_bytes=41_943_040,
+        compute=(8, 0),
+        dram_bytes_per_s=2.04e12,
+        link_bytes_per_s=300e9,
+        flops_per_s={1: 312e12, 2: 312e12},
+        clock_mhz=1410,
+        idle_clock_mhz=210,
+        idle_w=(48.0, 66.0),
+        busy_w=30.0,
+        unit_w=(70.0, 170.0, 115.0, 45.0),
+    ),
+    "v100": Board(
+        name="Tesla V100-SXM2-32GB",
+        chip="GV100",
+        sm_count=80,
+        memory_bytes=34_089_730_048,
+        l2_bytes=6_291_456,
+        compute=(7, 0),
+        dram_bytes_per_s=0.9e12,
+        link_bytes_per_s=150e9,
+        flops_per_s={1: 125e12, 2: 125e12},
+        clock_mhz=1530,
+        idle_clock_mhz=135,
+        idle_w=(38.0, 50.0),
+        busy_w=20.0,
+        unit_w=(50.0, 125.0, 85.0, 30.0),
+    ),
+}
+
+BOARD_OF_SENSOR = {
+    "h100-instant": "h100",
+    "h100-average": "h100",
+    "ideal": "h100",
+    "a100": "a100",
+    "v100": "v100",
+}

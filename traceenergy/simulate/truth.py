@@ -1,0 +1,170 @@
+"""True energy of a simulated run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from traceenergy.simulate.catalog import CATALOG
+from traceenergy.simulate.power import Law, PowerCurve, true_power
+from traceenergy.simulate.template import CLASS_KEYS
+from traceenergy.trace.tables import WORK_TABLE, Column, check_table
+from traceenergy.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from traceenergy.simulate.target import Board
+    from traceenergy.simulate.timeline import Timeline
+
+# The curve reaches further than any log or sensor window.
+MARGIN_NS = 5 * NS_PER_S
+
+TRUTH = (
+    Column("rank", pl.Int32, "", "rank of the run; always 0, one report holds all"),
+    Column("device_id", pl.Int32, "", "GPU"),
+    Column("table", WORK_TABLE, "", "kind of work, by the export's table"),
+    Column("trace_row", pl.Int64, "", "rowid in the source table"),
+    Column("start_ns", pl.Int64, "ns", "start on the trace clock"),
+    Column("end_ns", pl.Int64, "ns", "end on the trace clock"),
+    Column("kernel", pl.Categorical, "", "short name"),
+    Column("phase", pl.Categorical, "", "first-level phase"),
+    Column("subphase", pl.Categorical, "", "second-level phase"),
+    Column("layer", pl.Int32, "", "index of the transformer block", "in no layer"),
+    Column("step", pl.Int64, "", "number of the step"),
+    Column("energy_j", pl.Float64, "J", "static and dynamic energy"),
+    Column("static_j", pl.Float64, "J", "equal share of static power while it ran"),
+    Column("dynamic_j", pl.Float64, "J", "what it added"),
+)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What nobody can measure.
+
+    Attributes
+    ----------
+    work : polars.DataFrame
+        As declared by `TRUTH`, in the order of the timeline's work.
+    curves : list of PowerCurve
+        By device.
+    laws : list of Law
+        By device.
+    """
+
+    work: pl.DataFrame
+    curves: list[PowerCurve]
+    laws: list[Law]
+
+
+def true_energy(timeline: Timeline, board: Board, n_gpus: int, rng: np.random.Generator) -> Truth:
+    """Compute the energy of each piece of work.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        The work.
+    board : Board
+        Range of idle power, power of being busy.
+    n_gpus : int
+        Recorded GPUs.
+    rng : numpy.random.Generator
+        For the idle power of each.
+
+    Returns
+    -------
+    Truth
+    """
+    work = timeline.work
+    first_ns, last_ns = work.select(pl.col("start_ns").min(), pl.col("end_ns").max()).row(0)
+    span_ns = (min(0, first_ns) - MARGIN_NS, last_ns + MARGIN_NS)
+    static_j, dynamic_j = np.empty(len(work)), np.empty(len(work))
+    curves, laws = [], []
+    for device in range(n_gpus):
+        law = Law(idle_w=float(np.round(rng.uniform(*board.idle_w), 2)), busy_w=board.busy_w)
+        mine = (work["device"] == device).to_numpy()
+        part = work.filter(pl.col("device") == device)
+        curve, static_j[mine], dynamic_j[mine] = true_power(
+            part["start_ns"].to_numpy(),
+            part["end_ns"].to_numpy(),
+            part["dynamic_w"].to_numpy(),
+            span_ns,
+            law,
+        )
+        curves.append(curve)
+        laws.append(law)
+    return Truth(_as_table(work, static_j, dynamic_j), curves, laws)
+
+
+def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -> pl.DataFrame:
+    kernels = [CATALOG[key] for key in CLASS_KEYS]
+
+    def named(values: list[str], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+        return pl.Series(values).cast(dtype).gather(work["class_id"])
+
+    frame = work.select(
+        "start_ns",
+        "end_ns",
+        "layer",
+        "step",
+        pl.lit(0, dtype=pl.Int32).alias("rank"),
+        pl.col("device").cast(pl.Int32).alias("device_id"),
+        named([k.table for k in kernels], WORK_TABLE).alias("table"),
+        named([k.short for k in kernels], pl.Categorical).alias("kernel"),
+        named([k.phase for k in kernels], pl.Categorical).alias("phase"),
+        named([k.subphase for k in kernels], pl.Categorical).alias("subphase"),
+        pl.Series("static_j", static_j),
+        pl.Series("dynamic_j", dynamic_j),
+        pl.Series("energy_j", static_j + dynamic_j),
+    ).with_columns(trace_row=(pl.int_range(pl.len()) + 1).over("table"))
+    return check_table(frame, TRUTH, "truth")
+
+
+def summarize(truth: Truth, window_ns: tuple[int, int]) -> dict[str, Any]:
+    """Sum the truth up.
+
+    Parameters
+    ----------
+    truth : Truth
+        Of the run.
+    window_ns : tuple of int [ns]
+        Analysis window.
+
+    Returns
+    -------
+    dict
+        `window`, `total_j`, `kernel_j`, `idle_gap_j`, `devices` (a list) and energies by name:
+        `phases`, `subphases`, `layers`, `steps` and `kernels`.
+    """
+    by_device = dict(truth.work.group_by("device_id").agg(pl.col("energy_j").sum()).iter_rows())
+    devices = []
+    for device, (curve, law) in enumerate(zip(truth.curves, truth.laws, strict=True)):
+        edges_ns = np.array(window_ns, dtype=np.int64)
+        devices.append(
+            {
+                "device_id": device,
+                "total_j": float(np.diff(curve.energy_at(edges_ns))[0]),
+                "kernel_j": by_device[device],
+                "idle_gap_j": float(np.diff(curve.idle_at(edges_ns))[0]),
+                "idle_power_w": law.idle_w,
+            }
+        )
+    sums = {
+        name: sum(float(row[name]) for row in devices)
+        for name in ("total_j", "kernel_j", "idle_gap_j")
+    }
+    return {
+        "window": {"start_ns": window_ns[0], "end_ns": window_ns[1]},
+        **sums,
+        "devices": devices,
+        **{
+            f"{key}s": _energies(truth.work, key)
+            for key in ("phase", "subphase", "layer", "step", "kernel")
+        },
+    }
+
+
+def _energies(work: pl.DataFrame, key: str) -> dict[str, float]:
+    rows = work.drop_nulls(key).group_by(key).agg(pl.col("energy_j").sum()).sort(key)
+    return {str(name): energy_j for name, energy_j in rows.iter_rows()}
