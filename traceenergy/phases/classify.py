@@ -12,8 +12,8 @@ Order of precedence for one piece of work, launched inside ranges a/b/c:
 
 Within one step the order of the files counts, then the order in the file. A range rule that
 names no part (`moe`) is refined by the first kernel rule of any strength with the same first
-level (`moe.activation`); rules of strength `refine` do nothing else. Rules on kernels see kernels only; copies, memsets and whole graphs
-are judged by their ranges.
+level (`moe.activation`); rules of strength `refine` do nothing else. Rules on kernels see
+kernels only; copies, memsets and whole graphs are judged by their ranges.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Classification:
     work : polars.DataFrame (n_work,)
         In the order of the GPU work: `phase` (Enum of first levels), `subphase` (Enum, the first
         level where there is no part), `layer` (Int32, null in no layer), `rule` (Enum, id of the
-        rule that decided, `a+b` where b added the part, null where none did).
+        rule that decided, `a+b` where b added the part, `table:MEMCPY` for the kind of work,
+        null for unclassified work).
     labels
         First-level phase -> name for people.
     step_patterns
@@ -147,8 +148,9 @@ def _name_decisions(
             name = every[part if part != NO_MATCH else rule].phase
             ids.append(every[rule].id + (f"+{every[part].id}" if part != NO_MATCH else ""))
         else:
-            name = UNCLASSIFIED if key >= 0 else _BY_TABLE.get(_TABLES[-1 - key], UNCLASSIFIED)
-            ids.append(None)
+            kind = "" if key >= 0 else _TABLES[-1 - key]
+            name = _BY_TABLE.get(kind, UNCLASSIFIED)
+            ids.append(f"table:{kind}" if kind in _BY_TABLE else None)
         subphases.append(backward_of(name) if backward else name)
     return subphases, ids
 

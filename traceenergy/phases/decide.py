@@ -126,9 +126,7 @@ def decide(
     by_path = _ask_ranges(tree, users, shipped, rules)
     backward_kernel = matches_any(kernels, rules.backward_kernels)
     path_class, first_row = _classes(by_path.columns())
-    pair, of_work = np.unique(
-        path_class[path_row] * len(kernels) + kernel_row, return_inverse=True
-    )
+    pair, of_work = np.unique(path_class[path_row] * len(kernels) + kernel_row, return_inverse=True)
     kernel = pair % max(1, len(kernels))
     ranges = by_path.at(first_row[pair // max(1, len(kernels))])
     normal = [
@@ -204,9 +202,7 @@ def _parts(rule: Int, ranges: _Ranges, kernel: Int, kernels: pl.Series, every: N
     open_rows = np.isin(rule, broad)
     for level in sorted({every[i][1].first_level for i in np.unique(rule[open_rows])}):
         rows = np.isin(rule, [i for i in broad if every[i][1].first_level == level])
-        finer = [
-            (i, r) for i, r in every if r.kernel and not r.is_broad and r.first_level == level
-        ]
+        finer = [(i, r) for i, r in every if r.kernel and not r.is_broad and r.first_level == level]
         part[rows] = _tier(kernels, finer).at(ranges.at(np.flatnonzero(rows)), kernel[rows])
     return part
 

@@ -196,7 +196,7 @@ def grow_tree(paths: RangePaths, names: pl.Series) -> RangeTree:
     parent = (paths["parent_path_id"].cast(pl.Int64) + 1).fill_null(OUTSIDE).to_numpy()
     depth = paths["depth"].to_numpy()
     by_depth = np.argsort(depth, kind="stable") + 1
-    borders = np.cumsum(np.bincount(depth))[:-1] if len(depth) else []
+    borders = np.cumsum(np.bincount(depth, minlength=1))[:-1]
     return RangeTree(
         texts=texts,
         domains=domains,

@@ -201,9 +201,11 @@ def _key_problems(section: str, entry: dict[str, Any]) -> Iterator[str]:
     )
     for key in sorted(entry.keys() & _KEYS[section]):
         value = entry[key]
-        expected = bool if key == "latent" else str
-        if not isinstance(value, expected):
-            yield f"{key} must be {'true or false' if expected is bool else 'text'}"
+        if key == "latent":
+            if not isinstance(value, bool):
+                yield "latent must be true or false"
+        elif not isinstance(value, str):
+            yield f"{key} must be text"
         elif key in {"range", "module", "kernel", "within", "domain"}:
             yield from _pattern_problems(key, value)
 
