@@ -12,6 +12,7 @@ from traceenergy.read.inputs import REPORT, kind_of, list_files
 from traceenergy.read.nsys import read_nsys, sha256_of, stated_rank
 from traceenergy.read.nsys.export import export_report
 from traceenergy.read.options import ReadOptions
+from traceenergy.read.power_log import attach_power_logs
 from traceenergy.read.ranks import merge_ranks, number_ranks
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def read_trace(
                 for export, rank, file, kind in zip(exports, ranks, files, kinds, strict=True)
             ]
         )
-    return replace(trace, caveats=(*doubts, *trace.caveats))
+    trace = replace(trace, caveats=(*doubts, *trace.caveats))
+    logs = [Path(log) for log in power]
+    return attach_power_logs(trace, logs, options) if logs else trace
 
 
 def _listed(paths: Paths) -> Sequence[str | Path]:
