@@ -60,8 +60,8 @@ def make_input(n_kernels: int, n_ranges: int) -> Path:
     if not (folder / "trace.sqlite").exists():
         folder.parent.mkdir(exist_ok=True)
         print(f"making {n_kernels:,} kernels and {n_ranges:,} ranges")
-        sizes = ["--kernels", str(n_kernels), "--ranges", str(n_ranges), "--power-period", "100ms"]
-        timed([*TRACEENERGY, "simulate", "--out", str(folder), *sizes])
+        sizes = ["--kernels", str(n_kernels), "--ranges-per-kernel", str(n_ranges // n_kernels)]
+        timed([*TRACEENERGY, "simulate", "--out", str(folder), "--poll", "100ms", *sizes])
     return folder
 
 

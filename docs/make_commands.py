@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import typer
 
@@ -13,7 +14,6 @@ from traceenergy.cli.app import make_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
 COMMANDS_PAGE = Path(__file__).with_name("commands.md")
 HEAD = """\
@@ -38,38 +38,44 @@ def render_commands() -> str:
     group: Any = typer.main.get_command(make_app())
     parts = [HEAD]
     for name, command in group.commands.items():
+        kinds = get_type_hints(getattr(import_module(f"traceenergy.cli.{name}"), name))
         parts += [f"## traceenergy {name}\n", _paragraphs(command.help), _usage(name, command)]
-        parts += [_table(_rows(command)), _example(command.epilog)]
+        parts += [_table(_rows(command, kinds)), _example(command.epilog)]
     return "\n".join(part for part in parts if part)
 
 
 def _paragraphs(text: str | None) -> str:
-    lines = (text or "").replace("\b", "").strip()
-    return re.sub(r"[ \t]*\n(?!\n)(?<!\n\n)[ \t]*", "\n", lines) + "\n"
+    paragraphs = (text or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs) + "\n"
 
 
 def _usage(name: str, command: Any) -> str:  # noqa: ANN401 - classes differ between typer versions
-    words = [_value(p) for p in command.params if p.param_type_name == "argument"]
+    words = [_value(p, {}) for p in command.params if p.param_type_name == "argument"]
     return f"```\ntraceenergy {name} [OPTIONS] {' '.join(words)}".rstrip() + "\n```\n"
 
 
-def _rows(command: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - as above
+def _rows(command: Any, kinds: dict[str, Any]) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - as above
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            yield f"`{_value(parameter)}`", "", parameter.help
+            yield f"`{_value(parameter, kinds)}`", "", parameter.help
             continue
         if "--help" in parameter.opts:
             continue
         names = ", ".join(f"`{opt}`" for opt in sorted(parameter.opts, key=len, reverse=True))
-        value = "" if parameter.is_flag else f" `{_value(parameter)}`"
+        value = "" if parameter.is_flag else f" `{_value(parameter, kinds)}`"
         yield names + value, _default(parameter), parameter.help
 
 
-def _value(parameter: Any) -> str:  # noqa: ANN401 - as above
-    return str(parameter.metavar or parameter.type.name).upper().replace("MW|W", "mW|W")
+def _value(parameter: Any, kinds: dict[str, Any]) -> str:  # noqa: ANN401 - as above
+    if parameter.metavar:
+        return str(parameter.metavar)
+    kind = kinds[parameter.name]
+    return "|".join(k.__name__.upper() for k in get_args(kind) or [kind] if k is not NoneType)
 
 
 def _default(parameter: Any) -> str:  # noqa: ANN401 - as above
+    if parameter.required:
+        return "required"
     if isinstance(parameter.show_default, str):
         return str(parameter.show_default)
     if parameter.is_flag or parameter.default in (None, ()):
@@ -79,13 +85,18 @@ def _default(parameter: Any) -> str:  # noqa: ANN401 - as above
 
 def _table(rows: Iterator[tuple[str, str, str]]) -> str:
     lines = ["| option | default | meaning |", "|---|---|---|"]
-    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
 def _example(epilog: str | None) -> str:
-    text = (epilog or "").replace("\b", "").strip()
-    return f"```\n{text}\n```\n" if text else ""
+    examples = (epilog or "").removeprefix("Examples:").removeprefix("Example:").split(";")
+    lines = "\n".join(line.strip() for line in examples)
+    return f"```\n{lines}\n```\n" if epilog else ""
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -39,8 +38,6 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_start)
     for name in COMMANDS:
-        if find_spec(f"traceenergy.cli.{name}") is None:
-            continue
         module = import_module(f"traceenergy.cli.{name}")
         app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
     return app

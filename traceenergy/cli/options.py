@@ -93,8 +93,9 @@ PowerClockOffset = Annotated[
         "--power-clock-offset",
         metavar="TIME",
         parser=parse_duration,
-        show_default="from the time zone in the trace",
-        help="Time added to the clock of the power log to give UTC, such as -2h or 350ms.",
+        show_default="0s",
+        help="Time added to the clock of the power log, after the trace's time zone was taken off, "
+        "such as -2h; for a trace without wall clock, the trace time of the log's first line.",
     ),
 ]
 PowerUnit = Annotated[
@@ -110,11 +111,11 @@ PowerGpus = Annotated[
     list[str] | None,
     typer.Option(
         "--power-gpu",
-        metavar="[SOURCE=]GPU",
+        metavar="[SOURCE=][RANK:]GPU",
         show_default="only where there is no choice",
-        help="GPU that power samples belong to when they do not say so: its index in the trace, "
-        "or <source>=<index> where a trace holds several power sources; may be given several "
-        "times.",
+        help="GPU that power samples belong to when they do not say so: its index in the trace or "
+        "its uuid. SOURCE is needed where there are several: the name of a log, the GPU that a "
+        "log names, the typeId of an nsys plugin. May be given several times.",
     ),
 ]
 IdlePower = Annotated[
