@@ -205,7 +205,8 @@ def attribute_device(
         window_ms=options.sensor_window_ms,
     )
     center_ns = sample_ns - sensor.center_delay_ns
-    measured = measure_cells(center_ns, power_w, *window)
+    reach_ns = (sensor.window_ns // 2, sensor.center_delay_ns)
+    measured = measure_cells(center_ns, power_w, window, reach_ns)
     if not (measured.covered | measured.gap).any():
         raise _too_few(0, where)
     clock = share_clock(work.start_ns, work.end_ns)

@@ -51,20 +51,26 @@ class MeasuredPower:
 
 
 def measure_cells(
-    center_ns: NDArray[np.int64], power_w: NDArray[np.float64], start_ns: int, end_ns: int
+    center_ns: NDArray[np.int64],
+    power_w: NDArray[np.float64],
+    window: tuple[int, int],
+    reach_ns: tuple[int, int] = (0, 0),
 ) -> MeasuredPower:
     """Integrate power over a window, cell by cell.
 
-    Power runs straight from one sample center to the next. Nothing is assumed before
-    the first or after the last: that time is not covered, and its energy is not guessed.
+    Power runs straight from one sample center to the next. The first sample is held back to
+    the start of its averaging window, the last one forward to its reading. Nothing is assumed
+    beyond: that time is not covered, and its energy is not guessed.
 
     Parameters
     ----------
     center_ns : ndarray of int64 (n_samples,) [ns]
         Middle of each sample's averaging window, strictly increasing, n_samples >= 2.
     power_w : ndarray of float64 (n_samples,) [W]
-    start_ns, end_ns : int [ns]
-        The window, end after start.
+    window : tuple of int [ns]
+        Start and end, end after start.
+    reach_ns : tuple of int [ns]
+        How far the first sample holds before its center, the last one after it.
 
     Returns
     -------
@@ -74,23 +80,28 @@ def measure_cells(
     -----
     Sums of cells are exact for straight lines: cutting a window loses no energy.
     """
-    inside = (center_ns > start_ns) & (center_ns < end_ns)
-    edge_ns = np.concatenate(([start_ns], center_ns[inside], [end_ns])).astype(np.int64)
+    start_ns, end_ns = window
+    pause_ns = np.diff(center_ns)
+    # Held ends are no pause between samples, so they are never gaps.
+    is_gap = np.concatenate(([False], pause_ns > GAP_PERIODS * np.median(pause_ns), [False]))
+    knot_ns = np.concatenate(
+        ([center_ns[0] - reach_ns[0]], center_ns, [center_ns[-1] + reach_ns[1]])
+    )
+    knot_w = np.concatenate((power_w[:1], power_w, power_w[-1:]))
+    inside = (knot_ns > start_ns) & (knot_ns < end_ns)
+    edge_ns = np.unique(np.concatenate(([start_ns], knot_ns[inside], [end_ns])).astype(np.int64))
     # Offsets, because float64 holds nanoseconds exactly only up to 2**53 (104 days).
     edge_w = np.interp(
-        (edge_ns - start_ns).astype(np.float64), (center_ns - start_ns).astype(np.float64), power_w
+        (edge_ns - start_ns).astype(np.float64), (knot_ns - start_ns).astype(np.float64), knot_w
     )
-    width_ns = np.diff(edge_ns)
-    cell_j = (edge_w[1:] + edge_w[:-1]) / 2 * width_ns * S_PER_NS
-    between = (edge_ns[:-1] >= center_ns[0]) & (edge_ns[1:] <= center_ns[-1])
-    # A cell at the border of the window may begin or end between two samples; one that
-    # holds the first or last sample center only touches it, since centers are edges.
-    after = np.clip(np.searchsorted(center_ns, edge_ns[:-1], side="right"), 1, len(center_ns) - 1)
-    pause_ns = center_ns[after] - center_ns[after - 1]
-    long_pause = pause_ns > GAP_PERIODS * np.median(np.diff(center_ns))
+    between = (edge_ns[:-1] >= knot_ns[0]) & (edge_ns[1:] <= knot_ns[-1])
+    # Knots are edges, so a cell lies between the same two knots from end to end.
+    after = np.clip(np.searchsorted(knot_ns, edge_ns[:-1], side="right"), 1, len(is_gap))
+    cell_j = (edge_w[1:] + edge_w[:-1]) / 2 * np.diff(edge_ns) * S_PER_NS
+    gap = between & is_gap[after - 1]
     return MeasuredPower(
         edge_ns=edge_ns,
         energy_j=np.where(between, cell_j, 0.0),
-        covered=between & ~long_pause,
-        gap=between & long_pause,
+        covered=between & ~gap,
+        gap=gap,
     )

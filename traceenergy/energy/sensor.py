@@ -50,6 +50,11 @@ class SensorModel:
     source: str
 
     @property
+    def window_ns(self) -> int:
+        """Averaging window [ns]."""
+        return round(self.window_ms * NS_PER_MS)
+
+    @property
     def center_delay_ns(self) -> int:
         """From the middle of the averaging window to the reading [ns]."""
         return round((self.lag_ms + self.window_ms / 2) * NS_PER_MS)
