@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from traceenergy.report.names import clean_name
 from traceenergy.report.view import page_view
+from traceenergy.report.view_tables import INSEPARABLE as MARK
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
@@ -108,7 +109,11 @@ def text_table(
     """
     kept = [index for index, head in enumerate(view.headings) if head.text in columns]
     rows = view.rows[:limit]
-    note = view.cut_note or f"{len(rows)} of {len(view.rows)} rows"
+    notes = []
+    if view.cut_note or len(rows) < len(view.rows):
+        notes.append(view.cut_note or f"{len(rows)} of {len(view.rows)} rows.")
+    if any(MARK in row[index].text for row in rows for index in kept):
+        notes.append(f"{MARK} split undecided; the interval is that of the group.")
     return TextTable(
         title=title,
         headings=tuple(view.headings[index].text for index in kept),
@@ -116,5 +121,5 @@ def text_table(
         rows=tuple(
             tuple(f"{row[index].text} {row[index].note}".strip() for index in kept) for row in rows
         ),
-        note=note if len(rows) < len(view.rows) or view.cut_note else "",
+        note=" ".join(notes),
     )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # More rows than people scroll through; keeps a page under 3 MB.
 MAX_ROWS = 300
 _PATH_LENGTH = 80
+# Stands at an energy whose split from its neighbors the data cannot decide.
+INSEPARABLE = "\N{DAGGER}"
 Row = dict[str, Any]
 
 
@@ -318,7 +320,7 @@ def _energy_cell(row: Row) -> Cell:
         together
     )
     return Cell(
-        energy_text(row["energy_j"]) + " †" * bool(together),
+        energy_text(row["energy_j"]) + f" {INSEPARABLE}" * bool(together),
         note=f"({note})" if note else "",
         sort=_sortable(row["energy_j"]),
         title=cut_middle(title, _PATH_LENGTH * 5),

@@ -1,0 +1,75 @@
+"""Figures carry intervals, colors, titles with units."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+
+import pytest
+
+from tests.report import sample
+from traceenergy.report.figures import PHASE_COLORS, page_figures, phase_color, plotly_script
+from traceenergy.report.view import page_view
+
+
+def test_every_chart_has_its_figure() -> None:
+    figures = page_figures(page_view(sample.rich_analysis()))
+
+    assert set(figures) == {
+        "balance-chart",
+        *(f"{row}-{kind}-chart" for row in ("phase", "kernel", "layer")
+          for kind in ("energy", "time")),
+        "power-chart-0", "power-chart-1",
+    }  # fmt: skip
+
+
+def test_without_power_only_time_is_drawn() -> None:
+    figures = page_figures(page_view(sample.time_only_analysis()))
+
+    assert not [name for name in figures if "energy" in name or "balance" in name]
+    assert "yaxis" not in figures["power-chart-0"]["layout"]
+
+
+def test_energy_bars_carry_their_interval() -> None:
+    bar = page_figures(page_view(sample.rich_analysis()))["phase-energy-chart"]["data"][0]
+
+    # MoE: 600 J, 540 to 660
+    assert bar["error_x"]["array"][0] == pytest.approx(60.0)
+    assert bar["error_x"]["arrayminus"][0] == pytest.approx(60.0)
+
+
+def test_a_phase_has_one_color_everywhere() -> None:
+    figures = page_figures(page_view(sample.rich_analysis()))
+
+    bars = figures["phase-energy-chart"]["data"][0]["marker"]["color"]
+    areas = [trace["fillcolor"] for trace in figures["power-chart-0"]["data"][1:]]
+    assert bars[:4] == areas
+    assert phase_color("no such phase") == PHASE_COLORS["other"]
+
+
+def test_axes_wear_units() -> None:
+    figures = page_figures(page_view(sample.rich_analysis()))
+
+    titles = {
+        axis["title"]["text"]
+        for figure in figures.values()
+        for name, axis in figure["layout"].items()
+        if name.startswith(("xaxis", "yaxis")) and "title" in axis
+    }
+    assert titles >= {"energy [J]", "sum: energy [J]", "time: busy [s]", "power [W]"}
+
+
+def test_names_are_no_markup_for_plotly() -> None:
+    names = page_figures(page_view(sample.rich_analysis()))["kernel-energy-chart"]["data"][0]["y"]
+
+    assert names[0].startswith("&lt;/script&gt;")
+
+
+def test_plotly_comes_out_as_it_went_in() -> None:
+    packed, digest = plotly_script()
+
+    script = gzip.decompress(base64.b64decode(packed))
+    assert base64.b64encode(hashlib.sha256(script).digest()).decode() == digest
+    assert b"newPlot" in script
+    assert len(packed) < 2_100_000

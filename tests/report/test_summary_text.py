@@ -1,0 +1,36 @@
+"""The terminal shows the same numbers as the page, as plain text."""
+
+from __future__ import annotations
+
+from tests.report import sample
+from traceenergy.report import terminal_summary
+
+
+def test_tables_come_in_order_with_their_rows() -> None:
+    summary = terminal_summary(sample.rich_analysis())
+
+    assert [(table.title, len(table.rows)) for table in summary.tables] == [
+        ("Balance", 6), ("Phases", 5), ("Top kernels", 10),
+    ]  # fmt: skip
+    assert summary.tables[1].rows[0] == (
+        "MoE", "600 J (540\N{EN DASH}660)", "50.0 %", "1.40 s", "429 W", "40",
+    )  # fmt: skip
+    assert summary.tables[2].note.startswith("10 of 47 rows")
+
+
+def test_without_power_there_is_no_balance() -> None:
+    summary = terminal_summary(sample.time_only_analysis())
+
+    assert [table.title for table in summary.tables] == ["Phases", "Top kernels"]
+    assert summary.warnings[0].startswith("No power data")
+
+
+def test_nothing_can_steer_the_terminal() -> None:
+    summary = terminal_summary(sample.rich_analysis())
+
+    assert "\x1b" not in repr(summary.tables) + summary.verdict
+    assert "\\x1b" not in repr(summary.tables)
+
+
+def test_caveats_say_where() -> None:
+    assert terminal_summary(sample.rich_analysis()).caveats[0].startswith("rank 0, GPU 1: samples")
