@@ -29,9 +29,9 @@ _KEYS = {
 _TOP_KEYS = frozenset({"format_version", "name", "description", *SECTIONS})
 _NAME = re.compile(r"[a-z0-9_-]+")
 _GROUP = re.compile(r"\(\?P?<(\w+)>")
-# Where the dotted path of a module may begin and end in the text of a range:
-# `q_proj`, `model.layers.3.self_attn.q_proj`, `{'Module': '...q_proj', ...}`, `.../q_proj/MATMUL`.
-_MODULE = r"(?:^|[./'\"\s])(?:{})(?:$|['\",:(\s\[/]|\.forward)"
+# Where the dotted path of a module may begin and end in the text of a range: `q_proj`,
+# `model.layers.3.self_attn.q_proj`, `{'Module': '...q_proj', ...}`, `.../q_proj/MATRIX_MULTIPLY_0`.
+_MODULE = r"(?:^|[./'\"\s])(?:{})(?:$|['\",:(\s\[]|\.forward|/[A-Z][A-Z_]+_\d+$)"
 
 
 @dataclass(frozen=True)
