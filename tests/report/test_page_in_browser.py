@@ -1,0 +1,249 @@
+"""The page in a real browser: quiet, offline, drawn, usable by keyboard."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.report import sample
+from traceenergy.report import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHROMIUM, CHROMEDRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--disable-dev-shm-usage",
+)  # fmt: skip
+LONGEST_WAIT_S = 60
+TALLEST_PX = 12_000
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM.exists() and CHROMEDRIVER.exists()), reason="Chromium is not installed"
+)
+
+
+@contextmanager
+def browser(*, scripts: bool = True) -> Iterator[Chrome]:
+    """Start Chromium with a profile of its own; close it, whatever happens."""
+    options = ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    profile = tempfile.mkdtemp()
+    for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    try:
+        if not scripts:
+            driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        yield driver
+    finally:
+        driver.quit()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    with browser() as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    results = {
+        "rich": sample.rich_analysis(),
+        "time_only": sample.time_only_analysis(),
+        "bare": sample.bare_analysis(),
+    }
+    return {name: write(result, folder / f"{name}.html") for name, result in results.items()}
+
+
+def look(driver: Chrome, page: Path, *, width_px: int = 1400, scheme: str = "light") -> None:
+    """Open a page, wait until its charts are drawn."""
+    size = {"width": width_px, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    theme(driver, scheme)
+    driver.get(page.as_uri())
+    WebDriverWait(driver, LONGEST_WAIT_S).until(charts)
+
+
+def theme(driver: Chrome, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def charts(driver: Chrome) -> Any:  # noqa: ANN401 - text or None
+    return driver.execute_script("return document.documentElement.dataset.charts")
+
+
+def screenshot(driver: Chrome, name: str) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    width, height = driver.execute_script(
+        "const e = document.documentElement; return [e.clientWidth, e.scrollHeight]"
+    )
+    clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST_PX), "scale": 1}
+    shot = driver.execute_cdp_cmd(
+        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+    )
+    (ARTIFACTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+
+
+def requested(driver: Chrome) -> list[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    return [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+
+
+@pytest.mark.parametrize("name", ["rich", "time_only", "bare"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width_px", [1400, 400])
+def test_page_is_quiet_offline_drawn(
+    driver: Chrome, pages: dict[str, Path], name: str, scheme: str, width_px: int
+) -> None:
+    driver.get_log("browser")
+    driver.get_log("performance")
+
+    look(driver, pages[name], width_px=width_px, scheme=scheme)
+    screenshot(driver, f"{name}-{scheme}-{width_px}")
+
+    assert driver.get_log("browser") == []
+    urls = requested(driver)
+    assert urls
+    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []
+    undrawn = driver.execute_script(
+        "return [...document.querySelectorAll('.chart')]"
+        ".filter((chart) => !chart.querySelector('svg.main-svg')).map((chart) => chart.id)"
+    )
+    assert undrawn == []
+    assert charts(driver) == ("none" if name == "bare" else "drawn")
+    # nothing sticks out to the side; wide tables scroll within their box
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width_px
+
+
+def test_every_figure_of_the_page_has_bars_or_lines(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+
+    empty = driver.execute_script(
+        "return [...document.querySelectorAll('.chart')].filter((chart) =>"
+        " !chart.querySelector('.trace path, .trace .point path, .fills path'))"
+        ".map((chart) => chart.id)"
+    )
+    assert empty == []
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".chart")) == 9
+
+
+def first_names(driver: Chrome, table: str, n: int = 3) -> list[str]:
+    rows = driver.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not([hidden]) th .value")
+    return [row.get_attribute("textContent") for row in rows[:n]]
+
+
+def test_tables_sort_by_keyboard(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+    heading = driver.find_element(By.XPATH, "//*[@id='phase-table']//th[3]")
+    button = driver.find_element(By.XPATH, "//*[@id='phase-table']//th[2]/button")
+
+    button.send_keys(Keys.ENTER)
+    down = first_names(driver, "phase-table")
+    button.send_keys(Keys.SPACE)
+    up = first_names(driver, "phase-table")
+
+    assert down == ["MoE", "MLA", "AllReduce"]
+    assert up == ["unclassified", "Norm", "AllReduce"]
+    own = button.find_element(By.XPATH, "..")
+    assert own.get_attribute("aria-sort") == "ascending"
+    assert heading.get_attribute("aria-sort") is None
+
+
+def test_numbers_sort_by_size_with_the_unknown_last(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+    button = driver.find_element(By.XPATH, "//*[@id='kernel-table']//th[3]/button")
+
+    for _ in range(2):
+        button.send_keys(Keys.ENTER)
+        assert first_names(driver, "kernel-table", 99)[-1] == "no_energy"
+
+
+def test_search_finds_by_any_part_of_the_full_name(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+    box = driver.find_element(By.XPATH, "//*[@id='kernel-table']/ancestor::*[@class='table-box']")
+    field = box.find_element(By.CSS_SELECTOR, "input[type=search]")
+
+    field.send_keys("CUTE::TUPLE")
+
+    # the shown name is cutlass::device_kernel<...>; tuple is in the full name only
+    assert first_names(driver, "kernel-table", 99) == ["cutlass::device_kernel<…>"]
+    assert box.find_element(By.TAG_NAME, "output").text == "1 of 47 rows"
+    field.clear()
+    field.send_keys("zzz")
+    assert first_names(driver, "kernel-table", 99) == []
+
+
+def test_keyboard_reaches_the_main_part_first(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+
+    driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+
+    assert driver.switch_to.active_element.text == "Skip to the numbers"
+
+
+def test_charts_follow_the_theme(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"], scheme="light")
+    color = "return document.getElementById('phase-energy-chart')._fullLayout.font.color"
+    error = "return document.getElementById('phase-energy-chart')._fullData[0].error_x.color"
+    light = driver.execute_script(color), driver.execute_script(error)
+
+    theme(driver, "dark")
+    WebDriverWait(driver, LONGEST_WAIT_S).until(lambda d: d.execute_script(color) != light[0])
+
+    assert light == ("#1b1f24", "#1b1f24")
+    assert driver.execute_script(color) == "#e6e9ed"
+    WebDriverWait(driver, LONGEST_WAIT_S).until(lambda d: d.execute_script(error) == "#e6e9ed")
+
+
+def test_a_browser_that_cannot_unpack_says_so(driver: Chrome, pages: dict[str, Path]) -> None:
+    script = {"source": "delete window.DecompressionStream"}
+    mark = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    try:
+        look(driver, pages["rich"])
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", mark)
+        driver.get_log("browser")
+
+    assert charts(driver) == "failed"
+    assert "cannot draw the chart" in driver.find_element(By.ID, "phase-energy-chart").text
+
+
+def test_without_scripts_headline_and_phases_can_be_read(pages: dict[str, Path]) -> None:
+    with browser(scripts=False) as chrome:
+        chrome.get(pages["rich"].as_uri())
+        document = chrome.execute_cdp_cmd("DOM.getDocument", {"depth": -1})
+        text = chrome.execute_cdp_cmd(
+            "DOM.getOuterHTML", {"nodeId": document["root"]["nodeId"]}
+        )["outerHTML"]  # fmt: skip
+        shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {})
+    ARTIFACTS.mkdir(exist_ok=True)
+    (ARTIFACTS / "rich-without-scripts.png").write_bytes(base64.b64decode(shot["data"]))
+
+    assert "1.600 kJ in 2.00 s on 2 GPUs" in text
+    assert 'id="phase-table"' in text
+    assert "<button" not in text
+    assert "Charts need JavaScript" in text
