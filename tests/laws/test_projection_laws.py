@@ -10,9 +10,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.build import Range, Work, build_trace
+from tests.build import build_trace
+from tests.literals import Range, Work
 from traceenergy.projection.project import Projection, project_work
-from traceenergy.projection.projected import project_ranges
+from traceenergy.projection.ranges import project_ranges
 from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from traceenergy.projection.enclosure import max_tree
 from traceenergy.projection.nesting import OrderedRanges, order_ranges
-from traceenergy.projection.timeline import distinct, index_of
+from traceenergy.projection.thread_line import distinct, index_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.projection.enclosure import first_of_prefix, max_tree
-from traceenergy.projection.timeline import ThreadLine, draw_line
+from traceenergy.projection.thread_line import ThreadLine, draw_line
 from traceenergy.trace.tables import Column
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.projection.nesting import none_below_zero
-from traceenergy.projection.timeline import distinct, index_of
+from traceenergy.projection.thread_line import distinct, index_of
 from traceenergy.trace.tables import RANGE_PATHS, RangePaths, check_table
 
 if TYPE_CHECKING:

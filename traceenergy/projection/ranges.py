@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.intervals import busy_of_runs
-from traceenergy.projection.timeline import draw_line
+from traceenergy.projection.thread_line import draw_line
 from traceenergy.trace.tables import Column, check_table
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _sets_of_work(
     rows = projection.work["range_row"]
     work_row = np.flatnonzero(rows.is_not_null().to_numpy())
     launch = projection.work["launch_row"].gather(work_row).to_numpy()
-    # The thread of the innermost range is the thread of the call.
+    # The lane of the innermost range is the lane of the call.
     call_lane = lane[rows.gather(work_row).to_numpy()]
     call_start_ns = line.place(call_lane, launches["start_ns"].gather(launch).to_numpy())
     call_end_ns = line.place(call_lane, launches["end_ns"].gather(launch).to_numpy())
