@@ -1,0 +1,479 @@
+"""Power inside an export: plugin events in both encodings, NVTX marks."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.build import build_export, thread_id
+from traceenergy.errors import AmbiguousPowerError, UsageError
+from traceenergy.read.nsys.database import Database
+from traceenergy.read.nsys.power_events import PowerEvents, read_power_events
+from traceenergy.read.nsys.schema import read_layout
+from traceenergy.read.nvidia_smi import parse_nvidia_smi
+from traceenergy.read.options import ReadOptions
+from traceenergy.trace import tables
+from traceenergy.trace.tables import Devices
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MS = 1_000_000
+SOURCE, FIRST = 281487861612544, 281487861612545  # as 2024.2.3 numbered them
+SERIES = [(100 * MS, 90_120), (200 * MS, 350_000), (300 * MS, 345_670)]  # mW
+EXPECTED = [(100 * MS, 90.12), (200 * MS, 350.0), (300 * MS, 345.67)]  # W
+UUIDS = [f"{n:08x}-4455-6677-8899-aabbccddeeff" for n in (1, 2)]
+NO_OPTIONS = ReadOptions()
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def json_rows(
+    *sources: Sequence[tuple[int, object]],
+    power: str = "Power (mW)",
+    source_name: str = "GenericCounters",
+    temperature: str = "Temperature",
+) -> Rows:
+    """Write series as 2024.2.3 does: timestamp NULL, numbers as strings, one type per GPU."""
+    kind = json.dumps({"Name": "NVML", "Fields": [{"Name": temperature}, {"Name": power}]})
+    return {
+        "GENERIC_EVENT_SOURCES": [{"sourceId": SOURCE, "data": json.dumps({"Name": source_name})}],
+        "GENERIC_EVENT_TYPES": [
+            {"typeId": FIRST + i, "sourceId": SOURCE, "data": kind} for i in range(len(sources))
+        ],
+        "GENERIC_EVENTS": [
+            {
+                "rawTimestamp": ns,
+                "typeId": FIRST + i,
+                "data": json.dumps({temperature: "41", power: str(value)}),
+            }
+            for i, series in enumerate(sources)
+            for ns, value in series
+        ],
+    }
+
+
+def write_numbers(
+    path: Path,
+    *sources: Sequence[tuple[int, float]],
+    power: str = "Power",
+    column: str = "uintVal",
+    unused: int | None = None,
+    kind: str | None = "Unsigned",
+) -> None:
+    """Add series as newer releases do: one row per number."""
+    values = ["intVal", "uintVal", "floatVal", "doubleVal"]
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("DROP TABLE IF EXISTS GENERIC_EVENTS")
+        file.execute(
+            "CREATE TABLE GENERIC_EVENTS (genericEventId INTEGER PRIMARY KEY,"
+            " rawTimestamp INTEGER, timestamp INTEGER, typeId INTEGER, data TEXT)"
+        )
+        file.execute(
+            "CREATE TABLE GENERIC_EVENT_TYPE_FIELDS"
+            " (typeId INTEGER, fieldIdx INTEGER, fieldNameId INTEGER, type INTEGER)"
+        )
+        file.execute(
+            "CREATE TABLE GENERIC_EVENT_DATA (genericEventId INTEGER, fieldIdx INTEGER,"
+            " intVal INTEGER, uintVal INTEGER, floatVal REAL, doubleVal REAL)"
+        )
+        if kind is not None:
+            file.execute(
+                "CREATE TABLE ENUM_NSYS_GENERIC_EVENT_FIELD_TYPE (id INT, name TEXT, label TEXT)"
+            )
+            file.execute(
+                "INSERT INTO ENUM_NSYS_GENERIC_EVENT_FIELD_TYPE VALUES (3, 'X', ?)", (kind,)
+            )
+        file.execute("INSERT INTO StringIds VALUES (900, ?), (901, 'Power Limit')", (power,))
+        event = 0
+        for i, series in enumerate(sources):
+            file.execute(
+                "INSERT INTO GENERIC_EVENT_TYPE_FIELDS VALUES (?, 0, 901, 3), (?, 1, 900, 3)",
+                (FIRST + i, FIRST + i),
+            )
+            for ns, value in series:
+                event += 1
+                file.execute(
+                    "INSERT INTO GENERIC_EVENTS VALUES (?, ?, ?, ?, NULL)",
+                    (event, ns, ns, FIRST + i),
+                )
+                row = [value if name == column else unused for name in values]
+                file.execute(
+                    "INSERT INTO GENERIC_EVENT_DATA VALUES (?, 0, 700, 700, 700, 700),"
+                    " (?, 1, ?, ?, ?, ?)",
+                    (event, event, *row),
+                )
+        file.commit()
+
+
+def mark_rows(
+    *marks: tuple[int, float], text: str = "power", column: str = "int64Value", pid: int = 1
+) -> Rows:
+    """Write marks as `nvtx.mark(text, domain="traceenergy", payload=mW)` leaves them."""
+    of_domain = {"globalTid": thread_id(pid, pid), "domainId": 3}
+    domain = {"start": -9, "eventType": 75, "text": "traceenergy", **of_domain}
+    rows = [
+        {"start": ns, "eventType": 34, "text": text, column: value, **of_domain}
+        for ns, value in marks
+    ]
+    return {"NVTX_EVENTS": [domain, *rows]}
+
+
+def joined(*parts: Rows) -> Rows:
+    whole: Rows = {}
+    for part in parts:
+        for table, rows in part.items():
+            whole.setdefault(table, []).extend(rows)
+    return whole
+
+
+def devices_of(*ids: int, rank: int = 0, uuids: Sequence[str | None] | None = None) -> Devices:
+    rows = [
+        (rank, i, "Toy GPU", uuid, None, None, None)
+        for i, uuid in zip(ids, uuids or [None] * len(ids), strict=True)
+    ]
+    schema = {column.name: column.dtype for column in tables.DEVICES}
+    return Devices(pl.DataFrame(rows, schema=schema, orient="row"))
+
+
+def read(
+    path: Path,
+    devices: Devices | None = None,
+    options: ReadOptions = NO_OPTIONS,
+    rank: int = 0,
+) -> PowerEvents:
+    with Database(path) as database:
+        layout, _ = read_layout(database)
+        gpus = devices_of(0) if devices is None else devices
+        return read_power_events(database, layout, gpus, rank, options)
+
+
+def found(events: PowerEvents) -> list[tuple[int, float]]:
+    return [
+        (ns, pytest.approx(watt, abs=1e-9))
+        for ns, watt in events.samples.select("sample_ns", "power_w").rows()
+    ]
+
+
+def slugs(events: PowerEvents) -> dict[str, int | None]:
+    return {caveat.slug: caveat.n for caveat in events.caveats}
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Path:
+    return tmp_path / "x.sqlite"
+
+
+# --- the same series in every form
+
+
+def test_export_without_power_gives_no_samples(sqlite: Path) -> None:
+    events = read(build_export(sqlite, metrics=[(0, "SM Active", 1)], metrics_as="json"))
+
+    assert events.samples.is_empty()
+    assert events.caveats == ()
+
+
+def test_json_form(sqlite: Path) -> None:
+    events = read(build_export(sqlite, raw=json_rows(SERIES)))
+
+    assert found(events) == EXPECTED
+    assert events.samples.select("rank", "device_id", "field", "source").unique().rows() == [
+        (0, 0, "Power (mW)", "nvml_metrics")
+    ]
+    assert events.readings.rows() == [
+        (0, 0, ns, "temperature_c", 41.0) for ns in (100 * MS, 200 * MS, 300 * MS)
+    ]
+
+
+@pytest.mark.parametrize("column", ["intVal", "uintVal", "floatVal", "doubleVal"])
+@pytest.mark.parametrize(("unused", "kind"), [(None, None), (0, None), (0, "right")])
+def test_rows_of_numbers(sqlite: Path, column: str, unused: int | None, kind: str | None) -> None:
+    build_export(sqlite)
+    kinds = {
+        "intVal": "Signed", "uintVal": "Unsigned", "floatVal": "Float", "doubleVal": "Double",
+    }  # fmt: skip
+    write_numbers(sqlite, SERIES, column=column, unused=unused, kind=kind and kinds[column])
+
+    assert found(read(sqlite)) == EXPECTED
+
+
+def test_declared_column_wins_over_a_stray_value(sqlite: Path) -> None:
+    build_export(sqlite)
+    write_numbers(sqlite, SERIES, column="uintVal", unused=7, kind="Unsigned")
+
+    assert found(read(sqlite)) == EXPECTED
+
+
+def test_power_of_zero_is_a_value(sqlite: Path) -> None:
+    build_export(sqlite)
+    write_numbers(sqlite, [(0, 0), (MS, 5)], power="Power W", unused=None, kind=None)
+
+    assert found(read(sqlite)) == [(0, 0.0), (MS, 5.0)]
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["int64Value", "uint64Value", "int32Value", "uint32Value", "doubleValue", "floatValue"],
+)
+def test_marks(sqlite: Path, column: str) -> None:
+    events = read(build_export(sqlite, raw=mark_rows(*SERIES, column=column)))
+
+    assert found(events) == EXPECTED
+    assert events.samples["source"].unique().to_list() == ["nvtx-marks"]
+    assert events.caveats == ()
+
+
+def test_log_of_nvidia_smi_gives_the_same_watts() -> None:
+    lines = [f"1970/01/01 00:00:00.{ns // MS}, {mw / 1000:.2f} W\n" for ns, mw in SERIES]
+
+    log = parse_nvidia_smi("timestamp, power.draw [W]\n" + "".join(lines))
+
+    assert log.rows.select("wall_ns", "power.draw").rows() == EXPECTED
+
+
+def test_registered_mark_texts(sqlite: Path) -> None:
+    rows = mark_rows(*SERIES)
+    for row in rows["NVTX_EVENTS"][1:]:
+        row |= {"text": None, "textId": 77}
+    rows |= {"StringIds": [{"id": 77, "value": "power"}]}
+
+    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED
+
+
+# --- what is not power of a GPU
+
+
+@pytest.mark.parametrize(
+    "field", ["Power Limit (mW)", "Power Cap", "Power Throttle", "CPU Power", "Fan"]
+)
+def test_limits_and_others_are_not_power_drawn(sqlite: Path, field: str) -> None:
+    assert read(build_export(sqlite, raw=json_rows(SERIES, power=field))).samples.is_empty()
+
+
+def test_gpu_metrics_are_never_power(sqlite: Path) -> None:
+    rows = json_rows(SERIES, source_name="GpuMetrics")
+
+    assert read(build_export(sqlite, raw=rows)).samples.is_empty()
+
+
+@pytest.mark.parametrize("value", ["[N/A]", "", "nan", "none"])
+def test_what_is_no_number_is_dropped_never_zero(sqlite: Path, value: str) -> None:
+    rows = json_rows([(100 * MS, 90_120), (150 * MS, value)])
+
+    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED[:1]
+
+
+def test_json_that_is_broken_is_left_out(sqlite: Path) -> None:
+    rows = json_rows(SERIES)
+    rows["GENERIC_EVENTS"].append({"rawTimestamp": 5, "typeId": FIRST, "data": '{"Power (mW'})
+
+    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED
+
+
+def test_marks_of_other_domains_and_other_texts_are_not_power(sqlite: Path) -> None:
+    other = mark_rows((5, 1))
+    other["NVTX_EVENTS"][0]["text"] = "mine"
+    words = mark_rows((6, 1), text="power plan", pid=2)
+
+    assert read(build_export(sqlite, raw=joined(other, words))).samples.is_empty()
+
+
+def test_same_domain_number_in_another_process_is_another_domain(sqlite: Path) -> None:
+    other = mark_rows((5, 1), pid=2)
+    other["NVTX_EVENTS"][0]["text"] = "mine"
+
+    assert found(read(build_export(sqlite, raw=joined(mark_rows(*SERIES), other)))) == EXPECTED
+
+
+def test_mark_without_payload_is_dropped_and_counted(sqlite: Path) -> None:
+    rows = joined(mark_rows(*SERIES), mark_rows((5, 1), column="color"))
+    del rows["NVTX_EVENTS"][4]  # the second row that names the domain
+
+    events = read(build_export(sqlite, raw=rows))
+
+    assert found(events) == EXPECTED
+    assert slugs(events) == {"power-marks-empty": 1}
+
+
+def test_plugin_wins_over_marks(sqlite: Path) -> None:
+    rows = joined(json_rows(SERIES), mark_rows((1, 1)))
+
+    events = read(build_export(sqlite, raw=rows))
+
+    assert found(events) == EXPECTED
+    assert slugs(events)["power-marks-unused"] == 1
+
+
+# --- unit
+
+
+@pytest.mark.parametrize("name", ["GPU Power (mW)", "power_mw", "Power [mW]", "Power, milliwatts"])
+def test_unit_by_name(sqlite: Path, name: str) -> None:
+    # 500 would be W by size
+    events = read(build_export(sqlite, raw=json_rows([(0, 500), (1, 500)], power=name)))
+
+    assert found(events) == [(0, 0.5), (1, 0.5)]
+    assert "in mW, as its name says" in events.caveats[0].text
+
+
+@pytest.mark.parametrize("name", ["GPU Power (W)", "Power [W]", "power_W", "Power in Watt"])
+def test_watts_by_name(sqlite: Path, name: str) -> None:
+    events = read(build_export(sqlite, raw=json_rows([(0, 2500), (1, 2500)], power=name)))
+
+    assert found(events) == [(0, 2500.0), (1, 2500.0)]
+
+
+def test_unit_by_size_agrees_and_is_said(sqlite: Path, tmp_path: Path) -> None:
+    in_mw = read(build_export(sqlite, raw=json_rows(SERIES, power="Power")))
+    watts = [(ns, mw / 1000) for ns, mw in SERIES]
+    in_w = read(build_export(tmp_path / "w.sqlite", raw=json_rows(watts, power="Power")))
+
+    assert found(in_mw) == found(in_w) == EXPECTED
+    assert slugs(in_mw) == slugs(in_w) == {"power-unit": None}
+    assert "median is 345670, so it was taken to be in mW" in in_mw.caveats[0].text
+    assert "median is 346, so it was taken to be in W" in in_w.caveats[0].text
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("mW", 0.5), ("W", 500.0), ("w", 500.0)])
+def test_stated_unit_wins(sqlite: Path, unit: str, expected: float) -> None:
+    rows = json_rows([(0, 500)], power="Power (mW)")
+
+    events = read(build_export(sqlite, raw=rows), options=ReadOptions(power_unit=unit))
+
+    assert found(events) == [(0, expected)]
+    assert events.caveats == ()
+
+
+def test_unit_that_is_none_is_refused(sqlite: Path) -> None:
+    with pytest.raises(UsageError, match="'kW' is no unit of power"):
+        read(build_export(sqlite, raw=json_rows(SERIES)), options=ReadOptions(power_unit="kW"))
+
+
+# --- clock
+
+
+@pytest.mark.parametrize("shift", [{"normalize": True}, {"time_shift_ns": 10**15}])
+def test_shifted_exports_give_the_times_of_the_plain_one(
+    tmp_path: Path, shift: dict[str, Any]
+) -> None:
+    rows = {"plugin": json_rows(SERIES), "marks": mark_rows(*SERIES)}
+    for name, raw in rows.items():
+        path = build_export(tmp_path / f"{name}.sqlite", raw=raw, **shift)
+
+        assert found(read(path)) == EXPECTED
+
+
+def test_release_that_shifts_generic_events_too(sqlite: Path) -> None:
+    shifted = [(ns + 10**15, mw) for ns, mw in SERIES]
+
+    path = build_export(sqlite, raw=json_rows(shifted), time_shift_ns=10**15)
+
+    assert found(read(path)) == EXPECTED
+
+
+def test_events_out_of_order_come_out_sorted(sqlite: Path) -> None:
+    assert found(read(build_export(sqlite, raw=json_rows(SERIES[::-1])))) == EXPECTED
+
+
+# --- which GPU
+
+
+def test_several_sources_are_never_guessed(sqlite: Path) -> None:
+    build_export(sqlite, raw=json_rows(SERIES, [(0, 50_000), (1, 50_000)]))
+
+    with pytest.raises(AmbiguousPowerError) as caught:
+        read(sqlite, devices_of(0, 1))
+
+    assert f"source {FIRST}  `Power (mW)`  3 samples  mean 261.9 W" in caught.value.details
+    assert f"source {FIRST + 1}  `Power (mW)`  2 samples  mean 50.0 W" in caught.value.details
+    assert f"--power-gpu {FIRST}=0 --power-gpu {FIRST + 1}=1" in caught.value.next_step
+
+
+@pytest.mark.parametrize("n_sources", [1, 2])
+@pytest.mark.parametrize("n_gpus", [1, 2])
+def test_only_one_source_and_one_gpu_need_no_word(
+    sqlite: Path, n_sources: int, n_gpus: int
+) -> None:
+    build_export(sqlite, raw=json_rows(*[SERIES] * n_sources))
+    devices = devices_of(*range(n_gpus))
+
+    if n_sources == n_gpus == 1:
+        assert found(read(sqlite, devices)) == EXPECTED
+    else:
+        with pytest.raises(AmbiguousPowerError):
+            read(sqlite, devices)
+
+
+def test_user_ties_sources_to_gpus(sqlite: Path) -> None:
+    build_export(sqlite, raw=json_rows(SERIES, [(0, 50_000), (1, 50_000)]))
+    options = ReadOptions(power_gpu=(f"{FIRST}=1", f"{FIRST + 1}=0"))
+
+    events = read(sqlite, devices_of(0, 1), options)
+
+    assert events.samples.select("device_id", "power_w").rows() == [
+        (0, 50.0), (0, 50.0), *((1, pytest.approx(watt)) for _, watt in EXPECTED),
+    ]  # fmt: skip
+    assert slugs(events) == {"power-unit": None}
+
+
+def test_sources_the_user_left_out_are_said(sqlite: Path) -> None:
+    build_export(sqlite, raw=json_rows(SERIES, SERIES, SERIES))
+
+    events = read(sqlite, devices_of(0), ReadOptions(power_gpu=(f"{FIRST + 2}=0",)))
+
+    assert found(events) == EXPECTED
+    assert slugs(events)["power-source-unused"] == 2
+
+
+def test_user_names_the_gpu_of_the_only_source(sqlite: Path) -> None:
+    build_export(sqlite, raw=json_rows(SERIES))
+
+    events = read(sqlite, devices_of(0, 1), ReadOptions(power_gpu=("1",)))
+
+    assert events.samples["device_id"].unique().to_list() == [1]
+
+
+def test_choices_for_other_ranks_are_left_to_them(sqlite: Path) -> None:
+    build_export(sqlite, raw=json_rows(SERIES, SERIES))
+    options = ReadOptions(power_gpu=(f"{FIRST}=0:0", f"{FIRST + 1}=1:0"))
+    devices = Devices(pl.concat([devices_of(0), devices_of(0, rank=1)]))
+
+    events = read(sqlite, devices, options, rank=1)
+
+    assert events.samples.select("rank", "device_id").unique().rows() == [(1, 0)]
+
+
+@pytest.mark.parametrize("form", ["power gpu={}", "power:{}", "Power GPU = {}"])
+def test_marks_of_several_gpus_by_number(sqlite: Path, form: str) -> None:
+    marks = [mark_rows((5, 1000 * (n + 1)), text=form.format(n), pid=n + 1) for n in (0, 1, 2)]
+
+    events = read(build_export(sqlite, raw=joined(*marks)), devices_of(0, 1))
+
+    assert events.samples.select("device_id", "power_w").rows() == [(0, 1.0), (1, 2.0)]
+    assert slugs(events) == {"power-gpu-by-index": 2}
+
+
+def test_marks_by_uuid_are_certain(sqlite: Path) -> None:
+    marks = [mark_rows((5, 1000), text=f"power gpu=GPU-{UUIDS[1].upper()}")]
+
+    events = read(build_export(sqlite, raw=joined(*marks)), devices_of(0, 1, uuids=UUIDS))
+
+    assert events.samples.select("device_id", "power_w").rows() == [(1, 1.0)]
+    assert events.caveats == ()
+
+
+def test_marks_of_a_gpu_that_ran_nothing_are_not_anothers(sqlite: Path) -> None:
+    build_export(sqlite, raw=mark_rows(*SERIES, text=f"power gpu={UUIDS[1]}"))
+
+    with pytest.raises(AmbiguousPowerError):
+        read(sqlite, devices_of(0, uuids=UUIDS[:1]))
+
+
+def test_no_gpu_ran_work(sqlite: Path) -> None:
+    assert read(build_export(sqlite, raw=json_rows(SERIES)), devices_of()).samples.is_empty()
