@@ -194,7 +194,9 @@ class Database:
         name = _quoted(table)
         head = f"SELECT rowid, {', '.join(columns)} FROM {name}"  # noqa: S608 - quoted
         conditions = [f"({where})"] if where else []
-        ((first, last),) = self.rows(f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608
+        # One subquery each: SQLite looks up a lone min or max, but scans the table for both.
+        bounds = f"(SELECT min(rowid) FROM {name}), (SELECT max(rowid) FROM {name})"  # noqa: S608
+        ((first, last),) = self.rows(f"SELECT {bounds}")
         if not (isinstance(first, int) and isinstance(last, int)) or last - first < _SPLIT_ROWS:
             return self._fetch(_sentence(head, conditions))
         middle = first + (last - first) // 2

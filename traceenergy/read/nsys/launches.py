@@ -56,8 +56,9 @@ def read_launches(database: Database, layout: Layout, names: Names) -> pl.DataFr
         correlation_id=pl.col("correlationId"),
         name_id=names.of_strings(raw["nameId"]).fill_null(0),
     )
-    outermost_first = calls.sort("start_ns", "end_ns", descending=[False, True])
-    return outermost_first.unique(_KEY, keep="first", maintain_order=True)
+    calls = calls.sort(*_KEY, "start_ns", -pl.col("end_ns"))
+    is_first = pl.any_horizontal(pl.col(_KEY) != pl.col(_KEY).shift()).fill_null(value=True)
+    return calls.filter(is_first)
 
 
 def doubts_of_launches(

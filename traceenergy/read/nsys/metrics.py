@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.read.nsys import schema
+from traceenergy.read.nsys.names import decoded
 from traceenergy.units import MHZ_PER_HZ
 
 if TYPE_CHECKING:
@@ -130,9 +131,7 @@ def _read_json(
         schema.GENERIC_EVENTS, ["typeId"], optional=["timestamp", "rawTimestamp"], where=where
     )
     texts = database.read_texts(schema.GENERIC_EVENTS, "data", where=where)["text"]
-    values = texts.cast(pl.String, strict=False).str.json_decode(
-        pl.Struct(dict.fromkeys(fields, pl.String))
-    )
+    values = decoded(texts).str.json_decode(pl.Struct(dict.fromkeys(fields, pl.String)))
     wide = times.select("typeId", timestamp=pl.coalesce("timestamp", "rawTimestamp"))
     wide = wide.with_columns(values.struct.unnest().cast(pl.Float64, strict=False))
     found = wide.unpivot(

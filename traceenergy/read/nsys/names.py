@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.read.nsys import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from traceenergy.read.nsys.database import Database
 
 _CHUNK = 10_000  # ids in one query: well below SQLite's limit of 1,000,000 bytes
@@ -30,8 +28,7 @@ class Names:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._name_ids: dict[str, int] = {"": 0}
-        self._of_string: dict[int, int | None] = {}
+        self._known = _numbered(pl.Series("text", [""]), 0)
 
     def of_strings(self, string_id: pl.Series) -> pl.Series:
         """Give the numbers of the texts that ids of the export stand for.
@@ -47,10 +44,12 @@ class Names:
             Null where the id is null or its text is gone.
         """
         wanted = string_id.drop_nulls().unique().to_list()
-        fresh = [key for key in wanted if key not in self._of_string]
-        for at in range(0, len(fresh), _CHUNK):
-            self._load(fresh[at : at + _CHUNK])
-        return _look_up(string_id, {key: self._of_string[key] for key in wanted})
+        rows = [row for at in range(0, len(wanted), _CHUNK) for row in self._load(wanted, at)]
+        found = pl.DataFrame(rows, schema={"key": pl.Int64, "text": pl.String}, orient="row")
+        pairs = found.select("key", name_id=self.of_texts(found["text"])).unique(
+            "key", keep="first"
+        )
+        return _look_up(string_id.rename("key"), pairs)
 
     def of_texts(self, text: pl.Series) -> pl.Series:
         """Give the numbers of texts.
@@ -65,44 +64,48 @@ class Names:
         polars.Series of UInt32
             Null where the text is null.
         """
-        known = {
-            key: self._number(key if isinstance(key, str) else key.decode(errors="replace"))
-            for key in text.drop_nulls().unique(maintain_order=True).to_list()
-        }
-        return _look_up(text, known)
+        text = decoded(text).rename("text")
+        fresh = text.drop_nulls().unique(maintain_order=True).to_frame()
+        fresh = fresh.join(self._known, on="text", how="anti", maintain_order="left")
+        if len(fresh):
+            self._known = pl.concat([self._known, _numbered(fresh["text"], len(self._known))])
+        return _look_up(text, self._known)
 
     def of_text(self, text: str) -> int:
         """Give the number of one text."""
-        return self._number(text)
+        return int(self.of_texts(pl.Series([text]))[0])
 
     def find(self, text: str) -> int | None:
         """Give the number of a text if it has one."""
-        return self._name_ids.get(text)
+        found = self._known.filter(pl.col("text") == text)["name_id"]
+        return None if found.is_empty() else int(found[0])
 
     def texts(self) -> pl.Series:
         """List all texts by number."""
-        return pl.Series("names", list(self._name_ids), dtype=pl.String)
+        return self._known["text"].rename("names")
 
-    def _number(self, text: str) -> int:
-        return self._name_ids.setdefault(text, len(self._name_ids))
-
-    def _load(self, keys: Sequence[int]) -> None:
-        listed = ",".join(str(key) for key in keys)
-        found = self._database.rows(
+    def _load(self, keys: list[int], at: int) -> list[tuple[object, ...]]:
+        listed = ",".join(str(key) for key in keys[at : at + _CHUNK])
+        return self._database.rows(
             f"SELECT id, value FROM {schema.STRINGS} WHERE id IN ({listed})"  # noqa: S608 - integers
         )
-        texts = {key: text for key, text in found if text is not None}
-        for key in keys:
-            text = texts.get(key)
-            self._of_string[key] = None if text is None else self._number(str(text))
 
 
-def _look_up(keys: pl.Series, known: Mapping[Any, int | None]) -> pl.Series:
-    pairs = pl.DataFrame(
-        {
-            "key": pl.Series(list(known), dtype=keys.dtype),
-            "name_id": pl.Series(list(known.values()), dtype=pl.UInt32),
-        }
-    )
-    found = keys.to_frame("key").join(pairs, on="key", how="left", maintain_order="left")
-    return found.to_series(1)
+def _numbered(text: pl.Series, first: int) -> pl.DataFrame:
+    number = pl.int_range(first, first + len(text), dtype=pl.UInt32, eager=True)
+    return pl.DataFrame({"text": text, "name_id": number})
+
+
+def decoded(text: pl.Series) -> pl.Series:
+    """Make texts of bytes; those that are not UTF-8 are replaced."""
+    try:
+        return text.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        values = text.to_list()
+        mended = [None if value is None else value.decode(errors="replace") for value in values]
+        return pl.Series(text.name, mended, dtype=pl.String)
+
+
+def _look_up(keys: pl.Series, pairs: pl.DataFrame) -> pl.Series:
+    found = keys.to_frame().join(pairs, on=keys.name, how="left", maintain_order="left")
+    return found["name_id"]

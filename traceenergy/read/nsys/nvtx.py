@@ -99,11 +99,10 @@ def _text_ids(database: Database, raw: pl.DataFrame, names: Names) -> pl.Series:
     if "text" not in database.columns(schema.NVTX) or not registered.has_nulls():
         return registered.fill_null(0)
     written = database.read_texts(schema.NVTX, "text", where=f"{_RANGES} AND text IS NOT NULL")
-    written = written.with_columns(name_id=names.of_texts(written["text"])).drop("text")
-    by_row = raw.select("trace_row").join(
-        written, on="trace_row", how="left", maintain_order="left"
-    )
-    return registered.zip_with(registered.is_not_null(), by_row["name_id"]).fill_null(0)
+    row = raw["trace_row"].search_sorted(written["trace_row"])
+    by_row = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(raw))
+    by_row = by_row.scatter(row, names.of_texts(written["text"]))
+    return registered.zip_with(registered.is_not_null(), by_row).fill_null(0)
 
 
 def _domain_name_ids(database: Database, raw: pl.DataFrame, names: Names) -> pl.Series:
