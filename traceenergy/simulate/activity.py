@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 RATE_HZ = 10_000
 # The sampler starts a little before the trace's own time 0 would be reached by anything else.
 EARLY_NS, LATE_NS = 40_000_000, 60_000_000
-METRICS = (
+_OLD_NAMES = (
+    "GPC Clock Frequency",
+    "GR Active",
+    "SM Active",
+    "Tensor Active",
+    "DRAM Read Throughput",
+    "DRAM Write Throughput",
+    "NVLink TX Responses User Data",
+)
+_NEW_NAMES = (
     "GPC Clock Frequency [MHz]",
     "GR Active [Throughput %]",
     "SMs Active [Throughput %]",
@@ -49,6 +58,14 @@ class Activity:
 
     sample_ns: Int
     values: Int
+
+
+def metric_names(schema: str) -> tuple[str, ...]:
+    """Name the metrics as a schema version's nsys does, in the order of `Activity.values`."""
+    if schema == "3.25.0":
+        return _NEW_NAMES
+    many = schema == "3.11.1"
+    return tuple("SMs Active" if many and name == "SM Active" else name for name in _OLD_NAMES)
 
 
 def sample_activity(work: pl.DataFrame, cost: Cost, board: Board) -> Activity:

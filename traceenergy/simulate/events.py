@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.simulate.activity import METRICS, Activity
 from traceenergy.simulate.host import VM
 
 if TYPE_CHECKING:
+    from traceenergy.simulate.activity import Activity
     from traceenergy.simulate.export import Rows, Strings
     from traceenergy.simulate.host import Host
     from traceenergy.simulate.smi import Readings
@@ -172,13 +172,17 @@ def _normalized(frame: pl.DataFrame, types: list[int], strings: Strings) -> dict
     }  # fmt: skip
 
 
-def metric_tables(activity: list[Activity], *, as_json: bool) -> dict[str, Rows]:
+def metric_tables(
+    activity: list[Activity], names: tuple[str, ...], *, as_json: bool
+) -> dict[str, Rows]:
     """Fill the tables of GPU metrics.
 
     Parameters
     ----------
     activity : list of Activity
         By device.
+    names : tuple of str
+        Of the metrics.
     as_json : bool
         As generic events, which is how schema 3.0.0 keeps them.
 
@@ -188,8 +192,8 @@ def metric_tables(activity: list[Activity], *, as_json: bool) -> dict[str, Rows]
     """
     types = [METRICS_SOURCE | device for device in range(len(activity))]
     if as_json:
-        return _metric_events(activity, types)
-    n_metrics = len(METRICS)
+        return _metric_events(activity, types, names)
+    n_metrics = len(names)
     metric = np.arange(n_metrics)
     return {
         "TARGET_INFO_GPU_METRICS": {
@@ -197,7 +201,7 @@ def metric_tables(activity: list[Activity], *, as_json: bool) -> dict[str, Rows]
             "sourceId": METRICS_SOURCE,
             "typeName": "GPU Metrics",
             "metricId": np.tile(metric, len(types)),
-            "metricName": list(METRICS) * len(types),
+            "metricName": list(names) * len(types),
         },
         "GPU_METRICS": {
             "timestamp": np.concatenate([np.repeat(a.sample_ns, n_metrics) for a in activity]),
@@ -208,14 +212,16 @@ def metric_tables(activity: list[Activity], *, as_json: bool) -> dict[str, Rows]
     }
 
 
-def _metric_events(activity: list[Activity], types: list[int]) -> dict[str, Rows]:
+def _metric_events(
+    activity: list[Activity], types: list[int], names: tuple[str, ...]
+) -> dict[str, Rows]:
     source = {"Name": "GpuMetrics", "TimeSource": "SessionNs", "SourceGroup": "Unknown"}
-    fields = {"Name": "GPU Metrics", "Fields": [{"Name": name} for name in METRICS]}
-    form = "{" + ",".join(f'"{name}":"{{}}"' for name in METRICS) + "}"
-    texts = [
-        pl.DataFrame(one.values, schema=list(METRICS)).select(pl.format(form, *METRICS))
-        for one in activity
-    ]
+    fields = {"Name": "GPU Metrics", "Fields": [{"Name": name} for name in names]}
+    # Columns between their own names: {"SMs Active":"41","Tensor Active":"3"}
+    opened = [pl.lit(f'{"," * (i > 0)}"{name}":"') for i, name in enumerate(names)]
+    pairs = [part for i, name in enumerate(names) for part in (opened[i], name, pl.lit('"'))]
+    event = pl.concat_str(pl.lit("{"), *pairs, pl.lit("}"))
+    texts = [pl.DataFrame(one.values, schema=list(names)).select(event) for one in activity]
     return {
         "GENERIC_EVENT_SOURCES": {"sourceId": [METRICS_SOURCE], "data": _json(source)},
         "GENERIC_EVENT_TYPES": {

@@ -11,7 +11,7 @@ import polars as pl
 
 from traceenergy.errors import OutputExistsError
 from traceenergy.simulate.about import about_tables
-from traceenergy.simulate.activity import sample_activity
+from traceenergy.simulate.activity import metric_names, sample_activity
 from traceenergy.simulate.events import metric_tables, nvtx_rows, plugin_tables
 from traceenergy.simulate.export import Rows, Strings, write_export
 from traceenergy.simulate.graphs import capture_graph
@@ -106,7 +106,7 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
         (out / LOG).write_text(log, encoding="utf-8")
     tables, n_ranges = _tables(options, board, host, timeline, readings)
     write_export(out / TRACE, layout_of(options.schema), tables)
-    truth.work.write_parquet(out / TRUTH_TABLE, compression_level=19)
+    truth.work.write_parquet(out / TRUTH_TABLE)
     sums = summarize(truth, _window_ns(timeline))
     _write_sums(out / TRUTH_SUMS, options, board, sums)
     return Simulated(
@@ -209,7 +209,7 @@ def _metrics(
         sample_activity(timeline.work.filter(device=device), timeline.cost, board)
         for device in range(options.gpus)
     ]
-    return metric_tables(activity, as_json=as_json)
+    return metric_tables(activity, metric_names(options.schema), as_json=as_json)
 
 
 def _with(tables: dict[str, Rows], more: dict[str, Rows]) -> dict[str, Rows]:
