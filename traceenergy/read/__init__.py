@@ -55,7 +55,12 @@ def read_trace(
         If an input is missing, damaged, of no known kind, or needs nsys.
     MissingTableError, UnknownSchemaError
         If an export lacks what nothing can be said without.
+    BadPowerLogError, NoPowerError, TooFewSamplesError
+        If a power log cannot be understood, or says too little.
+    AmbiguousPowerError, ClockMismatchError
+        If power cannot be tied to a GPU of the trace, or to its time.
     """
+    inside = None if power else options
     files = list_files([Path(path) for path in _listed(paths)])
     kinds = [kind_of(file) for file in files]
     with TemporaryDirectory(prefix="traceenergy-") as folder:
@@ -66,7 +71,7 @@ def read_trace(
         ranks, doubts = number_ranks(files, [stated_rank(export) for export in exports])
         trace = merge_ranks(
             [
-                _named_as_given(read_nsys(export, rank), file, kind)
+                _named_as_given(read_nsys(export, rank, power=inside), file, kind)
                 for export, rank, file, kind in zip(exports, ranks, files, kinds, strict=True)
             ]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,6 +18,7 @@ from traceenergy.read.nsys.launches import doubts_of_launches, read_launches
 from traceenergy.read.nsys.metrics import read_gpu_metrics
 from traceenergy.read.nsys.names import Names
 from traceenergy.read.nsys.nvtx import read_nvtx_ranges
+from traceenergy.read.nsys.power_events import read_power_events
 from traceenergy.trace import tables
 from traceenergy.trace.model import Origin, Trace, check_trace
 from traceenergy.trace.tables import (
@@ -32,9 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.options import ReadOptions
 
 
-def read_nsys(path: Path, rank: int = 0) -> Trace:
+def read_nsys(path: Path, rank: int = 0, *, power: ReadOptions | None = None) -> Trace:
     """Read one SQLite export of Nsight Systems.
 
     Parameters
@@ -43,12 +46,14 @@ def read_nsys(path: Path, rank: int = 0) -> Trace:
         The export; opened read-only.
     rank : int
         Rank of the run it belongs to.
+    power : ReadOptions or None
+        How to read power that lies in the export; None leaves it out.
 
     Returns
     -------
     Trace
         On the clock of the export as recorded: what `--ts-normalize` or `--ts-shift` added is
-        taken off again. Power is left empty.
+        taken off again.
 
     Raises
     ------
@@ -60,11 +65,14 @@ def read_nsys(path: Path, rank: int = 0) -> Trace:
         If it lacks a table or column without which nothing can be said.
     UnknownSchemaError
         If the same is true of a schema newer than any known.
+    AmbiguousPowerError, UsageError
+        If power in the export cannot be tied to a GPU, or an option means nothing.
     """
     with Database(path) as database:
         layout, doubts = schema.read_layout(database)
         try:
-            return _read_tables(database, layout, rank, doubts)
+            trace = _read_tables(database, layout, rank, doubts)
+            return trace if power is None else _with_power(trace, database, layout, power)
         except MissingTableError as problem:
             if not layout.is_newer:
                 raise
@@ -134,6 +142,19 @@ def _read_tables(
                 *doubts_of_nvtx,
                 *read_diagnostics(database),
             ),
+        )
+    )
+
+
+def _with_power(trace: Trace, database: Database, layout: Layout, options: ReadOptions) -> Trace:
+    (origin,) = trace.origins
+    events = read_power_events(database, layout, trace.devices, origin.rank or 0, options)
+    return check_trace(
+        replace(
+            trace,
+            power_samples=events.samples,
+            readings=events.readings,
+            caveats=(*trace.caveats, *events.caveats),
         )
     )
 
