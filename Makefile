@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 DEV := .venv-dev
 LOWEST := .venv-lowest
-PIP_FLAGS := --quiet --disable-pip-version-check
+PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 
 FIXTURE := fixtures/nsys/3.25.0/decode
 PAGE := demo/decode.html
@@ -66,6 +66,6 @@ $(DEV)/.installed: pyproject.toml .ci/venv
 
 $(LOWEST)/.installed: pyproject.toml .ci/venv tests/lowest.txt
 	PYTHON=$(PYTHON) .ci/venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --group dev --editable . \
+	$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --group test --editable . \
 		--constraint tests/lowest.txt
 	@touch $@
