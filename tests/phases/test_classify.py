@@ -37,8 +37,16 @@ def test_the_innermost_range_with_a_rule_wins() -> None:
 
 
 def test_ranges_win_over_kernel_names() -> None:
-    assert subphase("void vllm::rms_norm_kernel<c10::BFloat16>()") == "norm.rms"
-    assert subphase("void vllm::rms_norm_kernel<c10::BFloat16>()", "self_attn") == "attention"
+    silu = "void vllm::act_and_mul_kernel<c10::BFloat16, &vllm::silu_kernel, true>(T1*)"
+
+    assert subphase(silu) == "mlp.activation"
+    assert subphase(silu, "self_attn") == "attention"
+
+
+def test_norms_and_quantization_are_themselves_inside_any_range() -> None:
+    # As for collectives: a trace of CUDA graphs, which has no ranges, must say the same.
+    assert subphase("void vllm::rms_norm_kernel<c10::BFloat16>()", "self_attn") == "norm.rms"
+    assert subphase("void vllm::scaled_fp8_quant_kernel<c10::BFloat16>()", "moe") == "quantize"
 
 
 def test_a_collective_is_one_inside_any_range() -> None:

@@ -387,6 +387,9 @@ RANGES = {
     "gpu_model_runner: sample": "sampling",
     "step[DECODE bs=32]": "unclassified",
     "warmup": "unclassified",
+    "mla": "attention",
+    "moe": "moe",
+    "layer_0": "unclassified",
     # Marks by hand
     "scaled dot product attention": "attention.core",
     "computing attention scores": "attention.core",
