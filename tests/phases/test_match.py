@@ -1,0 +1,47 @@
+"""First of many regular expressions."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from traceenergy.phases.match import first_match, matches_any, without_numbering
+
+
+def test_the_first_pattern_counts() -> None:
+    texts = pl.Series(["ab", "b", "c", ""])
+
+    assert first_match(texts, ["b", "a", "ab"]).tolist() == [0, 0, -1, -1]
+    assert first_match(texts, ["a", "b"]).tolist() == [0, 1, -1, -1]
+    assert first_match(texts, []).tolist() == [-1, -1, -1, -1]
+
+
+def test_flags_stay_with_their_pattern() -> None:
+    assert first_match(pl.Series(["AB", "CD"]), ["(?i)ab", "cd"]).tolist() == [0, -1]
+
+
+def test_patterns_too_large_to_join_still_work() -> None:
+    # Each compiles alone; all together exceed the engine's size limit.
+    patterns = [rf"name{i} .*\w{{40}}\d+" for i in range(60)]
+    text = "name59 " + "x" * 40 + "7"
+
+    assert matches_any(pl.Series([text, "name59"]), patterns).tolist() == [True, False]
+    assert first_match(pl.Series([text, "name59"]), patterns).tolist() == [59, -1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.text("abc", max_size=4), min_size=1, max_size=8, unique=True),
+    st.lists(st.text("abc", min_size=1, max_size=2), max_size=9),
+)
+def test_as_if_tried_one_by_one(texts: list[str], patterns: list[str]) -> None:
+    expected = [next((i for i, p in enumerate(patterns) if p in text), -1) for text in texts]
+
+    assert first_match(pl.Series(texts), patterns).tolist() == expected
+
+
+def test_numbering_of_pytorch_is_cut() -> None:
+    texts = pl.Series(["aten::mm, seq = 17", "aten::mm, op_id = 3", "a, b", "step, seq 4"])
+
+    assert without_numbering(texts).to_list() == ["aten::mm", "aten::mm", "a, b", "step, seq 4"]
