@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.build import Work, build_export, thread_id
-from tests.export import UTC_EPOCH_NS
 from traceenergy.errors import (
     MissingToolError,
-    NotATraceError,
-    TraceEnergyError,
     UnreadableFileError,
-    UsageError,
 )
 from traceenergy.read import read_trace
 
@@ -47,74 +42,6 @@ def test_one_file_is_rank_0(tmp_path: Path) -> None:
     ]
 
 
-def test_ranks_are_put_on_the_earliest_clock(tmp_path: Path) -> None:
-    # Rank 1 began 500 ns before rank 0: trace time 0 of the run is its start.
-    build_export(tmp_path / "rank0.sqlite", kernels=[("b", 10, 20)], ranges=[("r", 5, 25)])
-    build_export(
-        tmp_path / "rank1.sqlite", kernels=[("a", 40, 60)], utc_epoch_ns=UTC_EPOCH_NS - 500,
-        metrics=[(7, "SM Active", 1)],
-    )  # fmt: skip
-
-    trace = read_trace(tmp_path)
-
-    found = trace.gpu_work.select("rank", "start_ns", "end_ns").rows()
-    assert found == [(1, 40, 60), (0, 510, 520)]
-    assert trace.names.gather(trace.gpu_work["name_id"]).to_list() == ["a", "b"]
-    assert trace.names.gather(trace.launches["name_id"]).to_list() == ["cudaLaunchKernel"] * 2
-    assert trace.nvtx_ranges.select("rank", "start_ns", "end_ns").rows() == [(0, 505, 525)]
-    assert trace.gpu_metrics.select("rank", "sample_ns").rows() == [(1, 7)]
-    assert trace.clock.utc_epoch_ns == UTC_EPOCH_NS - 500
-    assert trace.names[0] == ""
-    assert "guessed-ranks" in slugs(trace)
-
-
-def test_ranks_that_the_reports_state_win(tmp_path: Path) -> None:
-    for name, rank in (("a", 7), ("b", 2)):
-        ranks = {"MPI_RANKS": [{"globalTid": thread_id(1, 1), "rank": rank}]}
-        build_export(tmp_path / f"{name}.sqlite", kernels=[(name, rank, 99)], raw=ranks)
-
-    trace = read_trace([tmp_path / "a.sqlite", tmp_path / "b.sqlite"])
-
-    assert [origin.rank for origin in trace.origins] == [7, 2]
-    assert trace.gpu_work.select("rank", "start_ns").rows() == [(2, 2), (7, 7)]
-    assert "guessed-ranks" not in slugs(trace)
-
-
-def test_files_of_a_folder_sort_by_number(tmp_path: Path) -> None:
-    for number in (10, 9, 1):
-        build_export(tmp_path / f"run_{number}.sqlite", kernels=[("k", number, 99)])
-
-    trace = read_trace(tmp_path)
-
-    assert [origin.name for origin in trace.origins] == [
-        "run_1.sqlite",
-        "run_9.sqlite",
-        "run_10.sqlite",
-    ]
-    assert [origin.rank for origin in trace.origins] == [0, 1, 2]
-
-
-def test_ranks_without_wall_clock_are_not_shifted(tmp_path: Path) -> None:
-    build_export(tmp_path / "a.sqlite", kernels=[("a", 1, 2)], utc_epoch_ns=UTC_EPOCH_NS)
-    build_export(tmp_path / "b.sqlite", "none", kernels=[("b", 3, 4)])
-
-    trace = read_trace(tmp_path)
-
-    assert trace.gpu_work["start_ns"].to_list() == [1, 3]
-    assert trace.clock.utc_epoch_ns is None
-    assert "unaligned-ranks" in slugs(trace)
-
-
-def test_the_same_trace_twice_is_refused(tmp_path: Path) -> None:
-    path = build_export(tmp_path / "a.sqlite", kernels=[("a", 1, 2)])
-    shutil.copy(path, tmp_path / "b.sqlite")
-
-    with pytest.raises(UsageError, match="twice"):
-        read_trace([path, path])
-    with pytest.raises(UsageError, match="the same file"):
-        read_trace(tmp_path)
-
-
 def test_a_report_is_exported_into_a_folder_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +59,7 @@ def test_a_report_is_exported_into_a_folder_of_its_own(
     # sha256 of b"report"
     assert origin.sha256.startswith("845e91831319e89c")
     assert len(trace.gpu_work) == 1
+    assert {caveat.where for caveat in trace.caveats} == {"my run.nsys-rep"}
     assert [file.name for file in (tmp_path / "in").iterdir()] == ["my run.nsys-rep"]
 
 
@@ -159,51 +87,6 @@ def test_a_report_without_nsys_says_what_is_missing(
 
     with pytest.raises(MissingToolError, match="nsys is not on PATH"):
         read_trace(report)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "error", "words"),
-    [
-        ("x.json", b"{}", NotATraceError, "PyTorch"),
-        ("x.json.gz", b"\x1f\x8b", NotATraceError, "PyTorch"),
-        ("x.parquet", b"PAR1", NotATraceError, "parquetdir"),
-        ("x.txt", b"hello", NotATraceError, "no known kind"),
-        ("x.sqlite", b"hello", UnreadableFileError, "no SQLite"),
-        ("x.sqlite", b"", UnreadableFileError, "empty"),
-        ("x.nsys-rep", b"version https://git-lfs.", UnreadableFileError, "Git LFS"),
-        ("x.sqlite", None, UnreadableFileError, "not there"),
-    ],
-)
-def test_other_inputs_are_refused_by_kind(
-    tmp_path: Path,
-    name: str,
-    content: bytes | None,
-    error: type[TraceEnergyError],
-    words: str,
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(error, match=words) as caught:
-        read_trace(tmp_path / name)
-
-    assert caught.value.exit_code == 2
-
-
-def test_a_folder_without_traces_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError, match="holds no trace"):
-        read_trace(tmp_path)
-    (tmp_path / "KERNEL.parquet").write_bytes(b"PAR1")
-    with pytest.raises(NotATraceError, match="parquetdir"):
-        read_trace(tmp_path)
-    with pytest.raises(UsageError, match="no trace"):
-        read_trace([])
-
-
-def test_an_export_is_known_by_its_content(tmp_path: Path) -> None:
-    path = build_export(tmp_path / "no-ending", kernels=[("k", 1, 2)])
-
-    assert len(read_trace(path).gpu_work) == 1
 
 
 def test_power_marks_inside_the_trace_are_read_unless_a_log_is_given(tmp_path: Path) -> None:

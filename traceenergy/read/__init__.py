@@ -96,4 +96,5 @@ def _named_as_given(trace: Trace, file: Path, kind: str) -> Trace:
         return trace
     (origin,) = trace.origins
     given = replace(origin, name=file.name, kind=kind, sha256=sha256_of(file))
-    return replace(trace, origins=(given,))
+    caveats = [replace(caveat, where=file.name) for caveat in trace.caveats]
+    return replace(trace, origins=(given,), caveats=tuple(caveats))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import NotATraceError, UnreadableFileError, UsageError
-from traceenergy.read.nsys.database import check_there, is_sqlite
+from traceenergy.read.nsys.sqlite_file import check_there, is_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.build import Range, Work, build_export, process_id, thread_id
+from tests.build import Work, build_export
 from tests.export_tables import SCHEMAS
 from traceenergy.errors import MissingTableError
 from traceenergy.read.nsys import read_nsys
@@ -68,19 +68,6 @@ def test_whole_graphs_are_work_of_one_block(tmp_path: Path) -> None:
     assert slugs(trace)["graphs-as-blocks"] == 1
 
 
-def test_graphs_whose_work_is_in_no_table_are_said(tmp_path: Path) -> None:
-    """Schemas up to 3.7.2 have no table for whole graphs: their energy would look idle."""
-    call = {"start": 5, "end": 6, "eventClass": 0, "globalTid": thread_id(1, 1)}
-    raw = {
-        API: [{**call, "correlationId": 9, "nameId": 1}],
-        "StringIds": [{"id": 1, "value": "cudaGraphLaunch_v10000"}],
-    }
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", "3.7.2", kernels=[("k", 7, 8)], raw=raw))
-
-    assert slugs(trace)["graph-work-missing"] == 1
-
-
 def test_copies_of_unknown_kind_keep_their_number(tmp_path: Path) -> None:
     copies = [Work("", i, i + 1, table="MEMCPY", copy_kind=kind) for i, kind in enumerate((1, 99))]
 
@@ -122,56 +109,6 @@ def test_ids_that_are_negative_or_beyond_float_are_exact(tmp_path: Path) -> None
     assert "work-without-launch" not in slugs(trace)
 
 
-def test_a_launch_written_twice_counts_once(tmp_path: Path) -> None:
-    # CUDA backtraces repeat each call as class 67; here also as a call within the call.
-    call = {"globalTid": thread_id(1, 1), "correlationId": 1, "nameId": 1}
-    raw = {
-        API: [
-            {"start": 2, "end": 3, "eventClass": 67, **call},
-            {"start": 5, "end": 6, "eventClass": 1, **call},
-            {"start": 4, "end": 9, "eventClass": 0, **call},
-        ],
-        "StringIds": [{"id": 1, "value": "cudaLaunchKernel"}],
-    }
-    kernel = Work("k", 10, 20, launch=None, correlation=1)
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=[kernel], raw=raw))
-
-    assert trace.launches.select("start_ns", "end_ns").rows() == [(4, 9)]
-
-
-def test_correlations_of_two_processes_stay_apart(tmp_path: Path) -> None:
-    works = [Work("a", 10, 20, pid=1, correlation=5), Work("b", 30, 40, pid=2, correlation=5)]
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=works))
-
-    assert sorted(trace.launches["process_id"]) == [process_id(1), process_id(2)]
-    assert trace.launches["correlation_id"].to_list() == [5, 5]
-
-
-def test_work_without_a_call_is_kept_and_said(tmp_path: Path) -> None:
-    works = [
-        Work("known", 0, 1),
-        Work("call lost", 2, 3, launch=None, correlation=8),
-        Work("migration", 4, 5, table="MEMCPY", copy_kind=11, launch=None, correlation=0),
-    ]
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=works))
-
-    assert trace.gpu_work["correlation_id"].to_list()[1:] == [8, None]
-    assert slugs(trace)["work-without-launch"] == 2
-
-
-def test_kernels_whose_names_are_gone_are_said(tmp_path: Path) -> None:
-    row = {"start": 1, "end": 2, "deviceId": 0, "streamId": 7, "globalPid": process_id(1)}
-    raw = {KERNEL: [{**row, "shortName": 4711}, {**row, "shortName": None}]}
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", raw=raw))
-
-    assert name_of(trace, trace.gpu_work) == ["[unnamed kernel]"] * 2
-    assert slugs(trace)["unnamed-kernels"] == 2
-
-
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     import sqlite3  # noqa: PLC0415 - only this test damages a file
 
@@ -185,20 +122,3 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         read_nsys(path)
 
     assert "streamId" in caught.value.details
-
-
-@pytest.mark.parametrize("kind", [{"time_shift_ns": 12_345_678_901_234}, {"normalize": True}])
-def test_shifted_exports_give_the_same_trace(tmp_path: Path, kind: dict[str, int]) -> None:
-    contents = {
-        "kernels": [("k", -10, 20), Work("c", 30, 40, table="MEMCPY")],
-        "ranges": [("open", -20, None), Range("whole", 0, 1_000_000_000)],
-        "metrics": [(-50, "SM Active", 3), (60, "SM Active", 4)],
-    }
-
-    plain = read_nsys(build_export(tmp_path / "a.sqlite", **contents))
-    shifted = read_nsys(build_export(tmp_path / "b.sqlite", **contents, **kind))
-
-    for table in ("gpu_work", "launches", "nvtx_ranges", "gpu_metrics", "devices"):
-        assert getattr(shifted, table).equals(getattr(plain, table)), table
-    assert shifted.clock == plain.clock
-    assert plain.gpu_metrics["sample_ns"].to_list() == [-50, 60]

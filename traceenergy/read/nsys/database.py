@@ -14,14 +14,12 @@ import adbc_driver_sqlite
 import polars as pl
 
 from traceenergy.errors import MissingTableError, UnreadableFileError
+from traceenergy.read.nsys.sqlite_file import check_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-_HEADER_BYTES = 100
-_LFS_MAGIC = b"version https://git-lfs"
 _BATCH_ROWS = "65536"  # fastest of the sizes tried; the driver's default is 1024
 _SPLIT_ROWS = 1_000_000  # above, two threads win more than a second connection costs
 
@@ -45,7 +43,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _check_file(path)
+        check_sqlite(path)
         self._uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&immutable=1"
         with self._damage_is_an_input_error():
             self._connection = sqlite3.connect(self._uri, uri=True)
@@ -195,7 +193,7 @@ class Database:
         head = f"SELECT rowid, {', '.join(columns)} FROM {name}"  # noqa: S608 - quoted
         conditions = [f"({where})"] if where else []
         # One subquery each: SQLite looks up a lone min or max, but scans the table for both.
-        bounds = f"(SELECT min(rowid) FROM {name}), (SELECT max(rowid) FROM {name})"  # noqa: S608
+        bounds = f"(SELECT min(rowid) FROM {name}), (SELECT max(rowid) FROM {name})"  # noqa: S608 - quoted
         ((first, last),) = self.rows(f"SELECT {bounds}")
         if not (isinstance(first, int) and isinstance(last, int)) or last - first < _SPLIT_ROWS:
             return self._fetch(_sentence(head, conditions))
@@ -227,78 +225,6 @@ class Database:
                 details=f"SQLite says: {str(problem).splitlines()[0]}",
                 next_step="fetch or export the file again: nsys export -t sqlite",
             ) from problem
-
-
-def check_there(path: Path) -> bytes:
-    """Return the first 100 bytes of a file that is there.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    UnreadableFileError
-        If it is missing, a folder, empty, not to be opened, or a pointer of Git LFS.
-    """
-    what, next_step = "", "name an export of Nsight Systems: nsys export -t sqlite"
-    if path.is_dir():
-        what = f"{path.name} is a folder, not a file"
-    elif not path.exists():
-        what = f"{path.name} is not there"
-    elif path.stat().st_size == 0:
-        what = f"{path.name} is empty (0 bytes)"
-    if what:
-        raise UnreadableFileError(what, next_step=next_step)
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER_BYTES)
-    except OSError as problem:
-        raise UnreadableFileError(
-            f"{path.name} cannot be opened", details=str(problem.strerror)
-        ) from problem
-    if head.startswith(_LFS_MAGIC):
-        raise UnreadableFileError(
-            f"{path.name} is a Git LFS pointer, not the file it stands for",
-            next_step="fetch the real file: git lfs pull",
-        )
-    return head
-
-
-def is_sqlite(head: bytes) -> bool:
-    """Tell by its first bytes whether a file is SQLite."""
-    return head.startswith(_SQLITE_MAGIC)
-
-
-def _check_file(path: Path) -> None:
-    head = check_there(path)
-    if not is_sqlite(head):
-        raise UnreadableFileError(
-            f"{path.name} is no SQLite file",
-            next_step="name an export of Nsight Systems: nsys export -t sqlite",
-        )
-    expected, found = _bytes_promised(head), path.stat().st_size
-    if found < expected:
-        raise UnreadableFileError(
-            f"{path.name} is cut short: {found} of {expected} bytes",
-            next_step="fetch or export the file again: nsys export -t sqlite",
-        )
-
-
-def _bytes_promised(header: bytes) -> int:
-    # https://www.sqlite.org/fileformat.html section 1.3: page size at 16 (1 means 65536), pages
-    # at 28, which hold only if the change counters at 24 and 92 agree.
-    if len(header) < _HEADER_BYTES:
-        return _HEADER_BYTES
-    if header[24:28] != header[92:96]:
-        return 0
-    page_bytes = int.from_bytes(header[16:18], "big")
-    return (65536 if page_bytes == 1 else page_bytes) * int.from_bytes(header[28:32], "big")
 
 
 def _decode(text: bytes) -> str:

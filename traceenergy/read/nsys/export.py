@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import MissingToolError, UnreadableFileError
-from traceenergy.read.nsys.database import check_there
+from traceenergy.read.nsys.sqlite_file import check_there
 
 if TYPE_CHECKING:
     from pathlib import Path
