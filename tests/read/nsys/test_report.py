@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.build import Range, Work, build_export
+from tests.build import Range, build_export
 from traceenergy.errors import MissingTableError, NotATraceError, UnknownSchemaError
 from traceenergy.read.nsys import read_nsys
 from traceenergy.units import NS_PER_H
@@ -150,19 +150,3 @@ def test_a_newer_schema_is_read_with_a_caveat_or_refused(tmp_path: Path) -> None
         file.execute('ALTER TABLE CUPTI_ACTIVITY_KIND_KERNEL RENAME COLUMN "end" TO "duration"')
     with pytest.raises(UnknownSchemaError, match=r"4\.1\.0"):
         read_nsys(path)
-
-
-def test_dropped_events_are_said(tmp_path: Path) -> None:
-    raw = {
-        "DIAGNOSTIC_EVENT": [
-            {"severity": 2, "text": "Some events were dropped."},
-            {"severity": 2, "text": "No NVTX events collected."},
-            {"severity": 1, "text": "Profiling has started."},
-        ]
-    }
-
-    trace = read_nsys(build_export(tmp_path / "x.sqlite", kernels=[Work("k", 1, 2)], raw=raw))
-
-    found = {caveat.slug: caveat.n for caveat in trace.caveats}
-    assert found["dropped-events"] == 1
-    assert "nsys-errors" not in found
