@@ -289,7 +289,7 @@ def _drop_caveats(dropped: Mapping[str, int], name: str) -> list[Caveat]:
 def _order_caveats(rows: pl.DataFrame, back_ns: pl.Series, name: str) -> list[Caveat]:
     caveats = []
     if len(back_ns):
-        largest_s = -int(back_ns.min() or 0) / NS_PER_S  # type: ignore[arg-type]
+        largest_s = -min(back_ns) / NS_PER_S
         text = (
             f"Time runs backwards in the power log, by up to {largest_s:.3f} s; its lines were "
             "sorted. If a clock was set back in between (an hour at the end of daylight saving), "

@@ -67,7 +67,7 @@ class PowerGpu:
         AmbiguousPowerError
             If the number means a GPU in several ranks.
         """
-        is_it = pl.lit(True) if self.rank is None else pl.col("rank") == self.rank  # noqa: FBT003
+        is_it = pl.lit(True) if self.rank is None else pl.col("rank") == self.rank  # noqa: FBT003 - a value, not a flag
         if self.uuid is not None:
             is_it &= pl.col("gpu_uuid") == self.uuid
         else:

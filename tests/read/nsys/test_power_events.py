@@ -1,16 +1,22 @@
-"""Power inside an export: plugin events in both encodings, NVTX marks."""
+"""Power inside an export: its unit, its GPU, the same watts in every form."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
-from tests.build import build_export, thread_id
+from tests.build import build_export
+from tests.power_rows import (
+    EXPECTED,
+    FIRST,
+    MS,
+    SERIES,
+    joined,
+    json_rows,
+    mark_rows,
+)
 from traceenergy.errors import AmbiguousPowerError, UsageError
 from traceenergy.read.nsys.database import Database
 from traceenergy.read.nsys.power_events import PowerEvents, read_power_events
@@ -24,112 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-MS = 1_000_000
-SOURCE, FIRST = 281487861612544, 281487861612545  # as 2024.2.3 numbered them
-SERIES = [(100 * MS, 90_120), (200 * MS, 350_000), (300 * MS, 345_670)]  # mW
-EXPECTED = [(100 * MS, 90.12), (200 * MS, 350.0), (300 * MS, 345.67)]  # W
 UUIDS = [f"{n:08x}-4455-6677-8899-aabbccddeeff" for n in (1, 2)]
 NO_OPTIONS = ReadOptions()
-Rows = dict[str, list[dict[str, Any]]]
-
-
-def json_rows(
-    *sources: Sequence[tuple[int, object]],
-    power: str = "Power (mW)",
-    source_name: str = "GenericCounters",
-    temperature: str = "Temperature",
-) -> Rows:
-    """Write series as 2024.2.3 does: timestamp NULL, numbers as strings, one type per GPU."""
-    kind = json.dumps({"Name": "NVML", "Fields": [{"Name": temperature}, {"Name": power}]})
-    return {
-        "GENERIC_EVENT_SOURCES": [{"sourceId": SOURCE, "data": json.dumps({"Name": source_name})}],
-        "GENERIC_EVENT_TYPES": [
-            {"typeId": FIRST + i, "sourceId": SOURCE, "data": kind} for i in range(len(sources))
-        ],
-        "GENERIC_EVENTS": [
-            {
-                "rawTimestamp": ns,
-                "typeId": FIRST + i,
-                "data": json.dumps({temperature: "41", power: str(value)}),
-            }
-            for i, series in enumerate(sources)
-            for ns, value in series
-        ],
-    }
-
-
-def write_numbers(
-    path: Path,
-    *sources: Sequence[tuple[int, float]],
-    power: str = "Power",
-    column: str = "uintVal",
-    unused: int | None = None,
-    kind: str | None = "Unsigned",
-) -> None:
-    """Add series as newer releases do: one row per number."""
-    values = ["intVal", "uintVal", "floatVal", "doubleVal"]
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("DROP TABLE IF EXISTS GENERIC_EVENTS")
-        file.execute(
-            "CREATE TABLE GENERIC_EVENTS (genericEventId INTEGER PRIMARY KEY,"
-            " rawTimestamp INTEGER, timestamp INTEGER, typeId INTEGER, data TEXT)"
-        )
-        file.execute(
-            "CREATE TABLE GENERIC_EVENT_TYPE_FIELDS"
-            " (typeId INTEGER, fieldIdx INTEGER, fieldNameId INTEGER, type INTEGER)"
-        )
-        file.execute(
-            "CREATE TABLE GENERIC_EVENT_DATA (genericEventId INTEGER, fieldIdx INTEGER,"
-            " intVal INTEGER, uintVal INTEGER, floatVal REAL, doubleVal REAL)"
-        )
-        if kind is not None:
-            file.execute(
-                "CREATE TABLE ENUM_NSYS_GENERIC_EVENT_FIELD_TYPE (id INT, name TEXT, label TEXT)"
-            )
-            file.execute(
-                "INSERT INTO ENUM_NSYS_GENERIC_EVENT_FIELD_TYPE VALUES (3, 'X', ?)", (kind,)
-            )
-        file.execute("INSERT INTO StringIds VALUES (900, ?), (901, 'Power Limit')", (power,))
-        event = 0
-        for i, series in enumerate(sources):
-            file.execute(
-                "INSERT INTO GENERIC_EVENT_TYPE_FIELDS VALUES (?, 0, 901, 3), (?, 1, 900, 3)",
-                (FIRST + i, FIRST + i),
-            )
-            for ns, value in series:
-                event += 1
-                file.execute(
-                    "INSERT INTO GENERIC_EVENTS VALUES (?, ?, ?, ?, NULL)",
-                    (event, ns, ns, FIRST + i),
-                )
-                row = [value if name == column else unused for name in values]
-                file.execute(
-                    "INSERT INTO GENERIC_EVENT_DATA VALUES (?, 0, 700, 700, 700, 700),"
-                    " (?, 1, ?, ?, ?, ?)",
-                    (event, event, *row),
-                )
-        file.commit()
-
-
-def mark_rows(
-    *marks: tuple[int, float], text: str = "power", column: str = "int64Value", pid: int = 1
-) -> Rows:
-    """Write marks as `nvtx.mark(text, domain="traceenergy", payload=mW)` leaves them."""
-    of_domain = {"globalTid": thread_id(pid, pid), "domainId": 3}
-    domain = {"start": -9, "eventType": 75, "text": "traceenergy", **of_domain}
-    rows = [
-        {"start": ns, "eventType": 34, "text": text, column: value, **of_domain}
-        for ns, value in marks
-    ]
-    return {"NVTX_EVENTS": [domain, *rows]}
-
-
-def joined(*parts: Rows) -> Rows:
-    whole: Rows = {}
-    for part in parts:
-        for table, rows in part.items():
-            whole.setdefault(table, []).extend(rows)
-    return whole
 
 
 def devices_of(*ids: int, rank: int = 0, uuids: Sequence[str | None] | None = None) -> Devices:
@@ -191,32 +93,6 @@ def test_json_form(sqlite: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("column", ["intVal", "uintVal", "floatVal", "doubleVal"])
-@pytest.mark.parametrize(("unused", "kind"), [(None, None), (0, None), (0, "right")])
-def test_rows_of_numbers(sqlite: Path, column: str, unused: int | None, kind: str | None) -> None:
-    build_export(sqlite)
-    kinds = {
-        "intVal": "Signed", "uintVal": "Unsigned", "floatVal": "Float", "doubleVal": "Double",
-    }  # fmt: skip
-    write_numbers(sqlite, SERIES, column=column, unused=unused, kind=kind and kinds[column])
-
-    assert found(read(sqlite)) == EXPECTED
-
-
-def test_declared_column_wins_over_a_stray_value(sqlite: Path) -> None:
-    build_export(sqlite)
-    write_numbers(sqlite, SERIES, column="uintVal", unused=7, kind="Unsigned")
-
-    assert found(read(sqlite)) == EXPECTED
-
-
-def test_power_of_zero_is_a_value(sqlite: Path) -> None:
-    build_export(sqlite)
-    write_numbers(sqlite, [(0, 0), (MS, 5)], power="Power W", unused=None, kind=None)
-
-    assert found(read(sqlite)) == [(0, 0.0), (MS, 5.0)]
-
-
 @pytest.mark.parametrize(
     "column",
     ["int64Value", "uint64Value", "int32Value", "uint32Value", "doubleValue", "floatValue"],
@@ -237,68 +113,7 @@ def test_log_of_nvidia_smi_gives_the_same_watts() -> None:
     assert log.rows.select("wall_ns", "power.draw").rows() == EXPECTED
 
 
-def test_registered_mark_texts(sqlite: Path) -> None:
-    rows = mark_rows(*SERIES)
-    for row in rows["NVTX_EVENTS"][1:]:
-        row |= {"text": None, "textId": 77}
-    rows |= {"StringIds": [{"id": 77, "value": "power"}]}
-
-    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED
-
-
 # --- what is not power of a GPU
-
-
-@pytest.mark.parametrize(
-    "field", ["Power Limit (mW)", "Power Cap", "Power Throttle", "CPU Power", "Fan"]
-)
-def test_limits_and_others_are_not_power_drawn(sqlite: Path, field: str) -> None:
-    assert read(build_export(sqlite, raw=json_rows(SERIES, power=field))).samples.is_empty()
-
-
-def test_gpu_metrics_are_never_power(sqlite: Path) -> None:
-    rows = json_rows(SERIES, source_name="GpuMetrics")
-
-    assert read(build_export(sqlite, raw=rows)).samples.is_empty()
-
-
-@pytest.mark.parametrize("value", ["[N/A]", "", "nan", "none"])
-def test_what_is_no_number_is_dropped_never_zero(sqlite: Path, value: str) -> None:
-    rows = json_rows([(100 * MS, 90_120), (150 * MS, value)])
-
-    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED[:1]
-
-
-def test_json_that_is_broken_is_left_out(sqlite: Path) -> None:
-    rows = json_rows(SERIES)
-    rows["GENERIC_EVENTS"].append({"rawTimestamp": 5, "typeId": FIRST, "data": '{"Power (mW'})
-
-    assert found(read(build_export(sqlite, raw=rows))) == EXPECTED
-
-
-def test_marks_of_other_domains_and_other_texts_are_not_power(sqlite: Path) -> None:
-    other = mark_rows((5, 1))
-    other["NVTX_EVENTS"][0]["text"] = "mine"
-    words = mark_rows((6, 1), text="power plan", pid=2)
-
-    assert read(build_export(sqlite, raw=joined(other, words))).samples.is_empty()
-
-
-def test_same_domain_number_in_another_process_is_another_domain(sqlite: Path) -> None:
-    other = mark_rows((5, 1), pid=2)
-    other["NVTX_EVENTS"][0]["text"] = "mine"
-
-    assert found(read(build_export(sqlite, raw=joined(mark_rows(*SERIES), other)))) == EXPECTED
-
-
-def test_mark_without_payload_is_dropped_and_counted(sqlite: Path) -> None:
-    rows = joined(mark_rows(*SERIES), mark_rows((5, 1), column="color"))
-    del rows["NVTX_EVENTS"][4]  # the second row that names the domain
-
-    events = read(build_export(sqlite, raw=rows))
-
-    assert found(events) == EXPECTED
-    assert slugs(events) == {"power-marks-empty": 1}
 
 
 def test_plugin_wins_over_marks(sqlite: Path) -> None:

@@ -204,8 +204,7 @@ def _tie(
     # A plugin may give temperature under another typeId: with one GPU it is that one's.
     if len(devices) == 1:
         one = devices.select("rank", "device_id").row(0)
-        others = series.filter(~pl.col("source").is_in(sources))["source"].unique().to_list()
-        ties |= dict.fromkeys(others, one)
+        ties |= {source: one for source in series["source"].unique() if source not in sources}
     return _frame_of(ties), doubts
 
 

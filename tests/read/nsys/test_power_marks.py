@@ -1,0 +1,66 @@
+"""Power of NVTX marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.build import build_export
+from tests.power_rows import SERIES, joined, mark_rows
+from traceenergy.read.nsys.database import Database
+from traceenergy.read.nsys.power_marks import read_mark_series
+from traceenergy.read.nsys.schema import read_layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def found(path: Path) -> list[tuple[int, float]]:
+    with Database(path) as database:
+        layout, _ = read_layout(database)
+        series = read_mark_series(database, layout)[0]
+    pairs = series.filter("is_power").select("sample_ns", "value").sort("sample_ns").rows()
+    return [(ns, pytest.approx(value, abs=1e-6)) for ns, value in pairs]
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Path:
+    return tmp_path / "x.sqlite"
+
+
+def test_registered_mark_texts(sqlite: Path) -> None:
+    rows = mark_rows(*SERIES)
+    for row in rows["NVTX_EVENTS"][1:]:
+        row |= {"text": None, "textId": 77}
+    rows |= {"StringIds": [{"id": 77, "value": "power"}]}
+
+    assert found(build_export(sqlite, raw=rows)) == SERIES
+
+
+def test_marks_of_other_domains_and_other_texts_are_not_power(sqlite: Path) -> None:
+    other = mark_rows((5, 1))
+    other["NVTX_EVENTS"][0]["text"] = "mine"
+    words = mark_rows((6, 1), text="power plan", pid=2)
+
+    assert found(build_export(sqlite, raw=joined(other, words))) == []
+
+
+def test_same_domain_number_in_another_process_is_another_domain(sqlite: Path) -> None:
+    other = mark_rows((5, 1), pid=2)
+    other["NVTX_EVENTS"][0]["text"] = "mine"
+
+    assert found(build_export(sqlite, raw=joined(mark_rows(*SERIES), other))) == SERIES
+
+
+def test_mark_without_payload_is_dropped_and_counted(sqlite: Path) -> None:
+    rows = joined(mark_rows(*SERIES), mark_rows((5, 1), column="color"))
+    del rows["NVTX_EVENTS"][4]  # the second row that names the domain
+
+    build_export(sqlite, raw=rows)
+    with Database(sqlite) as database:
+        layout, _ = read_layout(database)
+        _, doubts = read_mark_series(database, layout)
+
+    assert found(sqlite) == SERIES
+    assert [(doubt.slug, doubt.n) for doubt in doubts] == [("power-marks-empty", 1)]
