@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from traceenergy.intervals import busy_by_group, gaps, share_clock, union
+
+if TYPE_CHECKING:
+    from random import Random
 
 spans = st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 20)), max_size=30)
 
@@ -90,7 +95,7 @@ def test_shares_of_concurrent_work_sum_to_the_union_at_any_epoch(
 
 
 @given(spans, st.randoms(use_true_random=False))
-def test_busy_by_group_equals_union_of_each_group(pairs: list, random) -> None:  # noqa: ANN001
+def test_busy_by_group_equals_union_of_each_group(pairs: list, random: Random) -> None:
     group = np.array([random.randrange(4) for _ in pairs], dtype=np.int64)
     start, end = ends(pairs)
 

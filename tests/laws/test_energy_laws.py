@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -13,6 +14,9 @@ from tests.build import build_trace
 from tests.strategies import MS, runs
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
 from traceenergy.trace.model import Trace
+
+if TYPE_CHECKING:
+    from random import Random
 
 OPTIONS = AnalysisOptions(idle_power_w=60.0, steps="^step")
 few = settings(max_examples=20, deadline=None)
@@ -135,7 +139,7 @@ def test_cutting_a_kernel_in_two_changes_no_phase(
 
 @few
 @given(runs(), st.randoms(use_true_random=False))
-def test_row_order_changes_nothing(arguments: dict[str, object], random) -> None:  # noqa: ANN001
+def test_row_order_changes_nothing(arguments: dict[str, object], random: Random) -> None:
     kernels, ranges = list(arguments["kernels"]), list(arguments["ranges"])
     random.shuffle(kernels)
     random.shuffle(ranges)

@@ -1,4 +1,4 @@
-"""The Analysis: what a run cost, where, and how sure that is."""
+"""The Analysis: what a run cost, where, how sure that is."""
 
 from __future__ import annotations
 

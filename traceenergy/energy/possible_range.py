@@ -1,4 +1,4 @@
-"""Least and most energy that any set of GPU work can have caused."""
+"""The span of energy that a set of GPU work can have caused."""
 
 from __future__ import annotations
 

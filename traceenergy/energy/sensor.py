@@ -90,7 +90,7 @@ _KNOWN = (
 )
 
 
-def identify_sensor(
+def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
     sample_ns: NDArray[np.int64],
     power_w: NDArray[np.float64],
     *,

@@ -1,4 +1,4 @@
-"""GPU work -> phase and layer, by the first rule that applies.
+"""GPU work -> phase with its layer, by the first rule that applies.
 
 Order of precedence for one piece of work, launched inside ranges a/b/c:
 

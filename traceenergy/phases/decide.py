@@ -1,4 +1,4 @@
-"""Which rule decides, for each distinct pair of ranges and kernel."""
+"""Which rule decides, for each distinct pair of range path with kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rule decided for which range and kernel, with the time at stake."""
+"""Which rule decided for which range or kernel, with the time at stake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of phases that reports, gates and rule files share."""
+"""Names of phases that reports, gates, rule files share."""
 
 from __future__ import annotations
 

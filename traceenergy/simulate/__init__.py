@@ -1,1 +1,1 @@
-"""A run that never happened, with its trace, its power log and its true energy."""
+"""A run that never happened, with its trace, its power log, its true energy."""

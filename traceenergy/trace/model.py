@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from traceenergy.caveats import Caveat
 from traceenergy.trace import tables
 from traceenergy.trace.tables import (
     DeviceReadings,
@@ -18,6 +16,11 @@ from traceenergy.trace.tables import (
     PowerSamples,
     check_table,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from traceenergy.caveats import Caveat
 
 
 @dataclass(frozen=True)
