@@ -99,3 +99,11 @@ def test_zero_energy_is_shown_as_zero() -> None:
 
     assert column(phase_table(result), "Energy") == ["0 J"]
     assert column(phase_table(result), "Mean power") == [UNKNOWN]
+
+
+def test_columns_that_no_row_knows_are_left_out() -> None:
+    result = sample.rich_analysis()
+    counted = result.devices.with_columns(energy_counter_j=pl.lit(790.0))
+
+    assert "Board counter" not in {head.text for head in device_table(result).headings}
+    assert column(device_table(replace(result, devices=counted)), "Board counter")[0] == "790 J"

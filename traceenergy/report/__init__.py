@@ -1,4 +1,4 @@
-"""Result -> page or file: the only room that draws, words and rounds."""
+"""Result -> page or file: the only room that draws, words, rounds."""
 
 from __future__ import annotations
 

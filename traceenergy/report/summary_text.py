@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from traceenergy.report.names import clean_name
 from traceenergy.report.view import page_view
-from traceenergy.report.view_tables import INSEPARABLE as MARK
+from traceenergy.report.view_columns import INSEPARABLE as MARK
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from traceenergy import __version__
-from traceenergy.report import view_charts, view_tables
+from traceenergy.report import view_charts, view_columns, view_tables
 from traceenergy.report.json_report import plain, utc_text
 from traceenergy.report.names import clean_name
 from traceenergy.report.quantities import (
@@ -19,7 +19,8 @@ from traceenergy.report.quantities import (
     share_text,
     significant,
 )
-from traceenergy.report.view_tables import device_name, phase_label
+from traceenergy.report.view_columns import device_name
+from traceenergy.report.view_tables import phase_label
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ def _n_without_idle(result: Analysis) -> int:
 def _sensor(result: Analysis) -> Fact:
     rows = list(result.devices.iter_rows(named=True))
     sources = {clean_name(row["power_source"] or UNKNOWN) for row in rows}
-    notes = {view_tables.sensor_text(row) for row in rows}
+    notes = {view_columns.sensor_text(row) for row in rows}
     if len(sources) != 1:
         return Fact("Sensor", "differs", "by GPU, see devices")
     kind, _, sensor_field = sources.pop().partition(" ")

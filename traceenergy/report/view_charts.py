@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.report.names import clean_name, cut_middle, short_names
-from traceenergy.report.view_tables import device_name, phase_label
+from traceenergy.report.view_columns import device_name
+from traceenergy.report.view_tables import phase_label
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
