@@ -459,5 +459,13 @@ def test_sorting_in_the_router_is_not_sampling() -> None:
     assert subphase(sort, "sampler") == "sampling"
 
 
+def test_an_ambiguous_shape_is_told_by_its_range() -> None:
+    product = _OLD_DEEP_GEMM.format("7168u, 2048u", 0)
+
+    assert subphase(product, "mla") == "attention.out_proj"
+    assert subphase(product, "moe") == "moe.shared_fc2"
+    assert subphase(product) == "other.gemm"
+
+
 def test_deepseek_names_make_attention_mla() -> None:
     assert classify([Launched(_BATCH_MLA)]).labels["attention"] == "MLA"
