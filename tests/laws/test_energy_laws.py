@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tests.build import build_trace
 from tests.strategies import MS, runs
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
-from traceenergy.trace.model import Trace
 
 if TYPE_CHECKING:
     from random import Random
+
+    from traceenergy.trace.model import Trace
 
 OPTIONS = AnalysisOptions(idle_power_w=60.0, steps="^step")
 few = settings(max_examples=20, deadline=None)
