@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.build import Work, build_export
+from tests.export import METRICS_TYPE
+from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import read_nsys
 
 if TYPE_CHECKING:
@@ -78,3 +80,10 @@ def test_metrics_are_told_apart_by_type_and_number(tmp_path: Path) -> None:
     }
 
     assert read(tmp_path, raw=raw) == [(5, ACTIVE, 7.0), (5, "Tensor Active", 8.0)]
+
+
+def test_samples_that_are_no_json_are_an_input_error(tmp_path: Path) -> None:
+    bad = {"GENERIC_EVENTS": [{"typeId": METRICS_TYPE, "rawTimestamp": 9, "data": '{"SM Act'}]}
+
+    with pytest.raises(UnreadableFileError, match="no JSON"):
+        read(tmp_path, metrics=[(0, ACTIVE, 3)], metrics_as="json", raw=bad)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.names import decoded
 from traceenergy.units import MHZ_PER_HZ
@@ -131,7 +132,13 @@ def _read_json(
         schema.GENERIC_EVENTS, ["typeId"], optional=["timestamp", "rawTimestamp"], where=where
     )
     texts = database.read_texts(schema.GENERIC_EVENTS, "data", where=where)["text"]
-    values = decoded(texts).str.json_decode(pl.Struct(dict.fromkeys(fields, pl.String)))
+    try:
+        values = decoded(texts).str.json_decode(pl.Struct(dict.fromkeys(fields, pl.String)))
+    except pl.exceptions.ComputeError as problem:
+        raise UnreadableFileError(
+            f"{database.path.name}: {schema.GENERIC_EVENTS} holds samples that are no JSON",
+            next_step="export the report again: nsys export -t sqlite",
+        ) from problem
     wide = times.select("typeId", timestamp=pl.coalesce("timestamp", "rawTimestamp"))
     wide = wide.with_columns(values.struct.unnest().cast(pl.Float64, strict=False))
     found = wide.unpivot(
