@@ -1,0 +1,29 @@
+"""The catalog speaks the words of the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from traceenergy.simulate.catalog import CATALOG, FEATURES, KernelClass
+
+PHASES = {
+    "attention", "moe", "mlp", "allreduce", "collective", "norm", "embedding", "lm_head",
+    "sampling", "quantize", "memory",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", CATALOG.values(), ids=CATALOG)
+def test_a_class_has_a_phase_of_the_contract_with_costs_of_known_features(
+    kernel: KernelClass,
+) -> None:
+    assert kernel.phase in PHASES
+    assert {*kernel.flops, *kernel.bytes_moved, *kernel.link_bytes} <= set(FEATURES)
+    assert kernel.bytes_moved or kernel.link_bytes
+    assert kernel.flops == {} or kernel.operand_bytes in {1, 2}
+
+
+@pytest.mark.parametrize("kernel", CATALOG.values(), ids=CATALOG)
+def test_the_short_name_is_the_function_of_the_long_one(kernel: KernelClass) -> None:
+    if kernel.table == "KERNEL":
+        assert kernel.short in kernel.full
+        assert kernel.short.isidentifier()

@@ -1,0 +1,41 @@
+"""Options that mean nothing are refused, all at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from traceenergy.errors import UsageError
+from traceenergy.simulate.options import Options, check_options
+
+
+def test_defaults_are_fine() -> None:
+    assert check_options(Options()) == Options()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (Options(scenario="train"), "decode, prefill, mixed"),
+        (Options(schema="9.9.9"), "3.25.0"),
+        (Options(sensor="psychic"), "h100-instant"),
+        (Options(gpus=9), "1 to 8"),
+        (Options(steps=3, seconds=1.0), "one at a time"),
+        (Options(kernels=3, gpus=4), "at least one kernel per GPU"),
+        (Options(missing_share=1.0), "less than 1"),
+        (Options(timezone_offset_h=25.0), "14 h"),
+        (Options(stretch=0.0), "more than 0"),
+        (Options(pause_ns=-1), "0 or more"),
+    ],
+)
+def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_options(options)
+
+    assert word in caught.value.details
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_options(Options(scenario="train", layers=0))
+
+    assert len(caught.value.details.splitlines()) == 2

@@ -1,0 +1,58 @@
+"""Steps get the load that the scenario asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from traceenergy.simulate.catalog import FEATURES
+from traceenergy.simulate.options import Options
+from traceenergy.simulate.plan import Plan, plan_steps, steps_for_kernels, steps_for_seconds
+
+
+def plan(n_steps: int = 200, **options: object) -> Plan:
+    return plan_steps(Options(**options), n_steps, np.random.default_rng(2))
+
+
+def feature(of: Plan, name: str) -> np.ndarray:
+    return of.features[:, FEATURES.index(name)]
+
+
+def test_decode_keeps_its_batch_while_contexts_grow() -> None:
+    steps = plan(3, batch=4, context=100)
+
+    assert feature(steps, "tokens").tolist() == [4, 4, 4]
+    assert feature(steps, "gen_kv").tolist() == [400, 404, 408]
+    assert steps.ctx_requests.tolist() == [0, 0, 0]
+
+
+def test_prefill_takes_as_many_prompts_as_fit() -> None:
+    steps = plan(1, scenario="prefill", context=2048)
+
+    # 4096 tokens a step; a prompt of n tokens attends n (n + 1) / 2 pairs.
+    assert steps.ctx_requests.tolist() == [2]
+    assert feature(steps, "ctx_pairs").tolist() == [2 * 2048 * 2049 / 2]
+
+
+def test_mixed_runs_change_their_batch_with_some_prefill_among_it() -> None:
+    steps = plan(scenario="mixed", batch=32)
+
+    share = (steps.ctx_requests > 0).mean()
+    assert share == pytest.approx(1 / 8, abs=0.1)
+    assert len(np.unique(steps.gen_requests)) > 5
+    assert ((steps.gen_requests >= 32 / np.e - 1) & (steps.gen_requests <= 32 * np.e + 1)).all()
+
+
+def test_experts_that_are_hit_never_exceed_all() -> None:
+    hit = feature(plan(1, batch=1), "experts"), feature(plan(1, batch=10_000), "experts")
+
+    # One token hits its 8 experts; very many hit all 256.
+    assert hit[0] == pytest.approx([8.0])
+    assert hit[1] == pytest.approx([256.0])
+
+
+def test_lengths_are_counted() -> None:
+    assert steps_for_kernels(np.array([10, 10, 10]), 20) == 2
+    assert steps_for_kernels(np.array([10, 10, 10]), 21) == 3
+    assert steps_for_seconds(np.array([1.0, 1.0, 1.0]), 1.5) == 2
+    assert steps_for_seconds(np.array([1.0, 1.0, 1.0]), 9.5) == 10
