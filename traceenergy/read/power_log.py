@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SOURCE = "nvidia-smi"
 _FEWEST_SAMPLES = 2  # energy lies between two samples
+_SLACK_PERIODS = 3  # longer gaps are unattributed energy
 _GPU = ["rank", "device_id"]
 _NAMES = ["index", "uuid", "bus_id"]
 
@@ -175,7 +176,7 @@ def _overlapping(
         span, work = _span(log, shift_ns), _work_span(trace, log)
         if overlap_ns(span, work) > 0:
             inside.append(log)
-            doubts += _doubts_of_ends(span, work, log.origin.name)
+            doubts += _doubts_of_ends(span, work, log)
             continue
         names = (log.origin.name, trace_name)
         given_ns = options.power_clock_offset_ns or 0
@@ -199,16 +200,19 @@ def _work_span(trace: Trace, log: _Log) -> Span:
     return Span(int(start_ns), int(end_ns))
 
 
-def _doubts_of_ends(span: Span, work: Span, name: str) -> list[Caveat]:
-    late_s = max(0, span.start_ns - work.start_ns) / NS_PER_S
-    early_s = max(0, work.end_ns - span.end_ns) / NS_PER_S
-    if not (late_s or early_s):
+def _doubts_of_ends(span: Span, work: Span, log: _Log) -> list[Caveat]:
+    n_times = _tied_rows(log)["wall_ns"].n_unique()
+    # A log may miss either end by some periods whatever one does.
+    slack_ns = _SLACK_PERIODS * (span.end_ns - span.start_ns) / (n_times - 1)
+    late_ns, early_ns = span.start_ns - work.start_ns, work.end_ns - span.end_ns
+    if max(late_ns, early_ns) <= slack_ns:
         return []
     text = (
-        f"The power log begins {late_s:.3f} s after the first GPU work and ends {early_s:.3f} s "
-        "before the last: energy of that time is not known."
+        f"The power log begins {max(0, late_ns) / NS_PER_S:.3f} s after the first GPU work and "
+        f"ends {max(0, early_ns) / NS_PER_S:.3f} s before the last: energy of that time is not "
+        "known."
     )
-    return [Caveat("power-log-short", text, name)]
+    return [Caveat("power-log-short", text, log.origin.name)]
 
 
 def _samples(logs: Sequence[_Log], shift_ns: int) -> pl.DataFrame:
@@ -242,9 +246,4 @@ def _kept_samples(trace: Trace, samples: pl.DataFrame) -> tuple[pl.DataFrame, li
     if n_replaced := len(trace.power_samples) - len(kept):
         text = "Power recorded inside the trace was left out where a power log knows the same GPU."
         doubts.append(Caveat("power-log-wins", text, "", n_replaced))
-    silent = trace.devices.join(pl.concat([kept, samples]), on=_GPU, how="anti")
-    if len(silent):
-        listed = ", ".join(f"{r}:{d}" for r, d in silent.select(_GPU).rows())
-        text = f"No power log knows GPU {listed} (rank:GPU): its energy is not known."
-        doubts.append(Caveat("power-missing-gpu", text, "", len(silent)))
     return kept, doubts
