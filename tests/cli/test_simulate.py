@@ -1,0 +1,46 @@
+"""The command `simulate` passes words on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traceenergy.cli.app import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*words: str) -> int | str | None:
+    with pytest.raises(SystemExit) as left:
+        main(["simulate", *words])
+    return left.value.code
+
+
+def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(
+        "--out", str(tmp_path / "run"), "--scenario", "mixed", "--gpus", "2", "--steps", "2",
+        "--layers", "4", "--schema", "3.7.2", "--seed", "3", "--sensor", "a100", "--poll", "20ms",
+        "--clock-offset", "-150ms", "--timezone-offset", "5h30m", "--missing", "0.1",
+        "--gain", "1.02", "--pause-every", "2", "--pause", "1ms",
+    )  # fmt: skip
+
+    assert code == 0
+    options = json.loads((tmp_path / "run" / "truth.json").read_text())["options"]
+    expected = {
+        "scenario": "mixed", "gpus": 2, "steps": 2, "layers": 4, "schema": "3.7.2", "seed": 3,
+        "sensor": "a100", "poll_ns": 20_000_000, "clock_offset_ns": -150_000_000,
+        "timezone_offset_h": 5.5, "missing_share": 0.1, "gain": 1.02, "pause_every": 2,
+        "pause_ns": 1_000_000,
+    }  # fmt: skip
+    assert options | expected == options
+    assert f"Wrote {tmp_path / 'run' / 'trace.sqlite'}" in capsys.readouterr().out
+
+
+def test_a_bad_word_is_an_error_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--out", str(tmp_path), "--schema", "9.9") == 2
+    assert "error[bad-usage]" in capsys.readouterr().err
