@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import MissingTableError, NotATraceError
+from traceenergy.trace.clocks import local_minus_utc_ns
 from traceenergy.trace.model import TraceClock
-from traceenergy.units import NS_PER_MIN, NS_PER_S
 
 if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
@@ -50,7 +49,6 @@ _GPU_COLUMNS = {
     "sm_count": ("smCount", "numMultiprocessors"),
     "memory_bytes": ("totalMemory", "globalMemorySize"),
 }
-_ZONE_STEP_NS = 15 * NS_PER_MIN  # all zones in use are multiples of a quarter of an hour
 
 
 @dataclass(frozen=True)
@@ -194,16 +192,7 @@ def _read_clock(database: Database, stated: dict[str, str]) -> TraceClock:
         name if name in there else "NULL" for name in ("utcEpochNs", "utcTime", "localTime")
     )
     ((epoch_ns, utc, local), *_) = database.rows(f"SELECT {wanted} FROM {SESSION}")  # noqa: S608 - own names
-    return TraceClock(_integer(epoch_ns), _zone_ns(utc, local))
-
-
-def _zone_ns(utc: object, local: object) -> int | None:
-    try:
-        apart = datetime.fromisoformat(str(local)) - datetime.fromisoformat(str(utc))
-    except (ValueError, TypeError):
-        return None
-    apart_ns = int(apart.total_seconds()) * NS_PER_S
-    return round(apart_ns / _ZONE_STEP_NS) * _ZONE_STEP_NS
+    return TraceClock(_integer(epoch_ns), local_minus_utc_ns(str(utc), str(local)))
 
 
 def _read_duration(database: Database) -> int | None:
