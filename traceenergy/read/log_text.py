@@ -85,7 +85,7 @@ def decode_log(log: str | bytes, name: str) -> str:
             raise not_a_log(name, "a text file", "binary data")
         text = raw.decode(encoding, errors="replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
+    if not text or text.isspace():
         raise not_a_log(name, "a header line with `timestamp` and `power.draw`", "an empty file")
     return text
 
@@ -134,7 +134,7 @@ def without_cut_line(body: str, header: str) -> tuple[str, int]:
     n_cut : int
         1 if the last line was left out, else 0.
     """
-    if not body.strip() or body.endswith("\n"):
+    if body.endswith("\n") or not body or body.isspace():
         return body, 0
     lines, _, last = body.rpartition("\n")
     if not last.strip() or _is_whole(last, header):

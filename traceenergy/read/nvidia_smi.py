@@ -51,6 +51,7 @@ READINGS = tuple(dict.fromkeys(_READINGS.values()))
 """Quantities besides power, named as in the table of device readings."""
 
 _TIME_FORMAT = "%Y/%m/%d %H:%M:%S%.f"
+_INK = re.compile(r"\S")
 _TIME_TEXT = re.compile(r"\s*\d{4}[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d")
 _NUMBER = r"^\s*(-?\d+(?:\.\d+)?)(?: (?:W|MHz|C))?\s*$"
 _BUNCH_SHARE = 0.45  # of steps far below the mean step: two GPUs give one half
@@ -154,7 +155,8 @@ def parse_nvidia_smi(log: str | bytes, name: str = "power log") -> SmiLog:
 
 
 def _split_header(text: str, name: str) -> tuple[int, str, str]:
-    start = len(text) - len(text.lstrip())
+    first = _INK.search(text)
+    start = first.start() if first else 0
     n_before = text.count("\n", 0, start)
     header, _, body = text[start:].partition("\n")
     if header.startswith(("{", "[")):
@@ -186,7 +188,7 @@ def _parse_header(header: str, line: int, name: str) -> dict[str, int]:
 
 def _read_cells(body: str, n_columns: int) -> pl.DataFrame:
     names = [f"c{place}" for place in range(n_columns)]
-    if not body.strip():
+    if not body or body.isspace():
         return pl.DataFrame(schema={"line": pl.Int64} | dict.fromkeys(names, pl.String))
     # A first line of our own fixes the number of columns whatever the lines hold.
     return pl.read_csv(

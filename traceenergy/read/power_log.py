@@ -46,6 +46,7 @@ class _Log:
     origin: Origin
     log: SmiLog
     tie: Tie
+    rows: pl.DataFrame  # of the log, one for each GPU that they are about
 
 
 def attach_power_logs(trace: Trace, paths: Sequence[Path], options: ReadOptions) -> Trace:
@@ -89,7 +90,7 @@ def attach_power_logs(trace: Trace, paths: Sequence[Path], options: ReadOptions)
         return trace
     read = [_read_log(path) for path in paths]
     check_sources([log for _, log in read], choices)
-    logs = [_Log(origin, log, tie_gpus(log, trace.devices, choices)) for origin, log in read]
+    logs = [_tied(origin, log, tie_gpus(log, trace.devices, choices)) for origin, log in read]
     for log in logs:
         _check_enough(log)
     shift_ns, doubts_of_clock = _trace_minus_wall(trace, logs, options)
@@ -118,15 +119,16 @@ def _read_log(path: Path) -> tuple[Origin, SmiLog]:
     return Origin(name=path.name, kind=SOURCE, sha256=hashlib.sha256(raw).hexdigest()), log
 
 
-def _tied_rows(log: _Log) -> pl.DataFrame:
-    return log.log.rows.join(log.tie.gpus, on=_NAMES, nulls_equal=True, maintain_order="left")
+def _tied(origin: Origin, log: SmiLog, tie: Tie) -> _Log:
+    rows = log.rows.join(tie.gpus, on=_NAMES, nulls_equal=True, maintain_order="left")
+    return _Log(origin, log, tie, rows)
 
 
 def _check_enough(log: _Log) -> None:
     # Times, not lines: two values of one moment enclose no energy.
     fields = log.log.power_fields
     times = [pl.col("wall_ns").filter(pl.col(field).is_not_null()).n_unique() for field in fields]
-    counts = _tied_rows(log).group_by(_GPU).agg(pl.max_horizontal(times).alias("n"))
+    counts = log.rows.group_by(_GPU).agg(pl.max_horizontal(times).alias("n"))
     most = max(counts["n"], default=0)
     if most < _FEWEST_SAMPLES:
         raise TooFewSamplesError(
@@ -190,7 +192,7 @@ def _overlapping(
 
 
 def _span(log: _Log, shift_ns: int) -> Span:
-    wall_ns = _tied_rows(log)["wall_ns"]
+    wall_ns = log.rows["wall_ns"]
     return Span(int(wall_ns[0]) + shift_ns, int(wall_ns[-1]) + shift_ns)
 
 
@@ -201,7 +203,7 @@ def _work_span(trace: Trace, log: _Log) -> Span:
 
 
 def _doubts_of_ends(span: Span, work: Span, log: _Log) -> list[Caveat]:
-    n_times = _tied_rows(log)["wall_ns"].n_unique()
+    n_times = log.rows["wall_ns"].n_unique()
     # A log may miss either end by some periods whatever one does.
     slack_ns = _SLACK_PERIODS * (span.end_ns - span.start_ns) / (n_times - 1)
     late_ns, early_ns = span.start_ns - work.start_ns, work.end_ns - span.end_ns
@@ -233,7 +235,7 @@ def _readings(logs: Sequence[_Log], shift_ns: int) -> pl.DataFrame:
 
 
 def _long(log: _Log, columns: Sequence[str], name: str, value: str, shift_ns: int) -> pl.DataFrame:
-    rows = _tied_rows(log).with_columns(sample_ns=pl.col("wall_ns") + shift_ns)
+    rows = log.rows.with_columns(sample_ns=pl.col("wall_ns") + shift_ns)
     long = rows.unpivot(
         on=list(columns), index=[*_GPU, "sample_ns"], variable_name=name, value_name=value
     )
