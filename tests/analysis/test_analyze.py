@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import polars as pl
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.build import Range, Work, build_trace
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze, model
 from traceenergy.errors import NoGpuWorkError, NoPowerError, TooFewSamplesError, UsageError
 from traceenergy.trace.model import Trace
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MS = 1_000_000
 W300 = [(t * MS, 300.0) for t in range(-500, 2500, 50)]
