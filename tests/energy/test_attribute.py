@@ -6,12 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from traceenergy.energy.attribute import (
-    AttributionOptions,
-    DeviceEnergy,
-    DeviceWork,
-    attribute_device,
-)
+from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.trace import tables
 from traceenergy.trace.tables import PowerSamples
@@ -29,7 +25,7 @@ def samples(*readings: tuple[float, float], field: str = "power.draw") -> PowerS
 def work(*spans: tuple[float, float], name: str | None = None) -> DeviceWork:
     start = np.array([int(a * S) for a, _ in spans], dtype=np.int64)
     end = np.array([int(b * S) for _, b in spans], dtype=np.int64)
-    return DeviceWork(0, 0, name, np.arange(len(spans)), start, end)
+    return DeviceWork(0, 0, name, np.arange(len(spans)), start, end, start, end)
 
 
 def constant(power_w: float, until_s: int = 10) -> PowerSamples:
@@ -82,7 +78,7 @@ def test_work_that_no_sample_covers_has_no_energy_rather_than_none_at_all() -> N
 
     assert energy.dynamic_j[0] > 0
     assert np.isnan(energy.static_j[1])
-    assert energy.measured.covered_ns == 5 * S
+    assert energy.cells.covered_ns == 5 * S
     assert closes(energy)
 
 
@@ -123,7 +119,7 @@ def test_the_least_averaged_field_is_used() -> None:
         pl.concat([constant(300.0), samples((0.0, 1.0), (9.0, 1.0), field="power.draw.average")])
     )
 
-    assert attribute(work((0, 10)), both).source == "test: power.draw"
+    assert attribute(work((0, 10)), both).series.source == "test: power.draw"
 
 
 def test_bounds_reach_from_nothing_to_all_where_two_kernels_share_a_cell() -> None:
@@ -165,3 +161,59 @@ def test_a_board_limit_bounds_what_short_work_can_have_used() -> None:
     _, high = energy.bounds(np.array([0, 1]), 2)
 
     assert high[1] == pytest.approx(100.0 * 0.1 + 140.0)
+
+
+H100 = "NVIDIA H100 80GB HBM3"
+
+
+def one_second_means(until_s: float = 10.0) -> PowerSamples:
+    # true power 100 W, but 500 W from 0 to 10 s; mean over the second before each reading,
+    # every 100 ms, each read half an update (50 ms) after its window ended
+    times = np.arange(-2.0, until_s + 3.0, 0.1)
+    busy_s = np.clip(times, 0, until_s) - np.clip(times - 1, 0, until_s)
+    return samples(*zip(times + 0.05, 100 + 400 * busy_s, strict=True))
+
+
+def test_what_a_mean_of_one_second_smears_beyond_the_run_goes_back_to_it() -> None:
+    # 500 W x 10 s, although the readings rise and fall over a second at each end
+    energy, _ = attribute_device(
+        work((0, 5), (5, 10), name=H100), one_second_means(), (0, 10 * S), IDLE_100_W
+    )
+
+    assert energy.series.sensor.window_ms == 1000.0
+    assert energy.total_j == pytest.approx(5000.0, rel=1e-3)
+    assert energy.idle_gap_j == pytest.approx(0.0, abs=1e-6)
+    assert closes(energy)
+
+
+def test_part_of_a_run_gets_its_part_of_smeared_energy() -> None:
+    # the first second of ten: 500 J, although the readings there show 300 J
+    log = one_second_means()
+    start, end = np.array([0]), np.array([10 * S])
+    pieces = DeviceWork(0, 0, H100, np.arange(1), start, np.array([S]), start, end)
+
+    energy, _ = attribute_device(pieces, log, (0, S), IDLE_100_W)
+
+    assert energy.total_j == pytest.approx(500.0, rel=0.02)
+
+
+def test_a_sensor_that_sees_part_of_the_time_is_scaled_to_one_that_sees_all() -> None:
+    # the instant field happens to see 460 W where 500 W are drawn; its sum is put right
+    seen = [(t, 100.0 if not 0 <= t < 10 else 460.0) for t in np.arange(-2, 13, 0.1)]
+    both = PowerSamples(pl.concat([one_second_means(), samples(*seen, field="power.draw.instant")]))
+
+    energy, caveats = attribute_device(work((0, 10), name=H100), both, (0, 10 * S), IDLE_100_W)
+
+    assert energy.series.source == "test: power.draw.instant"
+    assert energy.total_j == pytest.approx(5000.0, rel=5e-3)
+    assert "power-calibrated" in [caveat.slug for caveat in caveats]
+
+
+def test_fields_that_disagree_by_far_are_not_mixed() -> None:
+    seen = [(t, 100.0 if not 0 <= t < 10 else 250.0) for t in np.arange(-2, 13, 0.1)]
+    both = PowerSamples(pl.concat([one_second_means(), samples(*seen, field="power.draw.instant")]))
+
+    energy, caveats = attribute_device(work((0, 10), name=H100), both, (0, 10 * S), IDLE_100_W)
+
+    assert energy.total_j == pytest.approx(2500.0, rel=0.01)
+    assert "power-calibrated" not in [caveat.slug for caveat in caveats]

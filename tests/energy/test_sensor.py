@@ -11,6 +11,7 @@ from traceenergy.energy.sensor import (
     RULED_OUT,
     UNKNOWN,
     SensorModel,
+    drop_held,
     identify_sensor,
 )
 
@@ -35,7 +36,6 @@ def polled(every_ms: int, power_w: list[float]) -> tuple[np.ndarray, np.ndarray]
     ],
 )
 def test_known_sensors(gpu: str, field: str, window_ms: float, period_ms: float) -> None:
-    field = field.lower()
     slow = polled(100, [100.0, 101.0, 103.0, 104.0, 102.0])
 
     sensor = identify_sensor(*slow, gpu_name=gpu, field=field)
@@ -71,12 +71,28 @@ def test_the_users_word_wins() -> None:
 
 
 def test_held_values_tell_the_update_period() -> None:
-    # polled every 20 ms, a new value every 100 ms: a reading is 50 ms old on average
+    # polled every 20 ms, a new value every 100 ms: the first reading of each value is up to
+    # 20 ms late, 10 ms on average
     readings = polled(20, [float(i // 5) for i in range(60)])
 
     sensor = identify_sensor(*readings, gpu_name=None, field="power.draw")
 
-    assert (sensor.period_ms, sensor.lag_ms) == (100.0, 50.0)
+    assert (sensor.period_ms, sensor.lag_ms) == (100.0, 10.0)
+    kept = drop_held(*readings, sensor)
+    assert np.flatnonzero(kept).tolist() == [*range(0, 60, 5), 59]
+
+
+def test_a_value_that_stays_is_kept_once_a_period() -> None:
+    # changes at 0, 100, 200 ms, then 300 ms of the same value: renewed at 300 and 400 ms
+    values = (
+        [float(i // 5) for i in range(10)] + [2.0] * 15 + [float(i // 5) for i in range(15, 60)]
+    )
+    readings = polled(20, values)
+    sensor = identify_sensor(*readings, gpu_name=None, field="power.draw")
+
+    kept = drop_held(*readings, sensor)
+
+    assert np.flatnonzero(kept)[:7].tolist() == [0, 5, 10, 15, 20, 25, 30]
 
 
 def test_the_middle_of_a_sample_lies_half_a_window_and_a_lag_before_its_reading() -> None:

@@ -9,12 +9,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.caveats import Caveat
-from traceenergy.energy.attribute import (
-    AttributionOptions,
-    DeviceEnergy,
-    DeviceWork,
-    attribute_device,
-)
+from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork
 from traceenergy.errors import NoPowerError
 from traceenergy.trace.tables import PowerSamples
 from traceenergy.units import S_PER_NS
@@ -153,13 +149,25 @@ def _split_by_device(
     names = {(r["rank"], r["device_id"]): r["name"] for r in trace.devices.iter_rows(named=True)}
     keys = frame.select("rank", "device_id").unique().sort("rank", "device_id")
     rank, device_id = frame["rank"].to_numpy(), frame["device_id"].to_numpy()
+    everything = trace.gpu_work.select("rank", "device_id", "start_ns", "end_ns")
     device = np.zeros(len(frame), dtype=np.int64)
     devices = []
     for index, (of_rank, of_device) in enumerate(keys.iter_rows()):
         row = np.flatnonzero((rank == of_rank) & (device_id == of_device))
         device[row] = index
-        name = names.get((of_rank, of_device))
-        devices.append(DeviceWork(of_rank, of_device, name, row, start_ns[row], end_ns[row]))
+        mine = everything.filter((pl.col("rank") == of_rank) & (pl.col("device_id") == of_device))
+        devices.append(
+            DeviceWork(
+                rank=of_rank,
+                device_id=of_device,
+                name=names.get((of_rank, of_device)),
+                row=row,
+                start_ns=start_ns[row],
+                end_ns=end_ns[row],
+                all_start_ns=mine["start_ns"].to_numpy(),
+                all_end_ns=mine["end_ns"].to_numpy(),
+            )
+        )
     return device, tuple(devices)
 
 
@@ -204,11 +212,11 @@ def _coverage_doubts(ledger: Ledger) -> list[Caveat]:
     for work, energy in zip(ledger.devices, ledger.energies, strict=True):
         if energy is None:
             continue
-        elapsed_ns = int(energy.measured.width_ns.sum())
-        share = energy.measured.covered_ns / elapsed_ns
+        elapsed_ns = int(energy.cells.width_ns.sum())
+        share = energy.cells.covered_ns / elapsed_ns
         unknown = int(np.isnan(energy.static_j).sum())
         if share < 1:
-            missing_s = (elapsed_ns - energy.measured.covered_ns) * S_PER_NS
+            missing_s = (elapsed_ns - energy.cells.covered_ns) * S_PER_NS
             doubts.append(
                 Caveat(
                     "coverage",

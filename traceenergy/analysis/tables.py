@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
     from traceenergy.analysis.steps import Steps
-    from traceenergy.energy.attribute import DeviceEnergy
+    from traceenergy.energy.device_energy import DeviceEnergy
     from traceenergy.trace.tables import Column, Devices
 
 NO_LAYER = "(no layer)"
@@ -153,9 +153,9 @@ def device_rows(ledger: Ledger, window: Window, known: Devices) -> pl.DataFrame:
 def _energy_columns(energy: DeviceEnergy) -> dict[str, float | str | None]:
     static_j = float(np.nansum(energy.static_j))
     dynamic_j = float(np.nansum(energy.dynamic_j))
-    measured = energy.measured
-    first, last = int(measured.edge_ns[0]), int(measured.edge_ns[-1])
-    inside = (energy.sample_ns >= first) & (energy.sample_ns <= last)
+    cells = energy.cells
+    first, last = int(cells.edge_ns[0]), int(cells.edge_ns[-1])
+    inside = (energy.series.center_ns >= first) & (energy.series.center_ns <= last)
     return {
         "total_j": energy.total_j,
         "kernel_j": static_j + dynamic_j,
@@ -166,13 +166,13 @@ def _energy_columns(energy: DeviceEnergy) -> dict[str, float | str | None]:
         "idle_power_w": energy.idle.power_w,
         "idle_power_source": energy.idle.source,
         "mean_power_w": energy.mean_power_w,
-        "peak_power_w": float(energy.power_w[inside].max()) if inside.any() else None,
-        "coverage_share": measured.covered_ns / (last - first),
-        "power_source": energy.source,
-        "sensor_period_ms": energy.sensor.period_ms,
-        "sensor_window_ms": energy.sensor.window_ms,
-        "sensor_lag_ms": energy.sensor.lag_ms,
-        "sensor_source": energy.sensor.source,
+        "peak_power_w": float(energy.series.power_w[inside].max()) if inside.any() else None,
+        "coverage_share": cells.covered_ns / (last - first),
+        "power_source": energy.series.source,
+        "sensor_period_ms": energy.series.sensor.period_ms,
+        "sensor_window_ms": energy.series.sensor.window_ms,
+        "sensor_lag_ms": energy.series.sensor.lag_ms,
+        "sensor_source": energy.series.sensor.source,
     }
 
 

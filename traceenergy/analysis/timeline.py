@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.model import POWER_CURVE
-from traceenergy.energy.integrate import GAP_PERIODS
+from traceenergy.energy.sensor_windows import GAP_PERIODS
 from traceenergy.intervals import ShareClock, share_clock
 
 if TYPE_CHECKING:
@@ -110,16 +110,17 @@ def power_curve(ledger: Ledger, window: Window) -> pl.DataFrame:
     for energy in ledger.energies:
         if energy is None:
             continue
+        center_ns = energy.series.center_ns
         # One sample beyond each end, so that the line reaches the borders.
-        first, last = np.searchsorted(energy.sample_ns, [window.start_ns, window.end_ns])
+        first, last = np.searchsorted(center_ns, [window.start_ns, window.end_ns])
         shown = slice(max(0, first - 1), last + 1)
-        pause_ns = np.diff(energy.sample_ns, prepend=energy.sample_ns[0])
-        longest_ns = GAP_PERIODS * np.median(np.diff(energy.sample_ns))
+        pause_ns = np.diff(center_ns, prepend=center_ns[0])
+        longest_ns = GAP_PERIODS * np.median(np.diff(center_ns))
         parts.append(
             pl.DataFrame(
                 {
-                    "sample_ns": energy.sample_ns[shown],
-                    "power_w": energy.power_w[shown],
+                    "sample_ns": center_ns[shown],
+                    "power_w": energy.series.power_w[shown],
                     "follows_gap": (pause_ns > longest_ns)[shown],
                 }
             ).select(

@@ -6,57 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.board import board_limit_w
+from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork
+from traceenergy.energy.doubts import find_doubts
+from traceenergy.energy.full_time import full_time_factor
 from traceenergy.energy.idle import IdlePower, measure_idle
-from traceenergy.energy.integrate import MeasuredPower, measure_cells
-from traceenergy.energy.possible_range import Presence, bound_dynamic, find_presence
-from traceenergy.energy.sensor import RULED_OUT, UNKNOWN, SensorModel, identify_sensor
-from traceenergy.energy.window_share import (
-    MAX_OVER_LIMIT,
-    SharedCells,
-    share_cells,
-    share_work,
-)
+from traceenergy.energy.possible_range import cut_blocks, find_presence
+from traceenergy.energy.power_series import PowerSeries, read_series
+from traceenergy.energy.sensor_windows import cut_samples
+from traceenergy.energy.window_share import MAX_OVER_LIMIT, share_windows, share_work
 from traceenergy.errors import TooFewSamplesError
-from traceenergy.intervals import share_clock, union
-from traceenergy.units import S_PER_NS
+from traceenergy.intervals import ShareClock, share_clock, union
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from traceenergy.trace.tables import PowerSamples
 
 MIN_SAMPLES = 2  # one sample or none says nothing about energy
-FEW_CELLS = 8  # below this, sharing by time is close to a guess
-# Power field preferred when a log has several: the less averaged, the better placed in time.
-_FIELD_ORDER = ("power.draw.instant", "power.draw", "power.draw.average")
-
-
-@dataclass(frozen=True)
-class DeviceWork:
-    """GPU work of one device, cut to the window.
-
-    Attributes
-    ----------
-    rank, device_id
-        Key of the device.
-    name
-        As the driver names the GPU; None if not recorded.
-    row : ndarray of int64 (n_work,)
-        Row of each piece in the run's GPU work.
-    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
-        Cut to the window.
-    """
-
-    rank: int
-    device_id: int
-    name: str | None
-    row: NDArray[np.int64]
-    start_ns: NDArray[np.int64]
-    end_ns: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -73,87 +40,6 @@ class AttributionOptions:
 
     idle_power_w: float | None = None
     sensor_window_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class DeviceEnergy:
-    """What one device used, and for what.
-
-    Attributes
-    ----------
-    work
-        The device's GPU work.
-    static_j, dynamic_j : ndarray of float64 (n_work,) [J]
-        Parts of each piece's energy; NaN where no sample covers it.
-    cells, measured, presence
-        How the measured energy was cut and shared.
-    sensor, idle
-        What was assumed of the sensor, and measured of idle power.
-    most_w
-        Power that no work can exceed [W]; None if the board is not known.
-    sample_ns, power_w : ndarray (n_samples,)
-        Sample centers [ns] and readings [W].
-    source
-        Kind and field of the samples.
-    """
-
-    work: DeviceWork
-    static_j: NDArray[np.float64]
-    dynamic_j: NDArray[np.float64]
-    measured: MeasuredPower
-    cells: SharedCells
-    presence: Presence
-    sensor: SensorModel
-    idle: IdlePower
-    most_w: float | None
-    sample_ns: NDArray[np.int64]
-    power_w: NDArray[np.float64]
-    source: str
-
-    @property
-    def total_j(self) -> float:
-        """Measured energy in the window, straight-line estimates over gaps included [J]."""
-        return float(self.measured.energy_j[self.measured.covered | self.measured.gap].sum())
-
-    @property
-    def idle_gap_j(self) -> float:
-        """Energy while no GPU work ran [J]."""
-        return float(self.cells.idle_j.sum())
-
-    @property
-    def unattributed_j(self) -> float:
-        """Measured energy that was given to no cause [J]."""
-        return float(self.cells.unattributed_j.sum())
-
-    @property
-    def mean_power_w(self) -> float | None:
-        """Mean power over covered time [W]; None if nothing is covered."""
-        covered_ns = self.measured.covered_ns
-        if covered_ns == 0:
-            return None
-        return float(self.measured.energy_j[self.measured.covered].sum()) / (covered_ns * S_PER_NS)
-
-    def bounds(
-        self, group: NDArray[np.int64], n_groups: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Bound the energy of groups of this device's work.
-
-        Parameters
-        ----------
-        group : ndarray of int64 (n_work,)
-            Group of each piece; negative for none of interest.
-        n_groups : int
-
-        Returns
-        -------
-        low_j, high_j : ndarray of float64 (n_groups,) [J]
-        """
-        keep = group >= 0
-        static_j = np.bincount(
-            group[keep], weights=np.nan_to_num(self.static_j[keep]), minlength=n_groups
-        )
-        low_j, high_j = bound_dynamic(self.presence, self.cells, group, n_groups, self.most_w)
-        return static_j + low_j, static_j + high_j
 
 
 def attribute_device(
@@ -190,63 +76,70 @@ def attribute_device(
     -----
     Method `window-share`: see `docs/method.md`.
     """
-    field, source, sample_ns, power_w = _choose_samples(samples)
     where = f"rank {work.rank}, device {work.device_id}"
-    if len(sample_ns) < MIN_SAMPLES:
-        raise _too_few(len(sample_ns), where)
     limit_w = limit_w or board_limit_w(work.name)
     most_w = None if limit_w is None else MAX_OVER_LIMIT * limit_w
-    sensor = identify_sensor(
-        sample_ns,
-        power_w,
-        gpu_name=work.name,
-        field=field,
-        most_w=most_w,
-        window_ms=options.sensor_window_ms,
-    )
-    center_ns = sample_ns - sensor.center_delay_ns
-    reach_ns = (sensor.window_ns // 2, sensor.center_delay_ns)
-    measured = measure_cells(center_ns, power_w, window, reach_ns)
-    if not (measured.covered | measured.gap).any():
+    series = read_series(samples, work.name, most_w, options.sensor_window_ms)
+    if not series:
+        raise _too_few(len(samples), where)
+    clock = share_clock(work.all_start_ns, work.all_end_ns)
+    idle = _idle_power(series[0], work, window, options)
+    chosen, factor = _calibrate(series, clock, idle.power_w, window)
+    windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
+    cells = share_windows(windows, clock, idle.power_w, most_w, window)
+    if not (cells.covered | cells.gap).any():
         raise _too_few(0, where)
-    clock = share_clock(work.start_ns, work.end_ns)
-    busy = union(work.start_ns, work.end_ns)
-    if options.idle_power_w is not None:
-        idle = IdlePower(options.idle_power_w, "given", 0)
-    else:
-        idle = measure_idle(sample_ns, power_w, busy, window, sensor)
-    cells = share_cells(measured, clock, idle.power_w, most_w)
-    shared = share_work(measured, cells, clock, work.start_ns, work.end_ns)
+    shared = share_work(cells, clock, work.start_ns, work.end_ns)
+    blocks = cut_blocks(cells, clock, chosen.sensor.window_ns)
     energy = DeviceEnergy(
         work=work,
         static_j=shared.static_j,
         dynamic_j=shared.dynamic_j,
-        measured=measured,
         cells=cells,
-        presence=find_presence(measured.edge_ns, clock, work.start_ns, work.end_ns),
-        sensor=sensor,
+        blocks=blocks,
+        presence=find_presence(blocks.edge_ns, clock, work.start_ns, work.end_ns),
+        series=chosen,
         idle=idle,
         most_w=most_w,
-        sample_ns=center_ns,
-        power_w=power_w,
-        source=source,
     )
-    return energy, tuple(_doubts(energy, where))
+    calibrated = () if factor is None else (_calibrated(factor, series, where),)
+    return energy, (*find_doubts(energy), *calibrated)
 
 
-def _choose_samples(
-    samples: PowerSamples,
-) -> tuple[str, str, NDArray[np.int64], NDArray[np.float64]]:
-    fields = samples["field"].unique().sort().to_list()
-    known = [field for field in _FIELD_ORDER if field in fields]
-    field = (known or fields or [""])[0]
-    chosen = (
-        samples.filter(pl.col("field") == field)
-        .unique("sample_ns", keep="first", maintain_order=True)
-        .sort("sample_ns")
+def _idle_power(
+    series: PowerSeries, work: DeviceWork, window: tuple[int, int], options: AttributionOptions
+) -> IdlePower:
+    if options.idle_power_w is not None:
+        return IdlePower(options.idle_power_w, "given", 0)
+    busy = union(work.all_start_ns, work.all_end_ns)
+    return measure_idle(series.sample_ns, series.power_w, busy, window, series.sensor)
+
+
+def _calibrate(
+    series: list[PowerSeries], clock: ShareClock, idle_power_w: float, window: tuple[int, int]
+) -> tuple[PowerSeries, float | None]:
+    first = series[0]
+    full = [other for other in series[1:] if other.sees_all_time]
+    if first.sees_all_time or not full:
+        return first, None
+    factor = full_time_factor(first, full[0], clock, idle_power_w, window)
+    if factor is None:
+        return first, None
+    above_w = np.maximum(first.power_w - idle_power_w, 0.0)
+    return first.scaled(first.power_w + (factor - 1) * above_w), factor
+
+
+def _calibrated(factor: float, series: list[PowerSeries], where: str) -> Caveat:
+    first = series[0]
+    full = next(other for other in series[1:] if other.sees_all_time)
+    seen = first.sensor.window_ms / first.sensor.period_ms
+    return Caveat(
+        "power-calibrated",
+        f"{first.source} sees {seen:.0%} of the time; what it shows above idle was scaled by "
+        f"{factor:.4f}, so that the energy of the window is that of {full.source}, which sees all "
+        "of it",
+        where,
     )
-    source = f"{chosen['source'][0]}: {field}" if len(chosen) else ""
-    return field, source, chosen["sample_ns"].to_numpy(), chosen["power_w"].to_numpy()
 
 
 def _too_few(n: int, where: str) -> TooFewSamplesError:
@@ -255,64 +148,3 @@ def _too_few(n: int, where: str) -> TooFewSamplesError:
         next_step="start the power log before the run and stop it after, "
         "or choose a longer window; --time-only analyzes without power",
     )
-
-
-def _doubts(energy: DeviceEnergy, where: str) -> list[Caveat]:
-    found = []
-    measured, cells = energy.measured, energy.cells
-    if measured.gap.any():
-        gap_s = float(measured.width_ns[measured.gap].sum()) * S_PER_NS
-        gap_j = float(measured.energy_j[measured.gap].sum())
-        found.append(
-            Caveat(
-                "power-gap",
-                f"power samples are missing for {gap_s:.3g} s of the window; the {gap_j:.4g} J of "
-                "a straight line over them are counted as unattributed",
-                where,
-                int(measured.gap.sum()),
-            )
-        )
-    n_cells = int(measured.covered.sum())
-    if n_cells < FEW_CELLS:
-        found.append(
-            Caveat(
-                "few-samples",
-                f"only {n_cells} intervals between power samples lie in the window; energy of "
-                "single kernels is little more than their share of time",
-                where,
-                n_cells,
-            )
-        )
-    if not energy.idle.is_measured:
-        found.append(
-            Caveat(
-                "idle-power-assumed",
-                "no power sample falls into a stretch without GPU work; idle power "
-                f"{energy.idle.power_w:.1f} W is the mean of the lowest samples and may be too "
-                "high; record 2 s of idle before and after the run, or pass --idle-power",
-                where,
-                energy.idle.n_samples,
-            )
-        )
-    if energy.sensor.source in (UNKNOWN, RULED_OUT):
-        found.append(
-            Caveat(
-                "sensor-assumed",
-                "the averaging window of the power sensor is not known for this GPU, or its "
-                "usual one does not fit the data; samples are read as instantaneous; pass "
-                "--sensor average:1s, say, if you know better",
-                where,
-            )
-        )
-    excess_j = float(cells.unattributed_j[measured.covered].sum())
-    if excess_j > 0:
-        found.append(
-            Caveat(
-                "more-than-board-limit",
-                f"{excess_j:.4g} J fall on so little GPU work that it would have drawn more than "
-                f"{energy.most_w:.0f} W; they are counted as unattributed",
-                where,
-                int((cells.unattributed_j[measured.covered] > 0).sum()),
-            )
-        )
-    return found

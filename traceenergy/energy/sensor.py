@@ -122,9 +122,10 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
 
     Notes
     -----
-    A reading of a sensor that updates by itself is up to one update period old, half of one
-    on average; that half period is the lag. The update period is the spacing of changes
-    where values repeat, else the known one.
+    A reading is up to one update period old, half of one on average; that is the lag, unless
+    values repeat: then `drop_held` keeps the reading next to each update, which is at most one
+    polling period late. The update period is the spacing of changes where values repeat, else
+    the known one.
 
     A window W is ruled out by the data where readings move faster than a moving average can:
     over a time d it cannot change by more than ``most_w * d / W``. What is not known, or was
@@ -137,7 +138,7 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
     """
     poll_ms = float(np.median(np.diff(sample_ns))) * MS_PER_NS
     held_ms = _update_period_ms(sample_ns, power_w)
-    hold_lag_ms = 0.0 if held_ms is None else held_ms / 2
+    hold_lag_ms = 0.0 if held_ms is None else poll_ms / 2
     if window_ms is not None:
         return SensorModel(held_ms or poll_ms, window_ms, hold_lag_ms, GIVEN)
     known = _known_sensor(gpu_name, field)
@@ -145,8 +146,39 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
         return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, UNKNOWN)
     if most_w is not None and _fastest_w_per_ms(sample_ns, power_w) * known.window_ms > most_w:
         return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, RULED_OUT)
-    period_ms = held_ms or known.period_ms
-    return SensorModel(period_ms, known.window_ms, period_ms / 2, KNOWN)
+    if held_ms is not None:
+        return SensorModel(held_ms, known.window_ms, hold_lag_ms, KNOWN)
+    return SensorModel(known.period_ms, known.window_ms, known.period_ms / 2, KNOWN)
+
+
+def drop_held(
+    sample_ns: NDArray[np.int64], power_w: NDArray[np.float64], sensor: SensorModel
+) -> NDArray[np.bool_]:
+    """Choose one reading per update of the sensor.
+
+    Parameters
+    ----------
+    sample_ns : ndarray of int64 (n_samples,) [ns]
+    power_w : ndarray of float64 (n_samples,) [W]
+    sensor : SensorModel
+
+    Returns
+    -------
+    ndarray of bool (n_samples,)
+        True for readings that differ from the one before, for one reading a period where the
+        value stays, and for the last.
+    """
+    changed = np.append([True], np.diff(power_w) != 0)
+    if _update_period_ms(sample_ns, power_w) is None:
+        return np.ones(len(power_w), dtype=bool)
+    since_ns = sample_ns - sample_ns[np.flatnonzero(changed)][np.cumsum(changed) - 1]
+    # Half a polling period of slack, or jitter would delay the reading that renews a value.
+    slack_ns = np.median(np.diff(sample_ns)) / 2
+    turn = np.floor((since_ns + slack_ns) / (sensor.period_ms * NS_PER_MS))
+    renewed = np.append([True], np.diff(turn) > 0)
+    keep = changed | renewed
+    keep[-1] = True
+    return np.asarray(keep)
 
 
 def _update_period_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> float | None:
@@ -166,6 +198,6 @@ def _known_sensor(gpu_name: str | None, field: str) -> _Known | None:
     if gpu_name is None:
         return None
     for known in _KNOWN:
-        if re.search(known.gpu, gpu_name) and re.search(known.field, field):
+        if re.search(known.gpu, gpu_name) and re.search(known.field, field, re.IGNORECASE):
             return known
     return None

@@ -1,4 +1,4 @@
-"""Joules per piece of GPU work, by its share of each measured cell."""
+"""Energy of sensor windows, shared over the GPU work in them by busy time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from traceenergy.units import S_PER_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.energy.integrate import MeasuredPower
+    from traceenergy.energy.sensor_windows import SensorWindows
     from traceenergy.intervals import ShareClock
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
 
 # Boards may draw more than their limit for less than a sampling period; twice the limit
 # is beyond any published excursion factor, so energy above it had another cause.
@@ -22,47 +25,74 @@ MAX_OVER_LIMIT = 2.0
 
 @dataclass(frozen=True)
 class SharedCells:
-    """How the energy of each cell of one device was split.
+    """How the energy of one device was split, cell by cell.
 
-    All arrays are ``(n_cells,)``. ``static_j + dynamic_j + idle_j + unattributed_j`` equals
-    the measured energy of the cell.
+    Cell k is ``[edge_ns[k], edge_ns[k + 1])``; cells fill the analysis window, and nothing
+    changes within one but whether GPU work runs. The other arrays are ``(n_cells,)``; their
+    energies sum to the measured energy.
 
     Attributes
     ----------
+    edge_ns : ndarray of int64 (n_cells + 1,) [ns]
+    busy_ns
+        Time with GPU work.
     static_j, dynamic_j
         Given to GPU work.
     idle_j
         While no GPU work ran.
     unattributed_j
         Given to no cause: samples missing, or more than the board can draw.
-    busy_ns
-        Time with GPU work.
     covered
-        Whether work in the cell has a known energy.
+        Whether a sample stands for the cell, so that work in it has a known energy.
+    gap
+        Whether the cell lies between two samples that are too far apart.
     """
 
-    static_j: NDArray[np.float64]
-    dynamic_j: NDArray[np.float64]
-    idle_j: NDArray[np.float64]
-    unattributed_j: NDArray[np.float64]
-    busy_ns: NDArray[np.float64]
+    edge_ns: Int
+    busy_ns: Float
+    static_j: Float
+    dynamic_j: Float
+    idle_j: Float
+    unattributed_j: Float
     covered: NDArray[np.bool_]
+    gap: NDArray[np.bool_]
+
+    @property
+    def width_ns(self) -> Int:
+        """Length of each cell [ns]."""
+        return np.diff(self.edge_ns)
+
+    @property
+    def covered_ns(self) -> int:
+        """Time that samples cover [ns]."""
+        return int(self.width_ns[self.covered].sum())
+
+    @property
+    def energy_j(self) -> Float:
+        """Measured energy of each cell [J]."""
+        return self.static_j + self.dynamic_j + self.idle_j + self.unattributed_j
 
 
-def share_cells(
-    measured: MeasuredPower, clock: ShareClock, idle_power_w: float, most_w: float | None
+def share_windows(
+    windows: SensorWindows,
+    clock: ShareClock,
+    idle_power_w: float,
+    most_w: float | None,
+    span: tuple[int, int],
 ) -> SharedCells:
-    """Split each cell into static, dynamic and idle energy.
+    """Split the measured energy into static, dynamic and idle, then cut it to a span.
 
     Parameters
     ----------
-    measured : MeasuredPower
+    windows : SensorWindows
         Of one device.
     clock : ShareClock
-        Of the device's GPU work.
+        Of all GPU work of the device, in the span or not.
     idle_power_w : float [W]
     most_w : float or None [W]
         Power that GPU work cannot exceed.
+    span : tuple of int [ns]
+        Analysis window.
 
     Returns
     -------
@@ -70,33 +100,76 @@ def share_cells(
 
     Notes
     -----
-    With measured energy E, width d, busy time b and idle power P0 of a cell: the static part
-    is min(E, P0 d), of which b/d goes to GPU work and the rest to idle gaps. What is above it
-    is dynamic; it goes to GPU work if there is any, at no more than `most_w`, else to the
-    idle gap.
+    Of a piece with energy E and zone length d, ``S = min(E, P0 d)`` is static: it belongs to
+    the zone, where the busy part of it goes to GPU work and the rest to idle gaps. What is
+    above, ``D = E - S``, is dynamic: it goes to the GPU work in the piece's window in
+    proportion to busy time b, at most ``(most_w - S/d) b d/w`` for a window of length w; or
+    to the idle gap if nothing ran in the window. Windows overlap, so dynamic power at any
+    time is a sum over windows, taken with prefix sums at their ends.
     """
-    width_ns = measured.width_ns.astype(np.float64)
-    busy_ns = np.clip(np.diff(clock.busy_at(measured.edge_ns)), 0.0, width_ns)
-    energy_j = np.where(measured.covered, measured.energy_j, 0.0)
-    static_all_j = np.minimum(energy_j, idle_power_w * width_ns * S_PER_NS)
-    busy_share = np.divide(busy_ns, width_ns, out=np.zeros_like(busy_ns), where=width_ns > 0)
-    static_j = static_all_j * busy_share
-    above_j = energy_j - static_all_j
+    zone_ns = (windows.zone_end_ns - windows.zone_start_ns).astype(np.float64)
+    window_ns = (windows.window_end_ns - windows.window_start_ns).astype(np.float64)
+    busy_ns = clock.busy_at(windows.window_end_ns) - clock.busy_at(windows.window_start_ns)
+    static_j = np.minimum(windows.energy_j, idle_power_w * zone_ns * S_PER_NS)
+    above_j = windows.energy_j - static_j
     dynamic_j = np.where(busy_ns > 0, above_j, 0.0)
     excess_j = np.zeros_like(dynamic_j)
     if most_w is not None:
-        most_j = np.maximum(0.0, most_w * busy_ns * S_PER_NS - static_j)
-        excess_j = np.maximum(0.0, dynamic_j - most_j)
+        most_j = (most_w * zone_ns * S_PER_NS - static_j) * busy_ns / window_ns
+        excess_j = np.maximum(0.0, dynamic_j - np.maximum(0.0, most_j))
         dynamic_j = dynamic_j - excess_j
-    idle_j = energy_j - static_j - dynamic_j - excess_j
+    idle_extra_j = above_j - dynamic_j - excess_j
+
+    edges = np.concatenate(
+        [
+            windows.zone_start_ns, windows.zone_end_ns, windows.window_start_ns,
+            windows.window_end_ns, windows.gap_start_ns, windows.gap_end_ns,
+        ]
+    )  # fmt: skip
+    inside = (edges > span[0]) & (edges < span[1])
+    edge_ns = np.unique(np.concatenate((edges[inside], span)).astype(np.int64))
+    in_zone = (windows.zone_start_ns, windows.zone_end_ns)
+    in_window = (windows.window_start_ns, windows.window_end_ns)
+    in_gap = (windows.gap_start_ns, windows.gap_end_ns)
+    gap_ns = windows.gap_end_ns - windows.gap_start_ns
+
+    width_ns = np.diff(edge_ns).astype(np.float64)
+    cell_busy_ns = np.clip(np.diff(clock.busy_at(edge_ns)), 0.0, width_ns)
+    static_per_ns = _sum_at(edge_ns, *in_zone, static_j / zone_ns)
+    dynamic_per_ns = _sum_at(edge_ns, *in_window, _ratio(dynamic_j, busy_ns))
+    idle_per_ns = _sum_at(edge_ns, *in_window, idle_extra_j / window_ns)
+    excess_per_ns = _sum_at(edge_ns, *in_window, excess_j / window_ns)
+    gap_per_ns = _sum_at(edge_ns, *in_gap, _ratio(windows.gap_j, gap_ns.astype(np.float64)))
     return SharedCells(
-        static_j=static_j,
-        dynamic_j=dynamic_j,
-        idle_j=idle_j,
-        unattributed_j=excess_j + np.where(measured.gap, measured.energy_j, 0.0),
-        busy_ns=busy_ns,
-        covered=measured.covered,
+        edge_ns=edge_ns,
+        busy_ns=cell_busy_ns,
+        static_j=static_per_ns * cell_busy_ns,
+        dynamic_j=dynamic_per_ns * cell_busy_ns,
+        idle_j=static_per_ns * (width_ns - cell_busy_ns) + idle_per_ns * width_ns,
+        unattributed_j=(excess_per_ns + gap_per_ns) * width_ns,
+        covered=_count_at(edge_ns, *in_zone) > 0,
+        gap=_count_at(edge_ns, *in_gap) > 0,
     )
+
+
+def _ratio(over: Float, under: Float) -> Float:
+    return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
+
+
+def _count_at(edge_ns: Int, start_ns: Int, end_ns: Int) -> Int:
+    begun = np.searchsorted(np.sort(start_ns), edge_ns[:-1], side="right")
+    ended = np.searchsorted(np.sort(end_ns), edge_ns[:-1], side="right")
+    return np.asarray(begun - ended)
+
+
+def _sum_at(edge_ns: Int, start_ns: Int, end_ns: Int, value: Float) -> Float:
+    # Sum of the values of all intervals that hold each cell. Starts and ends each come in
+    # order, as samples do, so two running sums are enough.
+    begun = np.searchsorted(start_ns, edge_ns[:-1], side="right")
+    ended = np.searchsorted(end_ns, edge_ns[:-1], side="right")
+    running = np.concatenate(([0.0], np.cumsum(value)))
+    held = running[begun] - running[ended]
+    return np.where(begun > ended, np.maximum(held, 0.0), 0.0)
 
 
 @dataclass(frozen=True)
@@ -109,25 +182,19 @@ class WorkEnergy:
         Parts of its energy.
     """
 
-    static_j: NDArray[np.float64]
-    dynamic_j: NDArray[np.float64]
+    static_j: Float
+    dynamic_j: Float
 
 
-def share_work(
-    measured: MeasuredPower,
-    cells: SharedCells,
-    clock: ShareClock,
-    start_ns: NDArray[np.int64],
-    end_ns: NDArray[np.int64],
-) -> WorkEnergy:
+def share_work(cells: SharedCells, clock: ShareClock, start_ns: Int, end_ns: Int) -> WorkEnergy:
     """Give each piece of work its share of the cells that it runs in.
 
     Parameters
     ----------
-    measured, cells, clock
+    cells, clock
         Of one device.
     start_ns, end_ns : ndarray of int64 (n_work,) [ns]
-        Cut to the window.
+        Cut to the span of the cells.
 
     Returns
     -------
@@ -138,29 +205,24 @@ def share_work(
     Within a cell energy runs evenly along the share clock, so one cumulative function per part,
     read at both ends of each piece of work, gives its energy: O((n + q) log n), no loop.
     """
-    edge_share_ns = clock.share_at(measured.edge_ns)
+    edge_share_ns = clock.share_at(cells.edge_ns)
     low_ns, high_ns = clock.share_at(start_ns), clock.share_at(end_ns)
-    first, last = _cell_of(measured.edge_ns, start_ns), _cell_of(measured.edge_ns, end_ns)
+    first, last = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
 
-    def between(per_share: NDArray[np.float64]) -> NDArray[np.float64]:
+    def between(per_share: Float) -> Float:
         reached = np.concatenate(([0.0], np.cumsum(per_share * np.diff(edge_share_ns))))
         upper = reached[last] + per_share[last] * (high_ns - edge_share_ns[last])
         lower = reached[first] + per_share[first] * (low_ns - edge_share_ns[first])
         return np.asarray(np.maximum(0.0, upper - lower))
 
-    def per_busy(total_j: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(
-            total_j, cells.busy_ns, out=np.zeros_like(total_j), where=cells.busy_ns > 0
-        )
-
     instant = end_ns <= start_ns
     known = np.where(instant, cells.covered[first], between(cells.covered.astype(np.float64)) > 0)
     return WorkEnergy(
-        static_j=np.where(known, between(per_busy(cells.static_j)), np.nan),
-        dynamic_j=np.where(known, between(per_busy(cells.dynamic_j)), np.nan),
+        static_j=np.where(known, between(_ratio(cells.static_j, cells.busy_ns)), np.nan),
+        dynamic_j=np.where(known, between(_ratio(cells.dynamic_j, cells.busy_ns)), np.nan),
     )
 
 
-def _cell_of(edge_ns: NDArray[np.int64], time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+def _cell_of(edge_ns: Int, time_ns: Int) -> Int:
     at = np.searchsorted(edge_ns, time_ns, side="right") - 1
     return np.clip(at, 0, len(edge_ns) - 2)

@@ -1,0 +1,125 @@
+"""What one device did, and what it used for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.energy.possible_range import bound_dynamic
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.energy.idle import IdlePower
+    from traceenergy.energy.possible_range import Blocks, Presence
+    from traceenergy.energy.power_series import PowerSeries
+    from traceenergy.energy.window_share import SharedCells
+
+
+@dataclass(frozen=True)
+class DeviceWork:
+    """GPU work of one device.
+
+    Attributes
+    ----------
+    rank, device_id
+        Key of the device.
+    name
+        As the driver names the GPU; None if not recorded.
+    row : ndarray of int64 (n_work,)
+        Row of each piece that touches the analysis window, in the caller's table of work.
+    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
+        Of those pieces, cut to the window.
+    all_start_ns, all_end_ns : ndarray of int64 (n_all,) [ns]
+        Of all pieces of the device, uncut: a sample may hold energy of work outside the window.
+    """
+
+    rank: int
+    device_id: int
+    name: str | None
+    row: NDArray[np.int64]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    all_start_ns: NDArray[np.int64]
+    all_end_ns: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DeviceEnergy:
+    """What one device used, and for what.
+
+    Attributes
+    ----------
+    work
+        The device's GPU work.
+    static_j, dynamic_j : ndarray of float64 (n_work,) [J]
+        Parts of each piece's energy; NaN where no sample covers it.
+    cells
+        How the measured energy was cut and shared.
+    blocks, presence
+        What the sensor cannot tell apart, and which work ran there.
+    series
+        Readings, with what was assumed of the sensor.
+    idle
+        Power without GPU work.
+    most_w
+        Power that no work can exceed [W]; None if the board is not known.
+    """
+
+    work: DeviceWork
+    static_j: NDArray[np.float64]
+    dynamic_j: NDArray[np.float64]
+    cells: SharedCells
+    blocks: Blocks
+    presence: Presence
+    series: PowerSeries
+    idle: IdlePower
+    most_w: float | None
+
+    @property
+    def total_j(self) -> float:
+        """Measured energy in the window, straight-line estimates over gaps included [J]."""
+        return float(self.cells.energy_j.sum())
+
+    @property
+    def idle_gap_j(self) -> float:
+        """Energy while no GPU work ran [J]."""
+        return float(self.cells.idle_j.sum())
+
+    @property
+    def unattributed_j(self) -> float:
+        """Measured energy that was given to no cause [J]."""
+        return float(self.cells.unattributed_j.sum())
+
+    @property
+    def mean_power_w(self) -> float | None:
+        """Mean power over covered time [W]; None if nothing is covered."""
+        covered_ns = self.cells.covered_ns
+        if covered_ns == 0:
+            return None
+        return float(self.cells.energy_j[self.cells.covered].sum()) / (covered_ns * S_PER_NS)
+
+    def bounds(
+        self, group: NDArray[np.int64], n_groups: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bound the energy of groups of this device's work.
+
+        Parameters
+        ----------
+        group : ndarray of int64 (n_work,)
+            Group of each piece; negative for none of interest.
+        n_groups : int
+
+        Returns
+        -------
+        low_j, high_j : ndarray of float64 (n_groups,) [J]
+        """
+        keep = group >= 0
+        static_j = np.bincount(
+            group[keep], weights=np.nan_to_num(self.static_j[keep]), minlength=n_groups
+        )
+        low_j, high_j = bound_dynamic(self.presence, self.blocks, group, n_groups, self.most_w)
+        return static_j + low_j, static_j + high_j

@@ -1,0 +1,98 @@
+"""The readings of one sensor field, thinned to its updates, placed in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.energy.sensor import SensorModel, drop_held, identify_sensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from traceenergy.trace.tables import PowerSamples
+
+# Power field preferred when a log has several: the less averaged, the better placed in time.
+_FIELD_ORDER = ("power.draw.instant", "power.draw", "power.draw.average")
+
+
+@dataclass(frozen=True)
+class PowerSeries:
+    """Readings of one field of one device, one per update of the sensor.
+
+    Attributes
+    ----------
+    sample_ns, center_ns : ndarray of int64 (n_samples,) [ns]
+        When it was read; the middle of the time it stands for.
+    power_w : ndarray of float64 (n_samples,) [W]
+    sensor : SensorModel
+    source : str
+        Kind of source and field.
+    """
+
+    sample_ns: NDArray[np.int64]
+    power_w: NDArray[np.float64]
+    sensor: SensorModel
+    source: str
+
+    @property
+    def center_ns(self) -> NDArray[np.int64]:
+        """Middle of the time that each reading stands for [ns]."""
+        return self.sample_ns - self.sensor.center_delay_ns
+
+    @property
+    def sees_all_time(self) -> bool:
+        """Whether the sensor averages for as long as it takes to update, or longer."""
+        return self.sensor.window_ms >= self.sensor.period_ms
+
+    def scaled(self, power_w: NDArray[np.float64]) -> PowerSeries:
+        """Return the series with other readings [W]."""
+        return replace(self, power_w=power_w)
+
+
+def read_series(
+    samples: PowerSamples, gpu_name: str | None, most_w: float | None, window_ms: float | None
+) -> list[PowerSeries]:
+    """Make a series of each power field of one device.
+
+    Parameters
+    ----------
+    samples : PowerSamples
+        Of the device, in any order.
+    gpu_name : str or None
+    most_w : float or None [W]
+        Power that the board cannot exceed.
+    window_ms : float or None [ms]
+        Averaging window given by the user.
+
+    Returns
+    -------
+    list of PowerSeries
+        Those with two readings or more, the least averaged field first.
+    """
+    fields = sorted(samples["field"].unique().to_list(), key=_field_rank)
+    found = []
+    for field in fields:
+        chosen = (
+            samples.filter(pl.col("field") == field)
+            .unique("sample_ns", keep="first", maintain_order=True)
+            .sort("sample_ns")
+        )
+        if len(chosen) < 2:  # noqa: PLR2004 - one reading has no spacing, so no sensor
+            continue
+        sample_ns, power_w = chosen["sample_ns"].to_numpy(), chosen["power_w"].to_numpy()
+        sensor = identify_sensor(
+            sample_ns, power_w, gpu_name=gpu_name, field=field, most_w=most_w, window_ms=window_ms
+        )
+        kept = drop_held(sample_ns, power_w, sensor)
+        source = f"{chosen['source'][0]}: {field}"
+        found.append(PowerSeries(sample_ns[kept], power_w[kept], sensor, source))
+    return found
+
+
+def _field_rank(field: str) -> tuple[int, str]:
+    known = field in _FIELD_ORDER
+    return _FIELD_ORDER.index(field) if known else len(_FIELD_ORDER), field
