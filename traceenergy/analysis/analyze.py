@@ -164,13 +164,15 @@ def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions)
     unclassified = phases.filter(pl.col("name") == "unclassified")
     if len(unclassified):
         share = unclassified["energy_share"][0]
+        of_what = "energy of GPU work"
         if share is None:
+            of_what = "busy time"
             share = unclassified["busy_s"][0] / max(phases["busy_s"].sum(), 1e-12)
         if share > UNCLASSIFIED_SHARE:
             doubts.append(
                 Caveat(
                     "unclassified",
-                    f"{share:.1%} of the kernels' energy belongs to no phase, as no rule matches; "
+                    f"{share:.1%} of the {of_what} belongs to no phase, as no rule matches; "
                     "`traceenergy rules --explain TRACE` lists the names",
                     n=int(unclassified["n_kernels"][0]),
                 )

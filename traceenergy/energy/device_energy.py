@@ -1,4 +1,4 @@
-"""What one device did, and what it used for it."""
+"""Work of one device with the energy it used."""
 
 from __future__ import annotations
 

@@ -26,64 +26,74 @@ def find_doubts(energy: DeviceEnergy) -> tuple[Caveat, ...]:
     tuple of Caveat
     """
     where = f"rank {energy.work.rank}, device {energy.work.device_id}"
-    found = []
+    doubts = (_gaps, _few_samples, _assumed_idle, _assumed_sensor, _excess)
+    return tuple(caveat for doubt in doubts if (caveat := doubt(energy, where)) is not None)
+
+
+def _gaps(energy: DeviceEnergy, where: str) -> Caveat | None:
     cells = energy.cells
-    if cells.gap.any():
-        gap_s = float(cells.width_ns[cells.gap].sum()) * S_PER_NS
-        gap_j = float(cells.unattributed_j[cells.gap].sum())
-        found.append(
-            Caveat(
-                "power-gap",
-                f"power samples are missing for {gap_s:.3g} s of the window; the {gap_j:.4g} J of "
-                "a straight line over them are counted as unattributed",
-                where,
-                int(cells.gap.sum()),
-            )
-        )
-    first_ns, last_ns = cells.edge_ns[0], cells.edge_ns[-1]
-    n_inside = int(
-        ((energy.series.center_ns > first_ns) & (energy.series.center_ns < last_ns)).sum()
+    if not cells.gap.any():
+        return None
+    gap_s = float(cells.width_ns[cells.gap].sum()) * S_PER_NS
+    gap_j = float(cells.unattributed_j[cells.gap].sum())
+    return Caveat(
+        "power-gap",
+        f"power samples are missing for {gap_s:.3g} s of the window; the {gap_j:.4g} J of a "
+        "straight line over them are counted as unattributed",
+        where,
+        int(cells.gap.sum()),
     )
-    if n_inside < FEW_SAMPLES:
-        found.append(
-            Caveat(
-                "few-samples",
-                f"only {n_inside} power samples lie in the window; energy of single kernels is "
-                "little more than their share of time",
-                where,
-                n_inside,
-            )
-        )
-    if not energy.idle.is_measured:
-        found.append(
-            Caveat(
-                "idle-power-assumed",
-                "no power sample falls into a stretch without GPU work; idle power "
-                f"{energy.idle.power_w:.1f} W is the mean of the lowest samples and may be too "
-                "high; record 2 s of idle before and after the run, or pass --idle-power",
-                where,
-                energy.idle.n_samples,
-            )
-        )
-    if energy.series.sensor.source in (UNKNOWN, RULED_OUT):
-        found.append(
-            Caveat(
-                "sensor-assumed",
-                "the averaging window of the power sensor is not known for this GPU, or its "
-                "usual one does not fit the data; samples are read as instantaneous; pass "
-                "--sensor average:1s, say, if you know better",
-                where,
-            )
-        )
-    excess_j = float(cells.unattributed_j[cells.covered].sum())
-    if excess_j > 0:
-        found.append(
-            Caveat(
-                "more-than-board-limit",
-                f"{excess_j:.4g} J fall on so little GPU work that it would have drawn more than "
-                f"{energy.most_w:.0f} W; they are counted as unattributed",
-                where,
-                int((cells.unattributed_j[cells.covered] > 0).sum()),
-            )
-        )
-    return tuple(found)
+
+
+def _few_samples(energy: DeviceEnergy, where: str) -> Caveat | None:
+    first_ns, last_ns = energy.cells.edge_ns[0], energy.cells.edge_ns[-1]
+    center_ns = energy.series.center_ns
+    n_inside = int(((center_ns > first_ns) & (center_ns < last_ns)).sum())
+    if n_inside >= FEW_SAMPLES:
+        return None
+    return Caveat(
+        "few-samples",
+        f"only {n_inside} power samples lie in the window; energy of single kernels is little "
+        "more than their share of time",
+        where,
+        n_inside,
+    )
+
+
+def _assumed_idle(energy: DeviceEnergy, where: str) -> Caveat | None:
+    if energy.idle.is_measured:
+        return None
+    return Caveat(
+        "idle-power-assumed",
+        "no power sample falls into a stretch without GPU work; idle power "
+        f"{energy.idle.power_w:.1f} W is the mean of the lowest samples and may be too high; "
+        "record 2 s of idle before and after the run, or pass --idle-power",
+        where,
+        energy.idle.n_samples,
+    )
+
+
+def _assumed_sensor(energy: DeviceEnergy, where: str) -> Caveat | None:
+    if energy.series.sensor.source not in {UNKNOWN, RULED_OUT}:
+        return None
+    return Caveat(
+        "sensor-assumed",
+        "the averaging window of the power sensor is not known for this GPU, or its usual one "
+        "does not fit the data; samples are read as instantaneous; pass --sensor average:1s, "
+        "say, if you know better",
+        where,
+    )
+
+
+def _excess(energy: DeviceEnergy, where: str) -> Caveat | None:
+    cells = energy.cells
+    excess = cells.unattributed_j[cells.covered]
+    if not (excess > 0).any():
+        return None
+    return Caveat(
+        "more-than-board-limit",
+        f"{float(excess.sum()):.4g} J fall on so little GPU work that it would have drawn more "
+        f"than {energy.most_w:.0f} W; they are counted as unattributed",
+        where,
+        int((excess > 0).sum()),
+    )
