@@ -80,7 +80,7 @@ def test_the_balance_closes() -> None:
 
 
 def test_ranges_sum_once_and_nest() -> None:
-    ranges = run(AnalysisOptions(idle_power_w=100.0)).ranges
+    ranges = run(AnalysisOptions(idle_power_w=100.0, steps="nothing")).ranges
 
     assert column(ranges, "name", "n_kernels") == {
         "step 0": 1,  # the gemm launched at 210 ms, after layer_1 closed
@@ -97,6 +97,38 @@ def test_ranges_sum_once_and_nest() -> None:
     assert column(ranges, "name", "inclusive_energy_j")["step 0"] == pytest.approx(
         energy["step 0"] + energy["step 0/layer_0"] + energy["step 0/layer_1"]
     )
+
+
+def test_ranges_of_numbered_steps_are_one_row() -> None:
+    result = run(AnalysisOptions(idle_power_w=100.0, steps=r"^step \d"))
+
+    assert column(result.ranges, "name", "n_kernels") == {
+        "step *": 2,
+        "step */layer_0": 3,
+        "step */layer_1": 1,
+        "(no range)": 1,
+    }
+    assert column(result.ranges, "name", "n_instances") == {
+        "step *": 2,
+        "step */layer_0": 2,
+        "step */layer_1": 1,
+        "(no range)": 0,
+    }
+    # each piece of work keeps the path as the trace has it
+    assert result.work["range"].to_list()[0] == "step 0/layer_0"
+
+
+def test_the_numbering_of_pytorch_is_no_difference_between_ranges() -> None:
+    trace = build_trace(
+        kernels=[("k", 10 * MS, 20 * MS), ("k", 40 * MS, 50 * MS)],
+        ranges=[
+            ("aten::mm, seq = 17", 0, 30 * MS),
+            ("aten::mm, op_id = 3", 30 * MS, 60 * MS),
+        ],
+        power=W300,
+    )
+
+    assert run(trace=trace).ranges["name"].to_list() == ["aten::mm"]
 
 
 def test_layers_are_sorted_with_the_rest_last() -> None:

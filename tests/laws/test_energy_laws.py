@@ -201,5 +201,5 @@ def test_the_laws_are_not_empty() -> None:
 
     result = analyze(trace, OPTIONS)
 
-    assert result.ranges["name"].to_list() == ["step 0"]
+    assert result.ranges["name"].to_list() == ["step *"]
     assert result.energy.kernel_j == pytest.approx(300.0 * 0.19, rel=1e-6)

@@ -10,7 +10,7 @@ import polars as pl
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
 from traceenergy.analysis.options import AnalysisOptions
-from traceenergy.analysis.range_table import RangeTree, range_rows
+from traceenergy.analysis.range_table import RangeTree, range_rows, without_numbers
 from traceenergy.analysis.steps import Steps, find_steps
 from traceenergy.analysis.tables import (
     Labels,
@@ -87,7 +87,8 @@ def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
         phase_names=classes.labels,
     )
     tree = RangeTree(range_row[kept], parent_row, _rows(projection.range_path_id), projection.paths)
-    found = _Found(window, ledger, labels, tree, steps)
+    numberless = without_numbers(tree, trace.names, patterns)
+    found = _Found(window, ledger, labels, tree, numberless, steps)
     return _assemble(trace, options, found, power_doubts)
 
 
@@ -97,6 +98,7 @@ class _Found:
     ledger: Ledger
     labels: Labels
     tree: RangeTree
+    numberless: RangeTree
     steps: Steps
 
 
@@ -120,7 +122,7 @@ def _assemble(
         subphases=subphase_rows(ledger, labels),
         layers=layer_rows(ledger, labels),
         kernels=kernel_rows(ledger, labels, trace.names),
-        ranges=range_rows(ledger, found.tree),
+        ranges=range_rows(ledger, found.numberless),
         steps=steps,
         work=work_rows(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),

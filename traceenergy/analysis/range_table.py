@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +10,19 @@ import polars as pl
 
 from traceenergy.analysis.model import RANGE_ROW
 from traceenergy.analysis.rows import group_busy_s, sum_groups
+from traceenergy.projection.paths import merge_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.trace.tables import RangePaths
 
 NO_RANGE = "(no range)"
+# What PyTorch appends to the name of an operator: `aten::mm, seq = 17`, `aten::mm, op_id = 31`.
+_NUMBERING = r", (?:seq|op_id|seq_id) = .*$"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,35 @@ class RangeTree:
             return np.full(len(self.range_of_work), -1)
         path = self.path_of_range[np.maximum(self.range_of_work, 0)]
         return np.where(self.range_of_work >= 0, path, -1)
+
+
+def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[str]) -> RangeTree:
+    """Merge paths that differ only by a running number.
+
+    Each step of the model loop has its number in its text, and PyTorch numbers its operators:
+    a row for each would hide what they have in common. Every digit group in the text of a step
+    becomes `*`; the numbering that PyTorch appends is cut off.
+
+    Parameters
+    ----------
+    tree : RangeTree
+    names : polars.Series of String
+        Text by id.
+    step_patterns : sequence of str
+        Regular expressions of the ranges that are steps.
+
+    Returns
+    -------
+    RangeTree
+        The same ranges with merged paths.
+    """
+    texts = names.str.replace(_NUMBERING, "")
+    for pattern in step_patterns:
+        is_step = names.str.contains(pattern).fill_null(value=False)
+        texts = texts.zip_with(~is_step, texts.str.replace_all(r"\d+", "*"))
+    merged, new_id = merge_paths(tree.paths, texts)
+    path_of_range = new_id.cast(pl.Int64).to_numpy()[tree.path_of_range]
+    return replace(tree, paths=merged, path_of_range=path_of_range)
 
 
 def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:

@@ -47,9 +47,40 @@ def range_paths(
     -----
     A range more than `DEEPEST` levels down has the path of its ancestor there.
     """
+    return _distinct_paths(ranges, nesting["parent_row"], nesting["depth"], names)
+
+
+def merge_paths(paths: RangePaths, names: pl.Series) -> tuple[RangePaths, pl.Series]:
+    """Merge paths whose texts have become the same.
+
+    Parameters
+    ----------
+    paths : RangePaths
+        Of a run.
+    names : polars.Series of String
+        Text by id, some of them rewritten, such as without numbers.
+
+    Returns
+    -------
+    merged : RangePaths
+    path_id : polars.Series of UInt32 (n_paths,)
+        Row in `merged` of each path.
+    """
+    used = paths["name_id"].unique()
+    texts = pl.DataFrame({"name_id": used, "text": names.gather(used)})
+    same = texts.with_columns(pl.col("name_id").min().over("text").alias("first"))
+    own = paths.select("name_id", "domain_name_id").with_columns(
+        pl.col("name_id").replace_strict(same["name_id"], same["first"], return_dtype=pl.UInt32)
+    )
+    return _distinct_paths(own, paths["parent_path_id"].cast(pl.Int64), paths["depth"], names)
+
+
+def _distinct_paths(
+    ranges: pl.DataFrame, parents: pl.Series, depths: pl.Series, names: pl.Series
+) -> tuple[RangePaths, pl.Series]:
     label, labels = _labels(ranges, len(names))
-    parent_row = nesting["parent_row"].fill_null(-1).to_numpy()
-    depth = nesting["depth"].to_numpy()
+    parent_row = parents.fill_null(-1).to_numpy()
+    depth = depths.to_numpy()
     shown = np.flatnonzero(depth < DEEPEST)
     order = shown[np.argsort(depth[shown].astype(np.int16), kind="stable")]
     path_id = np.zeros(len(depth), dtype=np.int64)
@@ -66,7 +97,7 @@ def range_paths(
     return _table(keys, labels, names), pl.Series("path_id", path_id, dtype=pl.UInt32)
 
 
-def _labels(ranges: NvtxRanges, n_names: int) -> tuple[Int, Int]:
+def _labels(ranges: pl.DataFrame, n_names: int) -> tuple[Int, Int]:
     """Code of each range's domain name, text; the distinct pairs behind the codes."""
     domain = ranges["domain_name_id"].cast(pl.Int64).fill_null(-1).to_numpy() + 1
     pair = domain * n_names + ranges["name_id"].to_numpy()
