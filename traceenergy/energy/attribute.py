@@ -98,7 +98,7 @@ def attribute_device(
         cells=cells,
         blocks=blocks,
         presence=find_presence(blocks.edge_ns, clock, work.start_ns, work.end_ns),
-        series=chosen,
+        series=series[0],
         idle=idle,
         most_w=most_w,
     )
