@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -290,3 +291,19 @@ def test_options_that_mean_nothing_are_all_named_at_once() -> None:
         AnalysisOptions(confidence_level=1.5, skip_steps=-1, idle_power_w=float("nan"))
 
     assert len(caught.value.details.splitlines()) == 3
+
+
+def test_what_was_stated_for_reading_is_in_the_options() -> None:
+    trace = replace(two_steps(), read_options={"power_clock_offset_ns": -2_500_000})
+
+    result = run(trace=trace)
+
+    assert result.options["power_clock_offset_ns"] == -2_500_000
+    assert result.devices["clock_offset_ms"].to_list() == [-2.5]
+
+
+def test_work_that_only_touches_the_window_is_not_in_it() -> None:
+    # the first kernel ends at 50 ms, where the window begins; the second runs from 60 ms
+    result = run(AnalysisOptions(idle_power_w=100.0, filter_time_ns=(50 * MS, 100 * MS)))
+
+    assert result.work["start_ns"].to_list() == [60 * MS]

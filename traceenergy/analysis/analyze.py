@@ -108,12 +108,12 @@ def _assemble(
     window, ledger, labels = found.window, found.ledger, found.labels
     phases = phase_rows(ledger, labels)
     steps = step_rows(ledger, labels, found.steps, options.tokens_per_step)
-    devices = device_rows(ledger, window, trace.devices)
+    devices = device_rows(ledger, window, trace)
     energy = _totals(devices, steps, options)
     caveats = (*trace.caveats, *power_doubts, *_doubts(phases, steps, options))
     return Analysis(
         origins=trace.origins,
-        options=options.record() | _assumptions(energy.method),
+        options={**options.record(), **trace.read_options, **_assumptions(energy.method)},
         window=window,
         confidence_level=options.confidence_level,
         energy=energy,

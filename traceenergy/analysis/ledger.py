@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.analysis.model import Window
+    from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
 
 
@@ -110,12 +111,11 @@ def open_ledger(
     TooFewSamplesError
         If the samples of a device say nothing about the window.
     """
-    touches = (pl.col("end_ns") >= window.start_ns) & (pl.col("start_ns") <= window.end_ns)
-    trace_index = np.flatnonzero(trace.gpu_work.select(touches=touches)["touches"].to_numpy())
+    trace_index = _rows_in(trace.gpu_work, window)
     frame = trace.gpu_work[trace_index]
     start_ns = np.clip(frame["start_ns"].to_numpy(), window.start_ns, window.end_ns)
     end_ns = np.clip(frame["end_ns"].to_numpy(), start_ns, window.end_ns)
-    device, devices = _split_by_device(trace, frame, start_ns, end_ns)
+    device, devices = _split_by_device(trace, trace_index, start_ns, end_ns)
     static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
     energies: list[DeviceEnergy | None] = []
     caveats: list[Caveat] = []
@@ -143,32 +143,51 @@ def open_ledger(
     return ledger, (*caveats, *_coverage_doubts(ledger))
 
 
+def _rows_in(work: pl.DataFrame, window: Window) -> Int:
+    start_ns, end_ns = pl.col("start_ns"), pl.col("end_ns")
+    overlaps = (start_ns < window.end_ns) & (end_ns > window.start_ns)
+    # Work of no length belongs to the window it stands in, ends included.
+    stands = (start_ns == end_ns) & start_ns.is_between(window.start_ns, window.end_ns)
+    return np.flatnonzero(work.select(inside=overlaps | stands)["inside"].to_numpy())
+
+
 def _split_by_device(
-    trace: Trace, frame: pl.DataFrame, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], tuple[DeviceWork, ...]]:
+    trace: Trace, trace_index: Int, start_ns: Int, end_ns: Int
+) -> tuple[Int, tuple[DeviceWork, ...]]:
     names = {(r["rank"], r["device_id"]): r["name"] for r in trace.devices.iter_rows(named=True)}
-    keys = frame.select("rank", "device_id").unique().sort("rank", "device_id")
-    rank, device_id = frame["rank"].to_numpy(), frame["device_id"].to_numpy()
-    everything = trace.gpu_work.select("rank", "device_id", "start_ns", "end_ns")
-    device = np.zeros(len(frame), dtype=np.int64)
-    devices = []
-    for index, (of_rank, of_device) in enumerate(keys.iter_rows()):
-        row = np.flatnonzero((rank == of_rank) & (device_id == of_device))
-        device[row] = index
-        mine = everything.filter((pl.col("rank") == of_rank) & (pl.col("device_id") == of_device))
-        devices.append(
-            DeviceWork(
-                rank=of_rank,
-                device_id=of_device,
-                name=names.get((of_rank, of_device)),
-                row=row,
-                start_ns=start_ns[row],
-                end_ns=end_ns[row],
-                all_start_ns=mine["start_ns"].to_numpy(),
-                all_end_ns=mine["end_ns"].to_numpy(),
-            )
+    work = trace.gpu_work
+    keys = work.select("rank", "device_id").unique().sort("rank", "device_id")
+    key = _device_key(work["rank"], work["device_id"])
+    of_all = np.searchsorted(_device_key(keys["rank"], keys["device_id"]), key)
+    of_kept = of_all[trace_index]
+    all_rows, kept_rows = _rows_by_code(of_all, len(keys)), _rows_by_code(of_kept, len(keys))
+    all_start_ns, all_end_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
+    number = np.cumsum([len(row) > 0 for row in kept_rows]) - 1  # idle devices have no row
+    devices = tuple(
+        DeviceWork(
+            rank=rank,
+            device_id=device_id,
+            name=names.get((rank, device_id)),
+            row=row,
+            start_ns=start_ns[row],
+            end_ns=end_ns[row],
+            all_start_ns=all_start_ns[every],
+            all_end_ns=all_end_ns[every],
         )
-    return device, tuple(devices)
+        for (rank, device_id), row, every in zip(keys.iter_rows(), kept_rows, all_rows, strict=True)
+        if len(row)
+    )
+    return number[of_kept], devices
+
+
+def _device_key(rank: pl.Series, device_id: pl.Series) -> Int:
+    wide = rank.cast(pl.Int64) * 2**32 + device_id.cast(pl.Int64)
+    return np.asarray(wide.to_numpy())
+
+
+def _rows_by_code(code: Int, n_codes: int) -> list[Int]:
+    order = np.argsort(code, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(code, minlength=n_codes))[:-1])
 
 
 def _samples_of(trace: Trace, work: DeviceWork) -> PowerSamples:

@@ -11,6 +11,7 @@ import polars as pl
 from traceenergy.analysis import model
 from traceenergy.analysis.rows import codes_of, sum_groups
 from traceenergy.intervals import busy_by_group
+from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from traceenergy.analysis.model import Window
     from traceenergy.analysis.steps import Steps
     from traceenergy.energy.device_energy import DeviceEnergy
-    from traceenergy.trace.tables import Column, Devices
+    from traceenergy.trace.model import Trace
+    from traceenergy.trace.tables import Column
 
 NO_LAYER = "(no layer)"
 NO_STEP = "(no step)"
@@ -129,10 +131,11 @@ def step_rows(ledger: Ledger, labels: Labels, steps: Steps, tokens: int | None) 
     return _declared(rows, model.STEP_ROW)
 
 
-def device_rows(ledger: Ledger, window: Window, known: Devices) -> pl.DataFrame:
+def device_rows(ledger: Ledger, window: Window, trace: Trace) -> pl.DataFrame:
     """List devices in the order of their key (`DEVICE_ROW`)."""
     uuids = {
-        (row["rank"], row["device_id"]): row["gpu_uuid"] for row in known.iter_rows(named=True)
+        (row["rank"], row["device_id"]): row["gpu_uuid"]
+        for row in trace.devices.iter_rows(named=True)
     }
     records = []
     for work, energy in zip(ledger.devices, ledger.energies, strict=True):
@@ -144,10 +147,16 @@ def device_rows(ledger: Ledger, window: Window, known: Devices) -> pl.DataFrame:
             "uuid": uuids.get((work.rank, work.device_id)),
             "busy_share": busy_ns / window.elapsed_ns,
             "coverage_share": 0.0,
+            "clock_offset_ms": _offset_ms(trace),
         }
         records.append(record if energy is None else record | _energy_columns(energy))
     schema = {column.name: column.dtype for column in model.DEVICE_ROW}
     return pl.DataFrame(records, schema=schema)
+
+
+def _offset_ms(trace: Trace) -> float | None:
+    offset_ns = trace.read_options.get("power_clock_offset_ns")
+    return offset_ns / NS_PER_MS if isinstance(offset_ns, int) else None
 
 
 def _energy_columns(energy: DeviceEnergy) -> dict[str, float | str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ def read_trace(
                 for export, rank, file, kind in zip(exports, ranks, files, kinds, strict=True)
             ]
         )
-    trace = replace(trace, caveats=(*doubts, *trace.caveats))
+    trace = replace(trace, caveats=(*doubts, *trace.caveats), read_options=asdict(options))
     logs = [Path(log) for log in power]
     return attach_power_logs(trace, logs, options) if logs else trace
 

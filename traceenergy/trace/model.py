@@ -18,6 +18,8 @@ from traceenergy.trace.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from traceenergy.caveats import Caveat
@@ -84,6 +86,8 @@ class Trace:
         As declared in `tables.py`. `gpu_work` is sorted by (start_ns, end_ns).
     caveats
         What the readers doubted.
+    read_options
+        What the user stated because a file does not, by name.
     """
 
     origins: tuple[Origin, ...]
@@ -103,6 +107,7 @@ class Trace:
         default_factory=lambda: GpuMetrics(tables.empty_table(tables.GPU_METRICS))
     )
     caveats: tuple[Caveat, ...] = ()
+    read_options: Mapping[str, object] = field(default_factory=dict)
 
 
 def check_trace(trace: Trace) -> Trace:
