@@ -93,7 +93,7 @@ def devices() -> list[dict[str, Any]]:
         "rank": 0, "total_j": 800.0, "kernel_j": 600.0, "idle_gap_j": 140.0,
         "unattributed_j": 60.0, "static_j": 150.0, "dynamic_j": 450.0, "mean_power_w": 400.0,
         "peak_power_w": 655.5, "busy_share": 0.8, "coverage_share": 0.925,
-        "power_source": "nvidia-smi power.draw.instant", "sensor_period_ms": 100.0,
+        "power_source": "nvidia-smi: power.draw.instant", "sensor_period_ms": 100.0,
         "sensor_window_ms": 25.0, "sensor_source": "table", "clock_offset_ms": 0.0,
     }  # fmt: skip
     return [
@@ -163,7 +163,7 @@ def rich_analysis() -> Analysis:
             Origin("smi.csv", "nvidia-smi", "b2" * 32),
         ),
         options={"confidence_level": 0.9, "rules": ["mine.toml"], "steps": SCRIPT,
-                 "idle_power_w": None},
+                 "idle_power_w": None, "intervals": "limits of what is possible"},
         window=Window(START_NS, END_NS, 1_790_000_000 * S),
         confidence_level=0.9,
         energy=EnergyTotals(1_600.0, 1_200.0, 280.0, 120.0, 300.0, 900.0, 56, "window-share"),
@@ -180,7 +180,7 @@ def rich_analysis() -> Analysis:
         max_vs_sum={"elapsed_s": 2.0, "critical_path_s": None, "levels": []},
         findings=(Finding("idle-gaps", f"17.5 % idle {SCRIPT}", "280 J of 1,600 J", "Use graphs"),),
         caveats=(
-            Caveat("power-gap", f"samples are missing {SCRIPT}", "rank 0, GPU 1", 3),
+            Caveat("power-gap", f"samples are missing {SCRIPT}", "rank 0, device 1", 3),
             Caveat("open-ranges", "some ranges never end"),
         ),
     )  # fmt: skip

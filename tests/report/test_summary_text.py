@@ -32,5 +32,8 @@ def test_nothing_can_steer_the_terminal() -> None:
     assert "\\x1b" not in repr(summary.tables)
 
 
-def test_caveats_say_where() -> None:
-    assert terminal_summary(sample.rich_analysis()).caveats[0].startswith("rank 0, GPU 1: samples")
+def test_caveats_say_which_and_where() -> None:
+    first, second = terminal_summary(sample.rich_analysis()).caveats
+
+    assert first.startswith("power-gap, rank 0, device 1: samples are missing")
+    assert second == "open-ranges: some ranges never end"

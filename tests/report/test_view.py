@@ -1,4 +1,4 @@
-"""The view says in words what a result holds."""
+"""The view holds what the page shows, in order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import polars as pl
 import pytest
 
 from tests.report import sample
-from traceenergy.analysis.model import EnergyTotals
 from traceenergy.report.quantities import UNKNOWN
-from traceenergy.report.view import banners, facts, page_view, verdict
+from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,49 +46,6 @@ def test_view_is_the_golden_one(name: str, make: Callable[[], Analysis]) -> None
     assert json.loads(found) == json.loads(golden.read_text(encoding="utf-8"))
 
 
-def test_verdict_says_how_much_and_where() -> None:
-    # 1,600 J in 2 s on two GPUs of 400 W; 1,200 + 280 + 120 = 1,600
-    assert verdict(sample.rich_analysis()) == (
-        "1.600 kJ in 2.00 s on 2 GPUs, 800 W on average: 75.0 % went to GPU work, "
-        "17.5 % to idle gaps, 7.5 % is unattributed. "
-        "Most goes to MoE: 600 J, 50.0 % of the energy of GPU work."
-    )
-
-
-def test_verdict_without_power_speaks_of_time() -> None:
-    assert verdict(sample.time_only_analysis()) == (
-        "No power data: time only. GPU work ran 80.0 % of 2.00 s on 2 GPUs. "
-        "Most time goes to MoE: 1.40 s of busy time."
-    )
-
-
-def test_doubts_of_weight_are_banners() -> None:
-    coverage, rest, idle = banners(sample.rich_analysis())
-
-    assert "92.5 %" in coverage
-    assert "7.5 %" in rest
-    assert "1 of 2 GPUs" in idle
-
-
-def test_a_good_measurement_has_no_banner() -> None:
-    result = sample.rich_analysis()
-    devices = result.devices.with_columns(
-        coverage_share=pl.lit(0.99), idle_power_source=pl.lit("idle stretches in the window")
-    )
-    energy = EnergyTotals(1_600.0, 1_200.0, 380.0, 20.0, 300.0, 900.0, None, "window-share")
-
-    assert banners(replace(result, devices=devices, energy=energy)) == ()
-
-
-def test_energy_per_token_is_shown_where_tokens_are_known() -> None:
-    result = sample.rich_analysis()
-
-    # 1,600 J over 56 tokens
-    assert facts(result)[-1].value == "28.6 J"
-    no_tokens = replace(result, energy=replace(result.energy, tokens=None))
-    assert "Energy per token" not in {fact.name for fact in facts(no_tokens)}
-
-
 def test_without_energy_tables_are_sorted_by_time() -> None:
     result = sample.time_only_analysis()
     shuffled = replace(result, phases=result.phases.reverse())
@@ -104,3 +60,16 @@ def test_without_energy_tables_are_sorted_by_time() -> None:
 
 def test_unknown_options_are_dashes_not_none() -> None:
     assert ("idle_power_w", UNKNOWN) in page_view(sample.rich_analysis()).options
+
+
+def test_without_energy_ranges_stay_in_order_of_time_with_inner_ranges() -> None:
+    """They used to be sorted by time of their own, which put the outermost range last."""
+    result = sample.time_only_analysis()
+    outer_has_nothing_of_its_own = result.ranges.with_columns(busy_s=pl.int_range(pl.len()) * 0.01)
+
+    view = page_view(replace(result, ranges=outer_has_nothing_of_its_own))
+
+    assert view.ranges.caption == "NVTX ranges, by busy time with inner ranges"
+    assert [row[0].sort for row in view.ranges.rows] == [
+        name[:80] for name in result.ranges["name"]
+    ]

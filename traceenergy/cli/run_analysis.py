@@ -95,15 +95,20 @@ def _print_summary(summary: TerminalSummary, console: Console) -> None:
         if table.note:
             console.print(Text(table.note, style="dim"))
     if summary.caveats:
-        console.print(Text("What to doubt", style="bold"))
+        console.print(Text("\nWhat to doubt", style="bold"))
         for caveat in summary.caveats:
             console.print(Text(f"- {caveat}"))
 
 
 def _rich_table(table: TextTable) -> Table:
-    shown = Table(title=Text(table.title), title_justify="left")
+    title = Text(f"\n{table.title}", style="bold")
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for heading, is_number in zip(table.headings, table.is_number, strict=True):
-        shown.add_column(Text(heading), justify="right" if is_number else "left", overflow="fold")
+        # On a narrow terminal names may be folded, numbers may not: their headings give way.
+        if is_number:
+            shown.add_column(Text(heading.replace(" ", "\n")), justify="right", no_wrap=True)
+        else:
+            shown.add_column(Text(heading), overflow="fold")
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     return shown

@@ -41,7 +41,7 @@ def render_json(result: Analysis) -> str:
     str
         One object with exactly the top-level keys of the contract; unknown is null. NaN and
         infinity never occur. A table of more than `MAX_ROWS` rows keeps its first ones, which
-        are those of most energy, and a caveat says so.
+        are those of most energy (layers and steps: of the lowest number); a caveat says so.
     """
     return json.dumps(analysis_object(result), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 

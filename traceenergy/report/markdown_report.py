@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from traceenergy import __version__
 from traceenergy.report.names import clean_name
 from traceenergy.report.summary_text import TextTable, terminal_summary
-from traceenergy.report.view import level_text, page_view
+from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
@@ -77,5 +77,4 @@ def _foot(result: Analysis) -> str:
     inputs = ", ".join(
         f"{escape(origin.name)} (sha256 {origin.sha256[:12]})" for origin in result.origins
     )
-    level = level_text(result)
-    return f"traceenergy {__version__}; intervals at {level}; from {inputs or 'no file'}"
+    return f"traceenergy {__version__}; from {inputs or 'no file'}"

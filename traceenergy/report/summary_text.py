@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from traceenergy.report.names import clean_name
 from traceenergy.report.view import page_view
+from traceenergy.report.view_caveats import note_text
 from traceenergy.report.view_columns import INSEPARABLE as MARK
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TerminalSummary:
     tables
         Balance (if power is known), phases, top kernels.
     caveats
-        All doubts, one line each.
+        All doubts, by name, alike ones in one line.
     """
 
     verdict: str
@@ -79,12 +79,12 @@ def terminal_summary(result: Analysis) -> TerminalSummary:
     return TerminalSummary(
         verdict=view.verdict,
         warnings=view.banners,
-        facts=tuple((fact.name, f"{fact.value} ({fact.note})") for fact in view.facts),
-        tables=tuple(tables),
-        caveats=tuple(
-            clean_name(f"{caveat.where}: {caveat.text}" if caveat.where else caveat.text)
-            for caveat in result.caveats
+        facts=tuple(
+            (fact.name, f"{fact.value} ({fact.note})" if fact.note else fact.value)
+            for fact in view.facts
         ),
+        tables=tuple(tables),
+        caveats=tuple(note_text(note) for note in view.caveats),
     )
 
 

@@ -102,10 +102,10 @@ def optional(column: Column) -> Column:
     return replace(column, is_optional=True)
 
 
-def energy_columns() -> list[Column]:
+def energy_columns(heading: str = "Energy") -> list[Column]:
     """Make the columns of energy with its interval, of its share."""
     return [
-        Column("Energy", "static and dynamic, with its interval", _energy_cell, needs_power=True),
+        Column(heading, "static and dynamic, with its interval", _energy_cell, needs_power=True),
         Column("Share of work", "part of the energy of all GPU work", _share_bar, needs_power=True),
     ]
 
@@ -118,10 +118,10 @@ def split_columns() -> list[Column]:
     ]
 
 
-def time_columns() -> list[Column]:
+def time_columns(heading: str = "Busy time") -> list[Column]:
     """Make the columns of busy time, of mean power over it."""
     return [
-        Column("Busy time", "union of its GPU work, summed over devices",
+        Column(heading, "union of its GPU work, summed over devices",
                 lambda row: duration_cell(row["busy_s"])),
         power_column("Mean power", "mean_power_w", "energy over busy time"),
     ]  # fmt: skip

@@ -145,25 +145,32 @@ def kernel_table(result: Analysis) -> TableView:
 
 
 def range_table(result: Analysis) -> TableView:
-    """Lay out the NVTX ranges, by energy of their own work."""
+    """Lay out the NVTX ranges, by energy with the ranges inside."""
     inclusive = energy_column(
         "With inner ranges",
         lambda row: row["inclusive_energy_j"],
         "energy of the range and of all ranges inside it; rows overlap, so they do not sum",
+    )
+    inclusive_time = Column(
+        "Busy with inner",
+        "union of the GPU work of the range and of all ranges inside it",
+        lambda row: duration_cell(row["inclusive_busy_s"]),
     )
     entered = Column(
         "Entered", "times the range was entered with GPU work in it", count_cell("n_instances")
     )
     columns = [
         text_column("Range", path_cell),
-        *energy_columns(),
         inclusive,
-        *time_columns(),
+        inclusive_time,
         entered,
-        count_column(),
+        *energy_columns("Own energy"),
+        *time_columns("Own busy time"),
+        count_column("Own GPU work"),
     ]
-    return _table(result, "range-table", "NVTX ranges, by energy of their own work",
-                  result.ranges, columns)  # fmt: skip
+    return _table(
+        result, "range-table", "NVTX ranges, by energy with inner ranges", result.ranges, columns
+    )
 
 
 def step_table(result: Analysis) -> TableView:
