@@ -10,7 +10,7 @@ FIXTURE := fixtures/nsys/3.25.0/decode
 PAGE := demo/decode.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint style types floors pytest test-lowest docs bench clean
+.PHONY: help demo test lint style types floors pytest test-lowest docs picture bench clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,9 @@ test-lowest: $(LOWEST)/.installed  ## the tests with the oldest versions that py
 
 docs: $(DEV)/.installed  ## write docs/commands.md anew
 	$(DEV)/bin/python docs/make_commands.py
+
+picture: $(DEV)/.installed  ## make docs/report.png anew, the picture in the README (needs chromium)
+	$(DEV)/bin/python docs/make_picture.py
 
 bench: $(DEV)/.installed  ## time the whole of `analyze` on 100,000 kernels
 	$(DEV)/bin/python bench/analyze.py

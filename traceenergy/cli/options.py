@@ -148,7 +148,8 @@ Confidence = Annotated[
     typer.Option(
         "--confidence",
         metavar="LEVEL",
-        help="Confidence level of all intervals, between 0 and 1.",
+        help="Confidence level of intervals, between 0 and 1. The intervals of the method "
+        "window-share are limits of what is possible: they do not depend on it.",
     ),
 ]
 
