@@ -68,7 +68,7 @@ def _rows(command: Any, kinds: dict[str, Any]) -> Iterator[tuple[str, str, str]]
 
 def _value(parameter: Any, kinds: dict[str, Any]) -> str:  # noqa: ANN401 - as above
     if parameter.metavar:
-        return str(parameter.metavar)
+        return f"{parameter.metavar}{'...' if parameter.nargs == -1 else ''}"
     kind = kinds[parameter.name]
     return "|".join(k.__name__.upper() for k in get_args(kind) or [kind] if k is not NoneType)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from traceenergy.trace.model import Trace
 
-# Kernels, their summed duration [s], NVTX ranges, GPUs that ran work: rows of the export's
-# tables, counted with sqlite3. Ranges are rows of type 59 and 60, not marks or names.
+# Kernels, their summed duration [s], GPUs that ran work: the table in the folder's README. Ranges,
+# launches and other work are counted in tests/read/test_shared_traces.py.
 GOOD = {
     "a100_llm_nvtx": (7_328, 3.408381, 1),
     "h100_fsdp_2proc": (3_442, 0.044830, 2),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from traceenergy.errors import AmbiguousPowerError, TooFewSamplesError, UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.inputs import REPORT, kind_of, list_files
+from traceenergy.read.log_text import COMMAND
 from traceenergy.read.nsys import read_nsys
 from traceenergy.read.nsys.contents import Contents, read_contents
 from traceenergy.read.nsys.export import export_report
@@ -31,11 +32,6 @@ _METRICS, _METRICS_OLD = "--gpu-metrics-devices=all", "--gpu-metrics-device=all"
 _POWER_SINCE = (2024, 6)
 # Last release that was tried and knows only the old name of the option.
 _METRICS_OLD_UNTIL = (2024, 2)
-
-_SMI_LOG = (
-    "nvidia-smi --query-gpu=timestamp,index,uuid,clocks.sm,power.draw,power.draw.instant,"
-    "temperature.gpu --format=csv -lms 100 > power.csv"
-)
 
 # How each framework is told to open NVTX ranges around its layers.
 NVTX_HINTS = (
@@ -162,7 +158,7 @@ def inspect_trace(path: Path) -> Inspection:
         counts=_counts(trace, contents),
         features=features,
         command=_command(features, version),
-        power_log_command="" if len(trace.power_samples) else _SMI_LOG,
+        power_log_command="" if len(trace.power_samples) else COMMAND,
         nvtx_hints=() if len(trace.nvtx_ranges) else NVTX_HINTS,
         caveats=trace.caveats,
     )
@@ -280,7 +276,7 @@ def _power_log(trace: Trace) -> Feature:
     if n_nameless and len(trace.devices) > 1:
         lacks.append(f"the uuid of {n_nameless} of {len(trace.devices)} GPUs (pass --power-gpu)")
     if lacks:
-        return Feature(question, "partly", f"the trace lacks {' and '.join(lacks)}", _SMI_LOG)
+        return Feature(question, "partly", f"the trace lacks {' and '.join(lacks)}", COMMAND)
     return Feature(question, "available", "the trace has a wall clock with its time zone")
 
 

@@ -14,7 +14,6 @@ from traceenergy.report.quantities import (
     count_text,
     duration_text,
     energy_text,
-    interval_text,
     power_text,
     share_text,
     significant,
@@ -70,15 +69,16 @@ def test_a_small_share_is_not_zero(share: float | None, text: str) -> None:
     assert share_text(share) == text
 
 
-def test_interval_wears_the_unit_of_its_energy() -> None:
-    assert interval_text(12.34, 11.0, 13.94) == "12.3 J (11.0\N{EN DASH}13.9)"
-    assert interval_text(0.00123, -0.0001, 0.002) == "1.23 mJ (-0.10 to 2.00)"
+def test_bounds_wear_the_unit_and_decimals_of_their_energy() -> None:
+    assert bounds_text(12.34, 11.0, 13.94) == "11.0\N{EN DASH}13.9"
+    # 1.23 mJ
+    assert bounds_text(0.00123, -0.0001, 0.002) == "-0.10 to 2.00"
 
 
-def test_interval_needs_both_bounds() -> None:
-    assert interval_text(12.34, None, 13.9) == "12.3 J"
+def test_an_interval_needs_both_bounds() -> None:
+    assert bounds_text(12.34, None, 13.9) == ""
     assert bounds_text(12.34, 11.0, math.nan) == ""
-    assert interval_text(None, None, None) == UNKNOWN
+    assert bounds_text(None, None, None) == ""
 
 
 def test_counts_are_grouped() -> None:

@@ -37,7 +37,7 @@ def parse_sensor(text: str) -> float | None:
 Traces = Annotated[
     list[Path],
     typer.Argument(
-        metavar="TRACE...",
+        metavar="TRACE",
         show_default=False,
         help="Exports of Nsight Systems (.sqlite) or its reports (.nsys-rep, .qdrep, which need "
         "nsys on PATH); several files, or a folder of them, are the ranks of one run. Opened "

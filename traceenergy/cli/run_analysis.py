@@ -66,7 +66,7 @@ def run_analysis(
             if out != STDOUT:
                 written.append(write(result, out, force=force, made_at=datetime.now(tz=UTC)))
     if STDOUT in outs:
-        sys.stdout.write(render_json(result) + "\n")
+        sys.stdout.write(render_json(result))
     if not quiet:
         _print_summary(terminal_summary(result), console if STDOUT in outs else Console())
         for path in written:

@@ -57,23 +57,6 @@ def share_text(share: float | None) -> str:
     return f"{pct:.1f} %"
 
 
-def interval_text(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
-    """Write an energy with its bounds in the same unit, as `12.3 J (11.0-13.9)`.
-
-    Parameters
-    ----------
-    energy_j, low_j, high_j : float or None [J]
-        Without both bounds only the energy is written.
-
-    Returns
-    -------
-    str
-    """
-    text = energy_text(energy_j)
-    bounds = bounds_text(energy_j, low_j, high_j)
-    return f"{text} ({bounds})" if bounds else text
-
-
 def bounds_text(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
     """Write the bounds [J] with the unit and decimals of the energy; empty if unknown."""
     if energy_j is None or low_j is None or high_j is None:

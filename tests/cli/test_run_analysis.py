@@ -1,0 +1,62 @@
+"""What the shell adds to an analysis: a summary that fits, data on stdout, words on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from traceenergy.cli.app import main
+
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "nsys" / "3.25.0" / "mixed_8gpu"
+
+
+def analyze(*words: str) -> int:
+    """Run `analyze` on a run of eight GPUs and give its exit code."""
+    trace, power = str(FIXTURE / "trace.sqlite"), str(FIXTURE / "power.csv")
+    with pytest.raises(SystemExit) as left:
+        main(["analyze", trace, "--power", power, *words])
+    return left.value.code if isinstance(left.value.code, int) else 0
+
+
+def test_json_on_stdout_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert analyze("-o", "-") == 0
+
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["format"] == "traceenergy.analysis"
+    assert shown.out.endswith("}\n")
+    assert not shown.out.endswith("\n\n")
+    assert "What to doubt" in shown.err
+
+
+def test_the_summary_fits_a_narrow_terminal_with_its_numbers_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Columns used to shrink alike, which broke numbers in two: `(13.4-206.8` above `)`."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert analyze("-o", str(tmp_path / "x.md")) == 0
+
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line.count("(") == line.count(")") for line in lines if " J (" in line)
+    assert sum(" J (" in line for line in lines) > 15
+    assert shown.err.splitlines()[-1].startswith("Wrote ")
+
+
+def test_alike_caveats_of_eight_gpus_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert analyze("-o", "-") == 0
+
+    shown = capsys.readouterr()
+    slugs = [caveat["slug"] for caveat in json.loads(shown.out)["caveats"]]
+    assert slugs.count("power-calibrated") == 8
+    assert shown.err.count("power-calibrated") == 1
+    assert "power-calibrated, on 8 devices:" in shown.err
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert analyze("-q", "-o", str(tmp_path / "x.json")) == 0
+
+    assert capsys.readouterr() == ("", "")
