@@ -81,6 +81,15 @@ def test_an_interval_needs_both_bounds() -> None:
     assert bounds_text(None, None, None) == ""
 
 
+def test_nothing_at_all_needs_no_bounds() -> None:
+    assert bounds_text(0.0, 0.0, 0.0) == ""
+
+
+def test_bounds_of_nothing_are_in_joules_as_the_nothing_is() -> None:
+    """They used to be in microjoules beside `0 J`."""
+    assert bounds_text(0.0, 0.0, 2.0) == "0.00\N{EN DASH}2.00"
+
+
 def test_counts_are_grouped() -> None:
     assert count_text(1_234_567) == "1,234,567"
     assert count_text(None) == UNKNOWN

@@ -58,13 +58,19 @@ def share_text(share: float | None) -> str:
 
 
 def bounds_text(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
-    """Write the bounds [J] with the unit and decimals of the energy; empty if unknown."""
+    """Write the bounds [J] with the unit and decimals of the energy.
+
+    Empty if they are unknown, or if all three are zero.
+    """
     if energy_j is None or low_j is None or high_j is None:
         return ""
     if not all(map(math.isfinite, (energy_j, low_j, high_j))):
         return ""
-    factor, _ = _unit(energy_j, _ENERGY_UNITS, 3)
-    n_decimals = _decimals(energy_j / factor, 3)
+    if energy_j == low_j == high_j == 0:
+        return ""
+    # 0 is written in J, with the decimals of what it may be.
+    factor = _unit(energy_j, _ENERGY_UNITS, 3)[0] if energy_j else 1.0
+    n_decimals = _decimals((energy_j or high_j or low_j) / factor, 3)
     low, high = f"{low_j / factor:,.{n_decimals}f}", f"{high_j / factor:,.{n_decimals}f}"
     dash = " to " if low.startswith("-") or high.startswith("-") else "\N{EN DASH}"
     return f"{low}{dash}{high}"

@@ -156,6 +156,9 @@ def range_table(result: Analysis) -> TableView:
         "union of the GPU work of the range and of all ranges inside it",
         lambda row: duration_cell(row["inclusive_busy_s"]),
     )
+    # Names of ranges are long: no further columns.
+    own_energy, _ = energy_columns("Own energy")
+    own_time, _ = time_columns("Own busy time")
     entered = Column(
         "Entered", "times the range was entered with GPU work in it", count_cell("n_instances")
     )
@@ -163,10 +166,9 @@ def range_table(result: Analysis) -> TableView:
         text_column("Range", path_cell),
         inclusive,
         inclusive_time,
+        own_energy,
+        own_time,
         entered,
-        *energy_columns("Own energy"),
-        *time_columns("Own busy time"),
-        count_column("Own GPU work"),
     ]
     return _table(
         result, "range-table", "NVTX ranges, by energy with inner ranges", result.ranges, columns
