@@ -52,7 +52,14 @@ def test_parts_of_a_nanosecond_are_refused_rather_than_rounded_away() -> None:
         parse_duration("0.5ns")
 
 
-@given(st.integers(-(10**19), 10**19))
+@pytest.mark.parametrize("text", ["99999999999s", "-900000h"])
+def test_what_overflows_64_bits_when_added_to_a_date_is_refused(text: str) -> None:
+    # 99,999,999,999 s, or 3170 years, are 1e20 ns; int64 ends at 9.2e18.
+    with pytest.raises(UsageError, match="more than 100 years"):
+        parse_duration(text)
+
+
+@given(st.integers(-(3 * 10**18), 3 * 10**18))
 def test_a_written_duration_reads_back_exactly(duration_ns: int) -> None:
     assert parse_duration(format_duration(duration_ns)) == duration_ns
 

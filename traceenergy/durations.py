@@ -17,6 +17,8 @@ _NS_PER_UNIT = {
     "us": NS_PER_US,
     "ns": 1,
 }
+# Added to any date of this century the sum still fits 64 bits.
+_LONGEST_NS = 100 * 366 * 24 * NS_PER_H
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(h|ms|m|s|us|ns)", re.ASCII)
 _DURATION = re.compile(rf"[+-]?(?:{_PART.pattern})+", re.ASCII)
 _HOW_TO = "write numbers with units h, m (minutes), s, ms, us or ns, such as 1s500ms, 250ms or -2h"
@@ -52,7 +54,7 @@ def parse_duration(text: str) -> int:
     Raises
     ------
     UsageError
-        If the text is no length of time, or not a whole number of nanoseconds.
+        If the text is no length of time, not a whole number of nanoseconds, or too long.
 
     Examples
     --------
@@ -71,6 +73,8 @@ def parse_duration(text: str) -> int:
     total_ns = sum(Decimal(n) * _NS_PER_UNIT[unit] for n, unit in _PART.findall(word))
     if total_ns != int(total_ns):
         raise UsageError(f"{text!r} is finer than one nanosecond", next_step=_HOW_TO)
+    if total_ns > _LONGEST_NS:
+        raise UsageError(f"{text!r} is more than 100 years", next_step=_HOW_TO)
     return -int(total_ns) if word.startswith("-") else int(total_ns)
 
 

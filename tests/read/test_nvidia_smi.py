@@ -136,7 +136,8 @@ def test_gpu_keys_are_normalized(heading: str, printed: str, column: str, expect
 
 
 @pytest.mark.parametrize(
-    "unknown", ["[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "ERR!", "", "345.67 mW"]
+    "unknown",
+    ["[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "ERR!", "", "345.67 mW", "-5.00 W"],
 )
 def test_what_is_no_number_of_watts_is_unknown_not_zero(unknown: str) -> None:
     log = parse_nvidia_smi(

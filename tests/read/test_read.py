@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.build import build_export, thread_id
-from traceenergy.read import read_trace
+from traceenergy.errors import UsageError
+from traceenergy.read import ReadOptions, read_trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +54,12 @@ def test_power_marks_inside_the_trace_are_read_unless_a_log_is_given(tmp_path: P
         (200_000_000, 90.0),
     ]
     assert [origin.kind for origin in logged.origins] == ["nsys-sqlite", "nvidia-smi"]
+
+
+def test_unit_that_is_none_is_refused_even_beside_a_log_that_states_its_own(tmp_path: Path) -> None:
+    path = build_export(tmp_path / "x.sqlite", kernels=[("k", 0, 300_000_000)])
+    log = tmp_path / "smi.csv"
+    log.write_text("timestamp, power.draw [W]\n2023/11/14 22:13:20.100, 90.00 W\n")
+
+    with pytest.raises(UsageError, match="'kW' is no unit of power"):
+        read_trace(path, power=[log], options=ReadOptions(power_unit="kW"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from traceenergy.read.inputs import REPORT, kind_of, list_files
 from traceenergy.read.nsys import read_nsys, sha256_of, stated_rank
 from traceenergy.read.nsys.export import export_report
+from traceenergy.read.nsys.power_events import stated_unit
 from traceenergy.read.options import ReadOptions
 from traceenergy.read.power_log import attach_power_logs
 from traceenergy.read.ranks import merge_ranks, number_ranks
@@ -60,6 +61,7 @@ def read_trace(
     AmbiguousPowerError, ClockMismatchError
         If power cannot be tied to a GPU of the trace, or to its time.
     """
+    stated_unit(options.power_unit)  # refused even where a log makes it needless
     inside = None if power else options
     files = list_files([Path(path) for path in _listed(paths)])
     kinds = [kind_of(file) for file in files]

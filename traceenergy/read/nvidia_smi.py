@@ -255,6 +255,11 @@ def _numbers(columns: Mapping[str, int]) -> list[pl.Expr]:
         pl.col(f"c{at}").str.extract(_NUMBER, 1).cast(pl.Float64, strict=False).alias(name)
         for name, at in place.items()
     ]
+    # Less than nothing is drawn only by a broken sensor.
+    numbers = [
+        pl.when(number >= 0).then(number).alias(name) if name in POWER_FIELDS else number
+        for name, number in zip(place, numbers, strict=True)
+    ]
     absent = [name for name in READINGS if name not in place]
     return [*numbers, *(pl.lit(None, pl.Float64).alias(name) for name in absent)]
 

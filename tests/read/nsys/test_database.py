@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from tests.build import Work, build_export
@@ -147,3 +148,29 @@ def test_the_file_is_neither_changed_nor_written_beside(tmp_path: Path) -> None:
 
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+def test_damage_whose_message_is_not_utf8_is_an_input_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.sqlite", "CREATE TABLE abcdef (a INTEGER)")
+    # SQLite names the table in its message about the broken statement.
+    damaged = path.read_bytes().replace(b"abcdef", b"abc\x8cef").replace(b"TABLE", b"TABLX")
+    path.write_bytes(damaged)
+
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        Database(path).columns("abcdef")
+
+
+@pytest.mark.parametrize("value", ["x'fffe'", "1e300", "'secret'"])
+def test_value_of_another_type_is_an_input_error_that_does_not_show_it(
+    tmp_path: Path, value: str
+) -> None:
+    path = write(tmp_path / "x.sqlite", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)")
+    write(path, f"INSERT INTO t VALUES ({value})")  # noqa: S608 - a case of this test
+
+    with (
+        Database(path) as database,
+        pytest.raises(UnreadableFileError, match="another type") as caught,
+    ):
+        database.frame("SELECT a FROM t", (), {"a": pl.Int64})
+
+    assert "secret" not in str(caught.value)

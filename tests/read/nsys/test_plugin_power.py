@@ -8,6 +8,7 @@ import pytest
 
 from tests.build import build_export
 from tests.power_rows import FIRST, MS, SERIES, json_rows, write_numbers
+from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys.database import Database
 from traceenergy.read.nsys.plugin_power import read_plugin_series
 from traceenergy.read.nsys.schema import read_layout
@@ -80,3 +81,11 @@ def test_json_that_is_broken_is_left_out(sqlite: Path) -> None:
     rows["GENERIC_EVENTS"].append({"rawTimestamp": 5, "typeId": FIRST, "data": '{"Power (mW'})
 
     assert found(build_export(sqlite, raw=rows)) == SERIES
+
+
+def test_time_that_is_no_number_is_an_input_error(sqlite: Path) -> None:
+    rows = json_rows(SERIES)
+    rows["GENERIC_EVENTS"].append({**rows["GENERIC_EVENTS"][0], "rawTimestamp": 1e300})
+
+    with pytest.raises(UnreadableFileError, match="another type"):
+        found(build_export(sqlite, raw=rows))

@@ -17,7 +17,7 @@ from traceenergy.errors import MissingTableError, UnreadableFileError
 from traceenergy.read.nsys.sqlite_file import check_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _BATCH_ROWS = "65536"  # fastest of the sizes tried; the driver's default is 1024
@@ -102,6 +102,40 @@ class Database:
         """
         with self._damage_is_an_input_error():
             return self._connection.execute(sql, params).fetchall()
+
+    def frame(
+        self, sql: str, params: Sequence[object], columns: Mapping[str, type[pl.DataType]]
+    ) -> pl.DataFrame:
+        """Run a small query for columns of known types.
+
+        Parameters
+        ----------
+        sql : str
+            A query.
+        params : sequence
+            Its parameters.
+        columns : mapping of str to polars type
+            Name and type of what it selects, in order.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        UnreadableFileError
+            If the file is damaged where the query reads, or a value has another type.
+        """
+        rows = self.rows(sql, params)
+        try:
+            return pl.DataFrame(rows, schema=dict(columns), orient="row", strict=False)
+        except pl.exceptions.ComputeError:
+            # The text of that error holds the value, which may be private.
+            raise UnreadableFileError(
+                f"{self.path.name} has values of another type than its columns say",
+                details=f"columns read: {', '.join(columns)}",
+                next_step="export the report again: nsys export -t sqlite",
+            ) from None
 
     def read(
         self,
@@ -219,7 +253,12 @@ class Database:
     def _damage_is_an_input_error(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, adbc_driver_manager.Error, pl.exceptions.ComputeError) as problem:
+        except (
+            sqlite3.Error,
+            adbc_driver_manager.Error,
+            pl.exceptions.ComputeError,
+            UnicodeDecodeError,  # of names in the schema, which sqlite3 decodes by itself
+        ) as problem:
             raise UnreadableFileError(
                 f"{self.path.name} is damaged",
                 details=f"SQLite says: {str(problem).splitlines()[0]}",

@@ -68,10 +68,10 @@ def read_gpu_metrics(
 def _read_numbers(
     database: Database, layout: Layout, gpu_ids: Sequence[int], device_ids: Sequence[int]
 ) -> pl.DataFrame:
-    metrics = pl.DataFrame(
-        database.rows(f"SELECT DISTINCT typeId, metricId, metricName FROM {schema.METRIC_NAMES}"),  # noqa: S608 - own name
-        schema={"typeId": pl.Int64, "metricId": pl.Int64, "metric": pl.Categorical},
-        orient="row",
+    metrics = database.frame(
+        f"SELECT DISTINCT typeId, metricId, metricName FROM {schema.METRIC_NAMES}",  # noqa: S608 - own name
+        (),
+        {"typeId": pl.Int64, "metricId": pl.Int64, "metric": pl.Categorical},
     ).unique(["typeId", "metricId"], keep="first")
     types = _types_of_devices(metrics["typeId"].unique().to_list(), gpu_ids, device_ids)
     if not types:

@@ -87,7 +87,7 @@ class Names:
     def _load(self, keys: list[int], at: int) -> list[tuple[object, ...]]:
         listed = ",".join(str(key) for key in keys[at : at + _CHUNK])
         return self._database.rows(
-            f"SELECT id, value FROM {schema.STRINGS} WHERE id IN ({listed})"  # noqa: S608 - integers
+            f"SELECT id, CAST(value AS TEXT) FROM {schema.STRINGS} WHERE id IN ({listed})"  # noqa: S608 - integers
         )
 
 

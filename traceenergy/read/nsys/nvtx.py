@@ -122,11 +122,11 @@ def _read_domains(database: Database) -> pl.DataFrame:
     there = database.columns(schema.NVTX)
     wanted = ("globalTid", "domainId", "textId", "text")
     listed = ", ".join(name if name in there else "NULL" for name in wanted)
-    found = database.rows(
-        f"SELECT {listed} FROM {schema.NVTX} WHERE eventType = {_DOMAIN_CREATE} ORDER BY start"  # noqa: S608 - own names
+    domains = database.frame(
+        f"SELECT {listed} FROM {schema.NVTX} WHERE eventType = {_DOMAIN_CREATE} ORDER BY start",  # noqa: S608 - own names
+        (),
+        {"thread": pl.Int64, "domain_id": pl.Int64, "text_id": pl.Int64, "text": pl.String},
     )
-    columns = {"thread": pl.Int64, "domain_id": pl.Int64, "text_id": pl.Int64, "text": pl.String}
-    domains = pl.DataFrame(found, schema=columns, orient="row")
     return domains.with_columns(process_id=pl.col("thread") & schema.PROCESS_MASK)
 
 

@@ -139,12 +139,12 @@ def _loads(text: object) -> dict[str, object]:
 
 def _read_json_field(database: Database, type_id: int, field: str) -> pl.DataFrame:
     # As text, because SQLite would turn `[N/A]` into 0.
-    rows = database.rows(
+    frame = database.frame(
         f"SELECT {_time(database)}, CAST(json_extract(e.data, ?) AS TEXT)"  # noqa: S608 - own names
         f" FROM {schema.GENERIC_EVENTS} e WHERE e.typeId = ? AND json_valid(e.data)",
         (f'$."{field}"', type_id),
+        {"sample_ns": pl.Int64, "text": pl.String},
     )
-    frame = pl.DataFrame(rows, schema={"sample_ns": pl.Int64, "text": pl.String}, orient="row")
     return frame.select(
         source=pl.lit(str(type_id)),
         field=pl.lit(field),
@@ -199,14 +199,13 @@ def _read_number_field(
     database: Database, type_id: int, place: int, field: str, column: str | None
 ) -> pl.DataFrame:
     there = [name for name in _VALUES if name in database.columns(_DATA)]
-    rows = database.rows(
+    frame = database.frame(
         f"SELECT {_time(database)}, {', '.join(f'd.{name}' for name in there)}"  # noqa: S608 - own names
         f" FROM {schema.GENERIC_EVENTS} e JOIN {_DATA} d ON d.genericEventId = e.genericEventId"
         " WHERE e.typeId = ? AND d.fieldIdx = ?",
         (type_id, place),
+        {"sample_ns": pl.Int64, **dict.fromkeys(there, pl.Float64)},
     )
-    columns = {"sample_ns": pl.Int64, **dict.fromkeys(there, pl.Float64)}
-    frame = pl.DataFrame(rows, schema=columns, orient="row", strict=False)
     # Unused columns may hold NULL or 0: the declared one first, then any that says something.
     declared = [pl.col(column)] if column in there else []
     telling = [pl.when(pl.col(name) != 0).then(pl.col(name)) for name in there]

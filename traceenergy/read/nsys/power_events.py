@@ -142,7 +142,7 @@ def _in_watts(
     series: pl.DataFrame, stated: str | None, where: str, *, is_marks: bool
 ) -> tuple[pl.DataFrame, list[Caveat]]:
     power = series.filter(pl.col("is_power"))
-    unit = _stated_unit(stated)
+    unit = stated_unit(stated)
     factors, doubts = {}, []
     for field, median in power.group_by("field").agg(pl.col("value").median()).sort("field").rows():
         named = "mW" if is_marks else _unit_in_name(field)
@@ -154,7 +154,24 @@ def _in_watts(
     return series.with_columns(value=value), doubts
 
 
-def _stated_unit(stated: str | None) -> str | None:
+def stated_unit(stated: str | None) -> str | None:
+    """Read the unit that a user states.
+
+    Parameters
+    ----------
+    stated : str or None
+        In any case of letters.
+
+    Returns
+    -------
+    str or None
+        `mW` or `W`; None if none was stated.
+
+    Raises
+    ------
+    UsageError
+        If it is another word.
+    """
     if stated is None:
         return None
     for unit in _W_PER_UNIT:

@@ -93,13 +93,12 @@ def _read_marks(database: Database, domains: list[tuple[object, object]]) -> pl.
     process = f"e.globalTid & {schema.PROCESS_MASK}" if "globalTid" in there else "NULL"
     payloads = ", ".join(f"e.{name}" if name in there else "NULL" for name in _PAYLOADS)
     of_domain = " OR ".join([f"({process} IS ? AND e.domainId = ?)"] * len(domains))
-    rows = database.rows(
+    marks = database.frame(
         f"SELECT e.start, {_text(there)}, {payloads} FROM {schema.NVTX} e"  # noqa: S608 - own names
         f"{_join(there)} WHERE e.eventType = ? AND ({of_domain})",
         (_MARK, *(key for domain in domains for key in domain)),
+        {"start": pl.Int64, "text": pl.String, **dict.fromkeys(_PAYLOADS, pl.Float64)},
     )
-    columns = {"start": pl.Int64, "text": pl.String, **dict.fromkeys(_PAYLOADS, pl.Float64)}
-    marks = pl.DataFrame(rows, schema=columns, orient="row", strict=False)
     return marks.filter(pl.col("text").str.contains(_TEXT))
 
 
