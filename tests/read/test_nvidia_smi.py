@@ -148,6 +148,15 @@ def test_what_is_no_number_of_watts_is_unknown_not_zero(unknown: str) -> None:
     assert slugs(log) == {"power-log-unknown": 1}
 
 
+@pytest.mark.parametrize(
+    "header", ["timestamp, power.draw [W], power.draw [W]", "timestamp, a+b, power.draw [W]"]
+)
+def test_headings_twice_or_not_understood_still_count_as_columns(header: str) -> None:
+    log = parse_nvidia_smi(f"{header}\n2026/01/01 12:00:00.100, 2.00 W, 2.00 W\n")
+
+    assert log.rows["power.draw"].to_list() == [2.0]
+
+
 def test_field_without_any_value_is_left_out() -> None:
     log = parse_nvidia_smi(
         "timestamp, power.draw [W], power.draw.instant [W]\n2026/01/01 12:00:00, 2.00 W, [N/A]\n"

@@ -136,7 +136,9 @@ def parse_nvidia_smi(log: str | bytes, name: str = "power log") -> SmiLog:
     n_before, header, body = _split_header(text, name)
     columns = _parse_header(header, n_before + 1, name)
     body, n_cut = without_cut_line(body, header)
-    table = _read_cells(body, len(columns)).with_columns(line=pl.col("line") + n_before + 2)
+    table = _read_cells(body, len(header.split(","))).with_columns(
+        line=pl.col("line") + n_before + 2
+    )
     rows, n_bad = _understood_rows(table, columns, header, name)
     fields = tuple(f for f in POWER_FIELDS if f in columns and rows[f].count())
     if not fields:
