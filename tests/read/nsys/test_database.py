@@ -78,7 +78,7 @@ def test_missing_columns_are_named_all_at_once(tmp_path: Path) -> None:
 def test_text_in_place_of_numbers_is_an_input_error(tmp_path: Path) -> None:
     path = write(tmp_path / "x.sqlite", "CREATE TABLE t (a)", "INSERT INTO t VALUES ('soon')")
 
-    with Database(path) as database, pytest.raises(UnreadableFileError, match="text where"):
+    with Database(path) as database, pytest.raises(UnreadableFileError, match="where whole numbers belong"):
         database.read("t", ["a"])
 
 
@@ -174,3 +174,10 @@ def test_value_of_another_type_is_an_input_error_that_does_not_show_it(
         database.frame("SELECT a FROM t", (), {"a": pl.Int64})
 
     assert "secret" not in str(caught.value)
+
+
+def test_number_beyond_64_bits_is_an_input_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.sqlite", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1), (1e300)")
+
+    with Database(path) as database, pytest.raises(UnreadableFileError, match="columns: a"):
+        database.read("t", ["a"])

@@ -105,3 +105,13 @@ def test_a_scrubbed_uuid_is_unknown(tmp_path: Path) -> None:
     trace = read(tmp_path, Work("k", 0, 1), gpus=[gpu])
 
     assert trace.devices["gpu_uuid"].to_list() == [None]
+
+
+def test_numbers_that_no_gpu_has_are_unknown(tmp_path: Path) -> None:
+    # 2^53 + 1 multiprocessors, and a GPU of that number: what damaged files say.
+    huge = 9_007_199_254_740_993
+    gpus = [{"id": 0, "name": "A", "smCount": huge}, {"id": huge, "name": "B"}]
+
+    trace = read(tmp_path, Work("a", 0, 1), gpus=gpus)
+
+    assert trace.devices.select("device_id", "name", "sm_count").rows() == [(0, "A", None)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.build import Work, build_export
 from tests.export_tables import SCHEMAS
-from traceenergy.errors import MissingTableError
+from traceenergy.errors import MissingTableError, UnreadableFileError
 from traceenergy.read.nsys import read_nsys
 
 if TYPE_CHECKING:
@@ -122,3 +124,20 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         read_nsys(path)
 
     assert "streamId" in caught.value.details
+
+
+def test_rows_without_a_device_are_damage(tmp_path: Path) -> None:
+    path = build_export(tmp_path / "x.sqlite", kernels=[Work("k", 10, 20), Work("k", 30, 40)])
+    # A flipped bit turns a number to NULL, which the declaration of the table forbids.
+    with closing(sqlite3.connect(path)) as file:
+        (made,) = file.execute("SELECT sql FROM sqlite_master WHERE name = ?", [KERNEL]).fetchone()
+        rows = file.execute(f"SELECT * FROM {KERNEL}").fetchall()  # noqa: S608 - own name
+        file.execute(f"DROP TABLE {KERNEL}")
+        file.execute(made.replace("NOT NULL", ""))
+        marks = ", ".join("?" * len(rows[0]))
+        file.executemany(f"INSERT INTO {KERNEL} VALUES ({marks})", rows)  # noqa: S608 - own name
+        file.execute(f"UPDATE {KERNEL} SET deviceId = NULL WHERE start = 30")  # noqa: S608 - own name
+        file.commit()
+
+    with pytest.raises(UnreadableFileError, match="1 rows of CUPTI_ACTIVITY_KIND_KERNEL"):
+        read_nsys(path)

@@ -174,11 +174,11 @@ class Database:
         there = [*columns, *(name for name in optional if name in self.columns(table))]
         frame = self._select(table, [_quoted(name) for name in there], where)
         frame = frame.rename(dict(zip(frame.columns, ["trace_row", *there], strict=True)))
-        text = [name for name, dtype in frame.schema.items() if not dtype.is_numeric()]
-        if text and len(frame):
+        odd = [name for name in frame.columns if len(frame) and not _fits_int64(frame[name])]
+        if odd:
             raise UnreadableFileError(
-                f"{self.path.name}: table {table} has text where numbers belong",
-                details=f"columns: {', '.join(text)}",
+                f"{self.path.name}: table {table} has something else where whole numbers belong",
+                details=f"columns: {', '.join(odd)}",
                 next_step="export the report again: nsys export -t sqlite",
             )
         absent = [pl.lit(None, pl.Int64).alias(name) for name in optional if name not in there]
@@ -264,6 +264,13 @@ class Database:
                 details=f"SQLite says: {str(problem).splitlines()[0]}",
                 next_step="fetch or export the file again: nsys export -t sqlite",
             ) from problem
+
+
+def _fits_int64(values: pl.Series) -> bool:
+    # SQLite keeps what is written: a column declared INTEGER may hold text or 1e300.
+    if not values.dtype.is_numeric():
+        return False
+    return values.cast(pl.Int64, strict=False).null_count() == values.null_count()
 
 
 def _decode(text: bytes) -> str:

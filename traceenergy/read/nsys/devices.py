@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import polars as pl
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.schema import Layout
 
 _PID_SHIFT, _PID_MASK = 24, 0xFFFFFF
+_INT32_END = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _read_gpus(database: Database, layout: Layout) -> dict[int, _Gpu]:
     return {
         key: _Gpu(_text(name), _clean_uuid(uuid), _clean_bus(bus), _count(sms), _count(memory))
         for key, name, uuid, bus, sms, memory in found
-        if isinstance(key, int)
+        if _is_id(key)
     }
 
 
@@ -105,7 +106,7 @@ def _read_cuda_devices(database: Database, gpus: dict[int, _Gpu]) -> dict[tuple[
     by_uuid: dict[str | None, int] = {gpu.uuid: key for key, gpu in gpus.items() if gpu.uuid}
     known = {}
     for pid, ordinal, gpu_id, uuid in database.rows(f"SELECT {listed} FROM {schema.CUDA_DEVICES}"):  # noqa: S608 - own names
-        device = gpu_id if isinstance(gpu_id, int) else by_uuid.get(_clean_uuid(uuid))
+        device = gpu_id if _is_id(gpu_id) else by_uuid.get(_clean_uuid(uuid))
         if isinstance(pid, int) and isinstance(ordinal, int) and device is not None:
             known[pid & _PID_MASK, ordinal] = device
     return known
@@ -151,13 +152,14 @@ def _by_uuid(gpus: dict[int, _Gpu], word: str) -> int | None:
 def _device_rows(ids: list[int], gpus: dict[int, _Gpu]) -> pl.DataFrame:
     unknown = _Gpu(None, None, None, None, None)
     listed = [gpus.get(key, unknown) for key in ids]
+    counts = [gpu.sm_count for gpu in listed]
     return pl.DataFrame(
         {
             "device_id": pl.Series(ids, dtype=pl.Int32),
             "name": pl.Series([gpu.name for gpu in listed], dtype=pl.String),
             "gpu_uuid": pl.Series([gpu.uuid for gpu in listed], dtype=pl.String),
             "pci_bus_id": pl.Series([gpu.bus for gpu in listed], dtype=pl.String),
-            "sm_count": pl.Series([gpu.sm_count for gpu in listed], dtype=pl.Int32),
+            "sm_count": pl.Series(counts, dtype=pl.Int64).cast(pl.Int32, strict=False),
             "memory_bytes": pl.Series([gpu.memory_bytes for gpu in listed], dtype=pl.Int64),
         }
     )
@@ -181,6 +183,10 @@ def _doubts(
         )
         doubts.append(Caveat("device-by-ordinal", text, where, n_guessed))
     return tuple(doubts)
+
+
+def _is_id(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and abs(value) < _INT32_END
 
 
 def _clean_uuid(uuid: object) -> str | None:

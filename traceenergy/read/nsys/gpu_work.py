@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from traceenergy.caveats import Caveat
+from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import schema
 from traceenergy.trace.tables import WORK_TABLE
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.schema import Layout
 
 _COMMON = ("contextId", "correlationId", "globalPid", "graphNodeId")
+_PLACE = ("start", "end", "deviceId")
 _GRID = ("gridX", "gridY", "gridZ")
 _UNNAMED = "[unnamed kernel]"
 _COPY_KINDS = {
@@ -73,6 +75,8 @@ def read_gpu_work(
     ------
     MissingTableError
         If a table lacks a column without which its rows say nothing.
+    UnreadableFileError
+        If rows lack such a value.
     """
     frames = [
         _read_kind(kind, database, layout, names)
@@ -90,9 +94,10 @@ def read_gpu_work(
 def _read_kind(kind: _Kind, database: Database, layout: Layout, names: Names) -> pl.DataFrame:
     raw = database.read(
         kind.source,
-        ["start", "end", "deviceId", "streamId", *kind.required],
+        [*_PLACE, "streamId", *kind.required],
         optional=[*_COMMON, *kind.optional],
     )
+    _check_placed(raw, kind.source, database.path.name)
     shift_ns = layout.shift_ns(
         kind.source, _integer(raw["start"].min()), _integer(raw["end"].max())
     )
@@ -118,6 +123,18 @@ def _read_kind(kind: _Kind, database: Database, layout: Layout, names: Names) ->
         grid_blocks=pl.lit(None, pl.Int64) if blocks is None else blocks,
         bytes=pl.col("bytes") if "bytes" in kind.required else pl.lit(None, pl.Int64),
     )
+
+
+def _check_placed(raw: pl.DataFrame, table: str, name: str) -> None:
+    # nsys declares these NOT NULL: such rows come from damage inside a page.
+    is_lost = pl.any_horizontal(pl.col(_PLACE).is_null()) | (pl.col("deviceId").abs() >= 1 << 31)
+    n_lost = raw.select(is_lost.sum()).item()
+    if n_lost:
+        raise UnreadableFileError(
+            f"{name} is damaged: {n_lost} rows of {table} say neither when nor where",
+            details=f"expected numbers in {', '.join(_PLACE)}, deviceId of 32 bits",
+            next_step="fetch or export the file again: nsys export -t sqlite",
+        )
 
 
 def _null_if_zero(column: str) -> pl.Expr:
