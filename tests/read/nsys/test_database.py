@@ -78,7 +78,10 @@ def test_missing_columns_are_named_all_at_once(tmp_path: Path) -> None:
 def test_text_in_place_of_numbers_is_an_input_error(tmp_path: Path) -> None:
     path = write(tmp_path / "x.sqlite", "CREATE TABLE t (a)", "INSERT INTO t VALUES ('soon')")
 
-    with Database(path) as database, pytest.raises(UnreadableFileError, match="where whole numbers belong"):
+    with (
+        Database(path) as database,
+        pytest.raises(UnreadableFileError, match="whole numbers belong"),
+    ):
         database.read("t", ["a"])
 
 
