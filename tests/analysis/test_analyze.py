@@ -224,7 +224,7 @@ def test_filter_by_time_cuts_work_at_the_border() -> None:
 
 
 def test_an_empty_window_is_an_error() -> None:
-    with pytest.raises(NoGpuWorkError, match="window holds no GPU work"):
+    with pytest.raises(NoGpuWorkError, match="no GPU work of any length"):
         run(AnalysisOptions(filter_time_ns=(700 * MS, None)))
 
 
@@ -307,3 +307,22 @@ def test_work_that_only_touches_the_window_is_not_in_it() -> None:
     result = run(AnalysisOptions(idle_power_w=100.0, filter_time_ns=(50 * MS, 100 * MS)))
 
     assert result.work["start_ns"].to_list() == [60 * MS]
+
+
+def test_steps_that_match_nothing_are_said() -> None:
+    result = run(AnalysisOptions(idle_power_w=100.0, steps="nope"))
+
+    assert "no-steps" in [caveat.slug for caveat in result.caveats]
+
+
+def test_tokens_of_some_steps_against_energy_of_all_are_said() -> None:
+    result = run(AnalysisOptions(idle_power_w=100.0, steps="^step 1", tokens_per_step=8))
+
+    assert "work-outside-steps" in [caveat.slug for caveat in result.caveats]
+
+
+def test_idle_power_above_all_readings_is_said() -> None:
+    result = run(AnalysisOptions(idle_power_w=900.0))
+
+    assert "idle-power-high" in [caveat.slug for caveat in result.caveats]
+    assert result.energy.dynamic_j == pytest.approx(0.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
 from traceenergy.analysis.options import AnalysisOptions
@@ -25,7 +26,7 @@ from traceenergy.analysis.timeline import bin_activity, power_curve
 from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import work_rows
 from traceenergy.caveats import Caveat
-from traceenergy.energy.attribute import AttributionOptions
+from traceenergy.energy.attribute import REGRESSION, AttributionOptions
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.rules import read_rules
 from traceenergy.projection.project import project_work
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Above this share of the energy, work that no rule matched deserves a word.
 UNCLASSIFIED_SHARE = 0.05
+# Above this share of the busy time, work in no step spoils energy per token.
+OUTSIDE_STEPS_SHARE = 0.05
 
 
 def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
@@ -76,8 +79,15 @@ def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
     classes = classify_work(
         trace.gpu_work, projection.work["path_id"], projection.paths, trace.names, rules
     )
-    attribution = AttributionOptions(options.idle_power_w, options.sensor_window_ms)
-    ledger, power_doubts = open_ledger(trace, window, attribution, time_only=options.time_only)
+    attribution = AttributionOptions(
+        options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
+    )
+    kernel_classes = None
+    if options.method == REGRESSION:
+        kernel_classes = class_work(trace.gpu_work, classes.work["subphase"], trace.names)
+    ledger, power_doubts = open_ledger(
+        trace, window, attribution, kernel_classes, time_only=options.time_only
+    )
     kept = ledger.trace_index
     labels = Labels(
         phase=classes.work["phase"][kept],
@@ -147,18 +157,26 @@ def _totals(devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions
     tokens = None
     if options.tokens_per_step is not None and len(steps):
         tokens = int(steps["tokens"].sum())
-    method = "window-share" if len(measured) else "time-only"
+    method = options.method if len(measured) else "time-only"
     return EnergyTotals(**sums, tokens=tokens, method=method)
 
 
+_INTERVALS = {
+    "time-only": None,
+    "window-share": "limits of what is possible within each sensor window, not of what is likely",
+    "regression": "of the class powers at the confidence level, cut to what is possible; "
+    "limits of what is possible on devices where the regression was refused",
+}
+
+
 def _assumptions(method: str) -> dict[str, Any]:
-    if method == "time-only":
-        return {"intervals": None, "concurrent_work": "equal shares of time"}
-    return {
-        "intervals": "limits of what is possible within each sensor window, not of what is likely",
-        "concurrent_work": "equal shares of time",
-        "between_samples": "straight lines; gaps over 3 periods are unattributed",
-    }
+    concurrent = "equal shares of time"
+    if method == "regression":
+        concurrent += "; dynamic power times 0.88 beside other work"
+    found = {"intervals": _INTERVALS[method], "concurrent_work": concurrent}
+    if method != "time-only":
+        found["between_samples"] = "gaps over 3 periods are unattributed"
+    return found
 
 
 def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions) -> list[Caveat]:
@@ -179,12 +197,24 @@ def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions)
                     n=int(unclassified["n_kernels"][0]),
                 )
             )
-    if options.tokens_per_step is not None and len(steps) == 0:
+    asked = options.tokens_per_step is not None or options.steps is not None
+    if asked and len(steps) == 0:
         doubts.append(
             Caveat(
                 "no-steps",
-                "tokens per step were given, but no range is known to be a step; "
-                "pass --steps REGEX",
+                "steps or tokens per step were asked for, but no range with GPU work is known to "
+                "be a step; pass --steps REGEX that matches their text",
+            )
+        )
+    busy_s = steps["busy_s"].to_numpy()
+    outside_s = busy_s[steps["step"].is_null().to_numpy()].sum()
+    outside = float(outside_s / max(busy_s.sum(), 1e-12))
+    if options.tokens_per_step is not None and outside > OUTSIDE_STEPS_SHARE:
+        doubts.append(
+            Caveat(
+                "work-outside-steps",
+                f"{outside:.0%} of the busy time belongs to no step; energy per token counts it, "
+                "tokens do not: choose a window of whole steps",
             )
         )
     return doubts

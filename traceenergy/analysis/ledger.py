@@ -10,14 +10,16 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
-from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork
+from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork, Evidence
+from traceenergy.energy.regression import WorkClasses
 from traceenergy.errors import NoPowerError
-from traceenergy.trace.tables import PowerSamples
+from traceenergy.trace.tables import GpuMetrics, PowerSamples
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.classes import KernelClasses
     from traceenergy.analysis.model import Window
     from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
@@ -86,7 +88,12 @@ class Ledger:
 
 
 def open_ledger(
-    trace: Trace, window: Window, options: AttributionOptions, *, time_only: bool
+    trace: Trace,
+    window: Window,
+    options: AttributionOptions,
+    classes: KernelClasses | None = None,
+    *,
+    time_only: bool,
 ) -> tuple[Ledger, tuple[Caveat, ...]]:
     """Attribute the measured energy of every device.
 
@@ -95,6 +102,8 @@ def open_ledger(
     trace : Trace
     window : Window
     options : AttributionOptions
+    classes : KernelClasses or None
+        For a regression.
     time_only : bool
         Go on without power.
 
@@ -127,13 +136,11 @@ def open_ledger(
             energies.append(None)
             caveats += [] if time_only else [_unpowered(work)]
             continue
-        energy, doubts = attribute_device(
-            work,
-            samples,
-            (window.start_ns, window.end_ns),
-            options,
-            limit_w=_stated_limit_w(trace, work),
+        evidence = Evidence(
+            samples, _stated_limit_w(trace, work), _classes_of(trace, work, classes)
         )
+        span = (window.start_ns, window.end_ns)
+        energy, doubts = attribute_device(work, evidence, span, options)
         static_j[work.row], dynamic_j[work.row] = energy.static_j, energy.dynamic_j
         energies.append(energy)
         caveats += doubts
@@ -173,6 +180,8 @@ def _split_by_device(
             end_ns=end_ns[row],
             all_start_ns=all_start_ns[every],
             all_end_ns=all_end_ns[every],
+            all_row=np.searchsorted(every, trace_index[row]),
+            all_trace_row=every,
         )
         for (rank, device_id), row, every in zip(keys.iter_rows(), kept_rows, all_rows, strict=True)
         if len(row)
@@ -193,6 +202,17 @@ def _rows_by_code(code: Int, n_codes: int) -> list[Int]:
 def _samples_of(trace: Trace, work: DeviceWork) -> PowerSamples:
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
     return PowerSamples(trace.power_samples.filter(mine))
+
+
+def _classes_of(
+    trace: Trace, work: DeviceWork, classes: KernelClasses | None
+) -> WorkClasses | None:
+    if classes is None:
+        return None
+    mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
+    used, of_all = np.unique(classes.of_work[work.all_trace_row], return_inverse=True)
+    names = [classes.names[index] for index in used]
+    return WorkClasses(of_all, names, GpuMetrics(trace.gpu_metrics.filter(mine)))
 
 
 def _stated_limit_w(trace: Trace, work: DeviceWork) -> float | None:

@@ -125,7 +125,7 @@ POWER_CURVE = (
     Column("rank", pl.Int32, "", "rank of the run"),
     Column("device_id", pl.Int32, "", "physical GPU within its report"),
     Column("sample_ns", pl.Int64, "ns", "time of the sample, corrected for the sensor's lag"),
-    Column("power_w", pl.Float64, "W", "as measured"),
+    Column("power_w", pl.Float64, "W", "as the sensor gave it"),
     Column("follows_gap", pl.Boolean, "", "samples are missing before this one"),
 )
 
@@ -225,7 +225,7 @@ class Analysis:
     window
         What was analyzed.
     confidence_level
-        Of all intervals.
+        Of the intervals that a regression gives; those of window-share are limits.
     energy
         Totals.
     devices, phases, subphases, layers, kernels, ranges, steps

@@ -11,6 +11,8 @@ from traceenergy.units import NS_PER_MS
 if TYPE_CHECKING:
     from pathlib import Path
 
+METHODS = ("window-share", "regression")
+
 
 @dataclass(frozen=True)
 class AnalysisOptions:
@@ -35,9 +37,11 @@ class AnalysisOptions:
     idle_power_w
         Idle power of one GPU [W]; None: measure it.
     confidence_level
-        Of all intervals, between 0 and 1.
+        Of the intervals that a regression gives, between 0 and 1.
     time_only
         Go on without power.
+    method
+        `window-share`, or `regression` (being proven; see docs/method.md).
     """
 
     filter_time_ns: tuple[int | None, int | None] | None = None
@@ -50,6 +54,7 @@ class AnalysisOptions:
     idle_power_w: float | None = None
     confidence_level: float = 0.9
     time_only: bool = False
+    method: str = "window-share"
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -62,9 +67,13 @@ class AnalysisOptions:
             problems.append(f"tokens per step must be at least 1, got {self.tokens_per_step}")
         if self.idle_power_w is not None and not 0 <= self.idle_power_w < float("inf"):
             problems.append(f"idle power must be finite and not negative, got {self.idle_power_w}")
+        if self.method not in METHODS:
+            problems.append(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
         if problems:
             raise UsageError(
-                f"{len(problems)} options have a value that means nothing",
+                "1 option has a value that means nothing"
+                if len(problems) == 1
+                else f"{len(problems)} options have values that mean nothing",
                 details="\n".join(problems),
                 next_step="see `traceenergy analyze --help`",
             )
@@ -103,7 +112,7 @@ def sensor_window_ms(sensor: str, parse_time_ns: int | None = None) -> float | N
     if sensor == "average" and parse_time_ns is not None and parse_time_ns > 0:
         return parse_time_ns / NS_PER_MS
     raise UsageError(
-        f"--sensor {sensor!r} is not known",
+        f"--sensor {sensor!r} is not known, or has no time above zero",
         details="expected auto, instant or average:<time>",
         next_step="for example --sensor average:1s",
     )

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.analysis.model import RANGE_ROW
 from traceenergy.analysis.rows import group_busy_s, sum_groups
+from traceenergy.phases.match import NUMBERING
 from traceenergy.projection.paths import merge_paths
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from traceenergy.trace.tables import RangePaths
 
 NO_RANGE = "(no range)"
-# What PyTorch appends to the name of an operator: `aten::mm, seq = 17`, `aten::mm, op_id = 31`.
-_NUMBERING = r", (?:seq|op_id|seq_id) = .*$"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[s
     RangeTree
         The same ranges with merged paths.
     """
-    texts = names.str.replace(_NUMBERING, "")
+    texts = names.str.replace(NUMBERING, "")
     for pattern in step_patterns:
         is_step = names.str.contains(pattern).fill_null(value=False)
         texts = texts.zip_with(~is_step, texts.str.replace_all(r"\d+", "*"))

@@ -70,8 +70,8 @@ def choose_window(
         first, last = options.filter_time_ns
         low = low if first is None else max(low, first)
         high = high if last is None else min(high, last)
-    if not ((work["start_ns"].to_numpy() < high) & (end_ns > low)).any() or high <= low:
-        raise _nothing_in_window(low, high, int(begin_ns.min()), int(end_ns.max()))
+    if high <= low or not ((work["start_ns"].to_numpy() < high) & (end_ns > low)).any():
+        raise _nothing_in_window(options, int(begin_ns.min()), int(end_ns.max()))
     epoch_ns = trace.clock.utc_epoch_ns
     return Window(low, high, None if epoch_ns is None else epoch_ns + low)
 
@@ -92,7 +92,7 @@ def _work_in_range(trace: Trace, launch_row: pl.Series, text: str) -> NDArray[np
         raise UsageError("--filter-nvtx needs NAME[@DOMAIN][/IDX]", details=f"got {text!r}")
     ranges = trace.nvtx_ranges.with_columns(
         trace.names.gather(trace.nvtx_ranges["name_id"]).alias("name"),
-        trace.names.gather(trace.nvtx_ranges["domain_name_id"].fill_null(0)).alias("domain"),
+        trace.names.gather(trace.nvtx_ranges["domain_name_id"]).alias("domain"),
     )
     exact = ranges.filter(pl.col("name") == text)
     index = 0
@@ -104,7 +104,8 @@ def _work_in_range(trace: Trace, launch_row: pl.Series, text: str) -> NDArray[np
     if index >= len(exact):
         raise UsageError(
             f"--filter-nvtx {text!r}: found {len(exact)} such ranges, asked for number {index}",
-            next_step="see the names of ranges with `traceenergy inspect`; numbers begin at 0",
+            next_step="names are in the ranges table of any report (also with --time-only); "
+            "numbers begin at 0",
         )
     chosen = exact.sort("start_ns", "range_id").row(index, named=True)
     launches = trace.launches.select(
@@ -122,12 +123,21 @@ def _work_in_range(trace: Trace, launch_row: pl.Series, text: str) -> NDArray[np
     return np.asarray(inside)
 
 
-def _nothing_in_window(low: int, high: int, first: int, last: int) -> NoGpuWorkError:
+def _nothing_in_window(options: AnalysisOptions, first_ns: int, last_ns: int) -> NoGpuWorkError:
+    asked = []
+    if options.filter_time_ns:
+        start_ns, end_ns = options.filter_time_ns
+        asked.append(f"--filter-time  {_second(start_ns, '...')} - {_second(end_ns, '...')}")
+    if options.filter_nvtx:
+        asked.append(f"--filter-nvtx  {options.filter_nvtx}")
+    if options.skip_steps:
+        asked.append(f"--skip-steps   {options.skip_steps}")
     return NoGpuWorkError(
-        "the window holds no GPU work",
-        details=(
-            f"window   {low * S_PER_NS:.6f} s - {high * S_PER_NS:.6f} s of the trace's clock\n"
-            f"GPU work {first * S_PER_NS:.6f} s - {last * S_PER_NS:.6f} s"
-        ),
-        next_step="choose a window that overlaps the GPU work",
+        "no GPU work of any length is left to analyze",
+        details="\n".join([*asked, f"GPU work       {_second(first_ns)} - {_second(last_ns)}"]),
+        next_step="choose a window of the trace's clock that overlaps the GPU work",
     )
+
+
+def _second(time_ns: int | None, unknown: str = "") -> str:
+    return unknown if time_ns is None else f"{time_ns * S_PER_NS:.6f} s"

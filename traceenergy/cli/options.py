@@ -137,6 +137,15 @@ Sensor = Annotated[
         "averages over, such as average:1s.",
     ),
 ]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="window-share|regression",
+        help="How energy is attributed: by time within each sensor window, or by the power of each "
+        "kernel class as a regression on all windows finds it (experimental: not yet proven).",
+    ),
+]
 TimeOnly = Annotated[
     bool,
     typer.Option(

@@ -9,21 +9,30 @@ import numpy as np
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.board import board_limit_w
-from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork
+from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork, Evidence
 from traceenergy.energy.doubts import find_doubts
-from traceenergy.energy.full_time import full_time_factor
+from traceenergy.energy.effort import TimeEffort, effort_by_power
+from traceenergy.energy.full_time import MOST_APART, full_time_factor
 from traceenergy.energy.idle import IdlePower, measure_idle
 from traceenergy.energy.possible_range import cut_blocks, find_presence
 from traceenergy.energy.power_series import PowerSeries, read_series
+from traceenergy.energy.regression import PowerModel, model_power
 from traceenergy.energy.sensor_windows import cut_samples
-from traceenergy.energy.window_share import MAX_OVER_LIMIT, share_windows, share_work
+from traceenergy.energy.window_share import (
+    MAX_OVER_LIMIT,
+    BoardPower,
+    share_windows,
+    share_work,
+)
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.intervals import ShareClock, share_clock, union
 
 if TYPE_CHECKING:
-    from traceenergy.trace.tables import PowerSamples
+    from traceenergy.energy.effort import Effort
 
 MIN_SAMPLES = 2  # one sample or none says nothing about energy
+WINDOW_SHARE = "window-share"
+REGRESSION = "regression"
 
 
 @dataclass(frozen=True)
@@ -36,31 +45,30 @@ class AttributionOptions:
         Idle power of every device [W]; None: measure it.
     sensor_window_ms
         Averaging window of the sensor [ms], 0 for instant; None: find out.
+    method
+        `window-share` or `regression`.
+    confidence_level
+        Of the intervals that a regression gives.
     """
 
     idle_power_w: float | None = None
     sensor_window_ms: float | None = None
+    method: str = WINDOW_SHARE
+    confidence_level: float = 0.9
 
 
 def attribute_device(
-    work: DeviceWork,
-    samples: PowerSamples,
-    window: tuple[int, int],
-    options: AttributionOptions,
-    limit_w: float | None = None,
+    work: DeviceWork, evidence: Evidence, window: tuple[int, int], options: AttributionOptions
 ) -> tuple[DeviceEnergy, tuple[Caveat, ...]]:
     """Share the measured energy of one device over its GPU work.
 
     Parameters
     ----------
     work : DeviceWork
-    samples : PowerSamples
-        Of this device; any order, any fields.
+    evidence : Evidence
     window : tuple of int [ns]
         Analysis window.
     options : AttributionOptions
-    limit_w : float or None [W]
-        Power limit as the log states it; None: look the board up.
 
     Returns
     -------
@@ -74,22 +82,33 @@ def attribute_device(
 
     Notes
     -----
-    Method `window-share`: see `docs/method.md`.
+    See `docs/method.md`. Where a regression is asked for and the readings cannot tell, energy
+    is shared by time, with a caveat that says why.
     """
     where = f"rank {work.rank}, device {work.device_id}"
-    limit_w = limit_w or board_limit_w(work.name)
+    limit_w = evidence.limit_w or board_limit_w(work.name)
     most_w = None if limit_w is None else MAX_OVER_LIMIT * limit_w
-    series = read_series(samples, work.name, most_w, options.sensor_window_ms)
+    series = read_series(evidence.samples, work.name, most_w, options.sensor_window_ms)
     if not series:
-        raise _too_few(len(samples), where)
+        raise _too_few(len(evidence.samples), where)
     clock = share_clock(work.all_start_ns, work.all_end_ns)
-    idle = _idle_power(series[0], work, window, options)
-    chosen, factor = _calibrate(series, clock, idle.power_w, window)
+    seen = _seen_idle(series[0], work, window)
+    given_w = options.idle_power_w
+    idle = seen if given_w is None else IdlePower(given_w, "given", 0)
+    # Only means over time reach from idle stretches into the run, so only they need a level.
+    knows_level = seen.is_measured and series[0].sensor.window_ms > 0
+    power = BoardPower(idle.power_w, seen.power_w if knows_level else idle.power_w, most_w)
+    model: PowerModel | str | None = None
+    if options.method == REGRESSION and evidence.classes is not None:
+        model = model_power(series[0], work, evidence.classes, clock, limit_w)
+    measured = model.series if isinstance(model, PowerModel) else series[0]
+    chosen, factor = _calibrate([measured, *series[1:]], clock, power.background_w, window)
+    effort = _effort(model, work, clock)
     windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
-    cells = share_windows(windows, clock, idle.power_w, most_w, window)
+    cells = share_windows(windows, clock, effort, power, window)
     if not (cells.covered | cells.gap).any():
         raise _too_few(0, where)
-    shared = share_work(cells, clock, work.start_ns, work.end_ns)
+    shared = share_work(cells, clock, effort, work)
     blocks = cut_blocks(cells, clock, chosen.sensor.window_ns)
     energy = DeviceEnergy(
         work=work,
@@ -98,19 +117,32 @@ def attribute_device(
         cells=cells,
         blocks=blocks,
         presence=find_presence(blocks.edge_ns, clock, work.start_ns, work.end_ns),
-        series=series[0],
+        series=measured,
         idle=idle,
         most_w=most_w,
+        model=model if isinstance(model, PowerModel) else None,
+        confidence_level=options.confidence_level,
     )
-    calibrated = () if factor is None else (_calibrated(factor, series, where),)
-    return energy, (*find_doubts(energy), *calibrated)
+    compared = () if factor is None else (_compared(factor, series, where),)
+    refused = (_refused(model, where),) if isinstance(model, str) else ()
+    return energy, (*find_doubts(energy), *compared, *refused)
 
 
-def _idle_power(
-    series: PowerSeries, work: DeviceWork, window: tuple[int, int], options: AttributionOptions
-) -> IdlePower:
-    if options.idle_power_w is not None:
-        return IdlePower(options.idle_power_w, "given", 0)
+def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock) -> Effort:
+    if not isinstance(model, PowerModel):
+        return TimeEffort(clock)
+    return effort_by_power(work.all_start_ns, work.all_end_ns, model.power_w)
+
+
+def _refused(reason: str, where: str) -> Caveat:
+    return Caveat(
+        "regression-refused",
+        f"{reason}: energy is shared by time, and intervals are limits of what is possible",
+        where,
+    )
+
+
+def _seen_idle(series: PowerSeries, work: DeviceWork, window: tuple[int, int]) -> IdlePower:
     busy = union(work.all_start_ns, work.all_end_ns)
     return measure_idle(series.sample_ns, series.power_w, busy, window, series.sensor)
 
@@ -123,15 +155,22 @@ def _calibrate(
     if first.sees_all_time or not full:
         return first, None
     factor = full_time_factor(first, full[0], clock, idle_power_w, window)
-    if factor is None:
-        return first, None
+    if factor is None or abs(factor - 1) > MOST_APART:
+        return first, factor
     above_w = np.maximum(first.power_w - idle_power_w, 0.0)
     return first.scaled(first.power_w + (factor - 1) * above_w), factor
 
 
-def _calibrated(factor: float, series: list[PowerSeries], where: str) -> Caveat:
+def _compared(factor: float, series: list[PowerSeries], where: str) -> Caveat:
     first = series[0]
     full = next(other for other in series[1:] if other.sees_all_time)
+    if abs(factor - 1) > MOST_APART:
+        return Caveat(
+            "power-fields-disagree",
+            f"above idle, {full.source} shows {factor:.2f} times the energy of {first.source}; "
+            "the second is used as it is",
+            where,
+        )
     seen = first.sensor.window_ms / first.sensor.period_ms
     return Caveat(
         "power-calibrated",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.possible_range import bound_dynamic
+from traceenergy.energy.regression import z_of
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from traceenergy.energy.idle import IdlePower
     from traceenergy.energy.possible_range import Blocks, Presence
     from traceenergy.energy.power_series import PowerSeries
+    from traceenergy.energy.regression import PowerModel, WorkClasses
     from traceenergy.energy.window_share import SharedCells
+    from traceenergy.trace.tables import PowerSamples
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class DeviceWork:
         Of those pieces, cut to the window.
     all_start_ns, all_end_ns : ndarray of int64 (n_all,) [ns]
         Of all pieces of the device, uncut: a sample may hold energy of work outside the window.
+    all_row : ndarray of int64 (n_work,)
+        Row of each piece of `row` among all of the device.
+    all_trace_row : ndarray of int64 (n_all,)
+        Row of all pieces of the device in the trace's GPU work.
     """
 
     rank: int
@@ -45,6 +52,27 @@ class DeviceWork:
     end_ns: NDArray[np.int64]
     all_start_ns: NDArray[np.int64]
     all_end_ns: NDArray[np.int64]
+    all_row: NDArray[np.int64]
+    all_trace_row: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was recorded of one device beside its work.
+
+    Attributes
+    ----------
+    samples : PowerSamples
+        In any order, of any fields.
+    limit_w
+        Power limit as the log states it [W]; None if it does not.
+    classes : WorkClasses or None
+        Kernel classes with the GPU metrics, for a regression.
+    """
+
+    samples: PowerSamples
+    limit_w: float | None = None
+    classes: WorkClasses | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +95,10 @@ class DeviceEnergy:
         Power without GPU work.
     most_w
         Power that no work can exceed [W]; None if the board is not known.
+    model
+        Expected power of each piece of work; None where energy was shared by time.
+    confidence_level
+        Of intervals, where there is a model.
     """
 
     work: DeviceWork
@@ -78,6 +110,8 @@ class DeviceEnergy:
     series: PowerSeries
     idle: IdlePower
     most_w: float | None
+    model: PowerModel | None
+    confidence_level: float
 
     @property
     def total_j(self) -> float:
@@ -117,9 +151,23 @@ class DeviceEnergy:
         -------
         low_j, high_j : ndarray of float64 (n_groups,) [J]
         """
-        keep = group >= 0
-        static_j = np.bincount(
-            group[keep], weights=np.nan_to_num(self.static_j[keep]), minlength=n_groups
-        )
+        static_j = self._sum(self.static_j, group, n_groups)
         low_j, high_j = bound_dynamic(self.presence, self.blocks, group, n_groups, self.most_w)
+        if self.model is not None:
+            dynamic_j = self._sum(self.dynamic_j, group, n_groups)
+            length_s = (self.work.end_ns - self.work.start_ns).astype(np.float64) * S_PER_NS
+            se_j = self.model.standard_error_j(self.work.all_row, length_s, group, n_groups)
+            half_j = z_of(self.confidence_level) * se_j
+            # What is not possible is not likely either.
+            low_j = np.clip(dynamic_j - half_j, low_j, dynamic_j)
+            high_j = np.clip(dynamic_j + half_j, dynamic_j, high_j)
         return static_j + low_j, static_j + high_j
+
+    @staticmethod
+    def _sum(
+        energy_j: NDArray[np.float64], group: NDArray[np.int64], n_groups: int
+    ) -> NDArray[np.float64]:
+        keep = group >= 0
+        return np.bincount(
+            group[keep], weights=np.nan_to_num(energy_j[keep]), minlength=n_groups
+        ).astype(np.float64)

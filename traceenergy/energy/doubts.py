@@ -26,7 +26,7 @@ def find_doubts(energy: DeviceEnergy) -> tuple[Caveat, ...]:
     tuple of Caveat
     """
     where = f"rank {energy.work.rank}, device {energy.work.device_id}"
-    doubts = (_gaps, _few_samples, _assumed_idle, _assumed_sensor, _excess)
+    doubts = (_gaps, _few_samples, _assumed_idle, _high_idle, _assumed_sensor, _excess)
     return tuple(caveat for doubt in doubts if (caveat := doubt(energy, where)) is not None)
 
 
@@ -56,7 +56,6 @@ def _few_samples(energy: DeviceEnergy, where: str) -> Caveat | None:
         f"only {n_inside} power samples lie in the window; energy of single kernels is little "
         "more than their share of time",
         where,
-        n_inside,
     )
 
 
@@ -70,6 +69,18 @@ def _assumed_idle(energy: DeviceEnergy, where: str) -> Caveat | None:
         "record 2 s of idle before and after the run, or pass --idle-power",
         where,
         energy.idle.n_samples,
+    )
+
+
+def _high_idle(energy: DeviceEnergy, where: str) -> Caveat | None:
+    mean_w = energy.mean_power_w
+    if mean_w is None or energy.idle.power_w < mean_w:
+        return None
+    return Caveat(
+        "idle-power-high",
+        f"idle power {energy.idle.power_w:.1f} W ({energy.idle.source}) is no lower than the mean "
+        f"of the window, {mean_w:.1f} W: all energy counts as static",
+        where,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from traceenergy.energy.sensor import SensorModel
 
 MIN_IDLE_SAMPLES = 3  # a median of fewer says little
+MARGIN_NS = 1_000_000  # clocks of log and trace agree to about a millisecond
 LOWEST_SHARE = 0.01  # fall-back: mean of the lowest one per cent of samples
 
 
@@ -78,14 +79,15 @@ def measure_idle(
         sample      |<-- reach -->x               x read here, all before it idle: counts
     """
     everything = (
-        int(min(sample_ns[0], window[0])) - sensor.reach_ns - 1,
-        int(max(sample_ns[-1], window[1])) + 1,
+        int(min(sample_ns[0], window[0])) - sensor.reach_ns - 2 * MARGIN_NS,
+        int(max(sample_ns[-1], window[1])) + 2 * MARGIN_NS,
     )
     low_ns, high_ns = gaps(*busy, everything)
     # A last, empty stretch at the end, so that a search among no stretches finds one.
     low_ns, high_ns = np.append(low_ns, everything[1]), np.append(high_ns, everything[1])
-    at = np.searchsorted(low_ns, sample_ns - sensor.reach_ns, side="right") - 1
-    idle = (at >= 0) & (sample_ns <= high_ns[at])
+    oldest_ns = sample_ns - sensor.reach_ns - MARGIN_NS
+    at = np.searchsorted(low_ns, oldest_ns, side="right") - 1
+    idle = (at >= 0) & (sample_ns + MARGIN_NS <= high_ns[at])
     inside = idle & (sample_ns > window[0]) & (sample_ns <= window[1])
     for chosen, where in ((inside, "in"), (idle, "around")):
         if chosen.sum() >= MIN_IDLE_SAMPLES:

@@ -31,12 +31,16 @@ class PowerSeries:
     sensor : SensorModel
     source : str
         Kind of source and field.
+    read_ns, read_w : ndarray (n_read,)
+        All readings as logged [ns], [W].
     """
 
     sample_ns: NDArray[np.int64]
     power_w: NDArray[np.float64]
     sensor: SensorModel
     source: str
+    read_ns: NDArray[np.int64]
+    read_w: NDArray[np.float64]
 
     @property
     def center_ns(self) -> NDArray[np.int64]:
@@ -89,7 +93,9 @@ def read_series(
         )
         kept = drop_held(sample_ns, power_w, sensor)
         source = f"{chosen['source'][0]}: {field}"
-        found.append(PowerSeries(sample_ns[kept], power_w[kept], sensor, source))
+        found.append(
+            PowerSeries(sample_ns[kept], power_w[kept], sensor, source, sample_ns, power_w)
+        )
     return found
 
 

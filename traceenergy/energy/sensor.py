@@ -19,6 +19,7 @@ HELD_VALUE_SHARE = 0.7
 MIN_CHANGES = 3  # fewer say nothing about a period
 # Update period of every board sensor measured so far, or longer than it [ms].
 UPDATE_MS = 100.0
+MOST_UPDATE_MS = 150.0  # values that stay longer than any known update period are no held values
 
 GIVEN = "given"
 KNOWN = "known GPU"
@@ -127,6 +128,10 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
     polling period late. The update period is the spacing of changes where values repeat, else
     the known one.
 
+    Samples of a sensor that the user calls instant are taken as they are. A known sensor is
+    ruled out by the data where readings change at every poll although it was polled twice or
+    more in each known period.
+
     A window W is ruled out by the data where readings move faster than a moving average can:
     over a time d it cannot change by more than ``most_w * d / W``. What is not known, or was
     ruled out, is read as instantaneous.
@@ -140,7 +145,8 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
     held_ms = _update_period_ms(sample_ns, power_w)
     hold_lag_ms = 0.0 if held_ms is None else poll_ms / 2
     if window_ms is not None:
-        return SensorModel(held_ms or poll_ms, window_ms, hold_lag_ms, GIVEN)
+        lag_ms = hold_lag_ms if window_ms > 0 else 0.0
+        return SensorModel(held_ms or poll_ms, window_ms, lag_ms, GIVEN)
     known = _known_sensor(gpu_name, field)
     if known is None:
         return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, UNKNOWN)
@@ -148,6 +154,8 @@ def identify_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
         return SensorModel(held_ms or poll_ms, 0.0, hold_lag_ms, RULED_OUT)
     if held_ms is not None:
         return SensorModel(held_ms, known.window_ms, hold_lag_ms, KNOWN)
+    if poll_ms <= known.period_ms / 2:
+        return SensorModel(poll_ms, 0.0, 0.0, RULED_OUT)
     return SensorModel(known.period_ms, known.window_ms, known.period_ms / 2, KNOWN)
 
 
@@ -169,7 +177,8 @@ def drop_held(
         value stays, and for the last.
     """
     changed = np.append([True], np.diff(power_w) != 0)
-    if _update_period_ms(sample_ns, power_w) is None:
+    instant = sensor.source == GIVEN and sensor.window_ms == 0
+    if instant or _update_period_ms(sample_ns, power_w) is None:
         return np.ones(len(power_w), dtype=bool)
     since_ns = sample_ns - sample_ns[np.flatnonzero(changed)][np.cumsum(changed) - 1]
     # Half a polling period of slack, or jitter would delay the reading that renews a value.
@@ -185,7 +194,8 @@ def _update_period_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]
     changed = np.flatnonzero(np.diff(power_w) != 0)
     if len(changed) < MIN_CHANGES or len(changed) >= HELD_VALUE_SHARE * (len(power_w) - 1):
         return None
-    return float(np.median(np.diff(sample_ns[changed + 1]))) * MS_PER_NS
+    period_ms = float(np.median(np.diff(sample_ns[changed + 1]))) * MS_PER_NS
+    return period_ms if period_ms <= MOST_UPDATE_MS else None
 
 
 def _fastest_w_per_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> float:

@@ -120,11 +120,15 @@ def _around_means(
     zone_end_ns = np.append(right_ns, [center_ns[-1] + sensor.center_delay_ns])
     gap_w = (power_w[:-1] + power_w[1:])[is_gap] / 2
     gap_start_ns, gap_end_ns = right_ns[is_gap], left_ns[is_gap]
+    # Windows end where samples are missing: work in a gap has no known energy.
+    after_gap = np.append([0], np.cumsum(is_gap))
+    open_start_ns = np.append(zone_start_ns[:1], gap_end_ns)[after_gap]
+    open_end_ns = np.append(gap_start_ns, zone_end_ns[-1:])[after_gap]
     return SensorWindows(
         zone_start_ns=zone_start_ns,
         zone_end_ns=zone_end_ns,
-        window_start_ns=np.minimum(center_ns - half_window_ns, zone_start_ns),
-        window_end_ns=np.maximum(center_ns + half_window_ns, zone_end_ns),
+        window_start_ns=np.clip(center_ns - half_window_ns, open_start_ns, zone_start_ns),
+        window_end_ns=np.clip(center_ns + half_window_ns, zone_end_ns, open_end_ns),
         energy_j=power_w * (zone_end_ns - zone_start_ns) * S_PER_NS,
         gap_start_ns=gap_start_ns,
         gap_end_ns=gap_end_ns,

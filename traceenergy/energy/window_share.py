@@ -10,8 +10,12 @@ import numpy as np
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from traceenergy.energy.device_energy import DeviceWork
+    from traceenergy.energy.effort import Effort
     from traceenergy.energy.sensor_windows import SensorWindows
     from traceenergy.intervals import ShareClock
 
@@ -21,6 +25,25 @@ if TYPE_CHECKING:
 # Boards may draw more than their limit for less than a sampling period; twice the limit
 # is beyond any published excursion factor, so energy above it had another cause.
 MAX_OVER_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class BoardPower:
+    """Limits of a board's power.
+
+    Attributes
+    ----------
+    idle_w
+        With no GPU work: the static part [W].
+    background_w
+        As seen with no GPU work [W]; differs from `idle_w` where the user knows better.
+    most_w
+        That GPU work cannot exceed [W]; None if the board is not known.
+    """
+
+    idle_w: float
+    background_w: float
+    most_w: float | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,8 @@ class SharedCells:
         Whether a sample stands for the cell, so that work in it has a known energy.
     gap
         Whether the cell lies between two samples that are too far apart.
+    dynamic_per_effort
+        Dynamic energy [J] for each unit of effort of the work in the cell.
     """
 
     edge_ns: Int
@@ -56,6 +81,7 @@ class SharedCells:
     unattributed_j: Float
     covered: NDArray[np.bool_]
     gap: NDArray[np.bool_]
+    dynamic_per_effort: Float
 
     @property
     def width_ns(self) -> Int:
@@ -76,8 +102,8 @@ class SharedCells:
 def share_windows(
     windows: SensorWindows,
     clock: ShareClock,
-    idle_power_w: float,
-    most_w: float | None,
+    effort: Effort,
+    power: BoardPower,
     span: tuple[int, int],
 ) -> SharedCells:
     """Split the measured energy into static, dynamic and idle, then cut it to a span.
@@ -88,9 +114,9 @@ def share_windows(
         Of one device.
     clock : ShareClock
         Of all GPU work of the device, in the span or not.
-    idle_power_w : float [W]
-    most_w : float or None [W]
-        Power that GPU work cannot exceed.
+    effort : Effort
+        By what dynamic energy is shared over that work.
+    power : BoardPower
     span : tuple of int [ns]
         Analysis window.
 
@@ -101,55 +127,102 @@ def share_windows(
     Notes
     -----
     Of a piece with energy E and zone length d, ``S = min(E, P0 d)`` is static: it belongs to
-    the zone, where the busy part of it goes to GPU work and the rest to idle gaps. What is
-    above, ``D = E - S``, is dynamic: it goes to the GPU work in the piece's window in
-    proportion to busy time b, at most ``(most_w - S/d) b d/w`` for a window of length w; or
-    to the idle gap if nothing ran in the window. Windows overlap, so dynamic power at any
-    time is a sum over windows, taken with prefix sums at their ends.
+    the zone, where the busy part of it goes to GPU work and the rest to idle gaps. Before the
+    first work and after the last, power up to the background is idle as well. What is above
+    it is dynamic, ``D``: it goes to the GPU work in the piece's window in
+    proportion to effort, at most ``(most_w - S/d) b d/w`` for a window of length w with
+    busy time b; or to the idle gap if nothing ran in the window. Windows overlap, so dynamic
+    power at any time is a sum over windows, taken with prefix sums at their ends.
     """
-    zone_ns = (windows.zone_end_ns - windows.zone_start_ns).astype(np.float64)
-    window_ns = (windows.window_end_ns - windows.window_start_ns).astype(np.float64)
-    busy_ns = clock.busy_at(windows.window_end_ns) - clock.busy_at(windows.window_start_ns)
-    static_j = np.minimum(windows.energy_j, idle_power_w * zone_ns * S_PER_NS)
-    above_j = windows.energy_j - static_j
-    dynamic_j = np.where(busy_ns > 0, above_j, 0.0)
-    excess_j = np.zeros_like(dynamic_j)
-    if most_w is not None:
-        most_j = (most_w * zone_ns * S_PER_NS - static_j) * busy_ns / window_ns
-        excess_j = np.maximum(0.0, dynamic_j - np.maximum(0.0, most_j))
-        dynamic_j = dynamic_j - excess_j
-    idle_extra_j = above_j - dynamic_j - excess_j
-
-    edges = np.concatenate(
-        [
-            windows.zone_start_ns, windows.zone_end_ns, windows.window_start_ns,
-            windows.window_end_ns, windows.gap_start_ns, windows.gap_end_ns,
-        ]
-    )  # fmt: skip
-    inside = (edges > span[0]) & (edges < span[1])
-    edge_ns = np.unique(np.concatenate((edges[inside], span)).astype(np.int64))
+    extent = _extent(clock, span)
+    edge_ns = _edges(windows, extent, span)
+    outside_ns = _outside_ns(windows, extent)
+    parts = _split(windows, clock, power, outside_ns)
     in_zone = (windows.zone_start_ns, windows.zone_end_ns)
     in_window = (windows.window_start_ns, windows.window_end_ns)
     in_gap = (windows.gap_start_ns, windows.gap_end_ns)
-    gap_ns = windows.gap_end_ns - windows.gap_start_ns
+    window_ns = (windows.window_end_ns - windows.window_start_ns).astype(np.float64)
+    gap_ns = (windows.gap_end_ns - windows.gap_start_ns).astype(np.float64)
+    effort_of_window = effort.until(windows.window_end_ns) - effort.until(windows.window_start_ns)
 
     width_ns = np.diff(edge_ns).astype(np.float64)
-    cell_busy_ns = np.clip(np.diff(clock.busy_at(edge_ns)), 0.0, width_ns)
-    static_per_ns = _sum_at(edge_ns, *in_zone, static_j / zone_ns)
-    dynamic_per_ns = _sum_at(edge_ns, *in_window, _ratio(dynamic_j, busy_ns))
-    idle_per_ns = _sum_at(edge_ns, *in_window, idle_extra_j / window_ns)
-    excess_per_ns = _sum_at(edge_ns, *in_window, excess_j / window_ns)
-    gap_per_ns = _sum_at(edge_ns, *in_gap, _ratio(windows.gap_j, gap_ns.astype(np.float64)))
+    busy_ns = np.clip(np.diff(clock.busy_at(edge_ns)), 0.0, width_ns)
+    static_per_ns = _sum_at(edge_ns, *in_zone, parts.static_j / parts.zone_ns)
+    outside = (edge_ns[:-1] < extent[0]) | (edge_ns[:-1] >= extent[1])
+    level_per_ns = _sum_at(edge_ns, *in_zone, _ratio(parts.level_j, outside_ns)) * outside
+    idle_per_ns = _sum_at(edge_ns, *in_window, parts.idle_j / window_ns)
+    excess_per_ns = _sum_at(edge_ns, *in_window, parts.excess_j / window_ns)
+    gap_per_ns = _sum_at(edge_ns, *in_gap, _ratio(windows.gap_j, gap_ns))
+    per_effort = _sum_at(edge_ns, *in_window, _ratio(parts.dynamic_j, effort_of_window))
     return SharedCells(
         edge_ns=edge_ns,
-        busy_ns=cell_busy_ns,
-        static_j=static_per_ns * cell_busy_ns,
-        dynamic_j=dynamic_per_ns * cell_busy_ns,
-        idle_j=static_per_ns * (width_ns - cell_busy_ns) + idle_per_ns * width_ns,
+        busy_ns=busy_ns,
+        static_j=static_per_ns * busy_ns,
+        dynamic_j=per_effort * np.maximum(np.diff(effort.until(edge_ns)), 0.0),
+        idle_j=static_per_ns * (width_ns - busy_ns) + (idle_per_ns + level_per_ns) * width_ns,
         unattributed_j=(excess_per_ns + gap_per_ns) * width_ns,
         covered=_count_at(edge_ns, *in_zone) > 0,
         gap=_count_at(edge_ns, *in_gap) > 0,
+        dynamic_per_effort=per_effort,
     )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    zone_ns: Float
+    static_j: Float
+    level_j: Float
+    dynamic_j: Float
+    excess_j: Float
+    idle_j: Float
+
+
+def _split(
+    windows: SensorWindows, clock: ShareClock, power: BoardPower, outside_ns: Float
+) -> _Parts:
+    zone_ns = (windows.zone_end_ns - windows.zone_start_ns).astype(np.float64)
+    window_ns = (windows.window_end_ns - windows.window_start_ns).astype(np.float64)
+    busy_ns = clock.busy_at(windows.window_end_ns) - clock.busy_at(windows.window_start_ns)
+    static_j = np.minimum(windows.energy_j, power.idle_w * zone_ns * S_PER_NS)
+    level_w = max(power.background_w - power.idle_w, 0.0)
+    level_j = level_w * outside_ns * S_PER_NS
+    background_j = np.minimum(windows.energy_j, static_j + level_j)
+    above_j = windows.energy_j - background_j
+    dynamic_j = np.where(busy_ns > 0, above_j, 0.0)
+    excess_j = np.zeros_like(dynamic_j)
+    if power.most_w is not None:
+        most_j = (power.most_w * zone_ns * S_PER_NS - background_j) * busy_ns / window_ns
+        excess_j = np.maximum(0.0, dynamic_j - np.maximum(0.0, most_j))
+        dynamic_j = dynamic_j - excess_j
+    level_j = background_j - static_j
+    return _Parts(zone_ns, static_j, level_j, dynamic_j, excess_j, above_j - dynamic_j - excess_j)
+
+
+def _extent(clock: ShareClock, span: tuple[int, int]) -> tuple[int, int]:
+    # First start, last end of the device's work; work of no length takes no energy.
+    if len(clock.edge_ns) == 0:
+        return span[0], span[0]
+    return int(clock.edge_ns[0]), int(clock.edge_ns[-1])
+
+
+def _outside_ns(windows: SensorWindows, extent: tuple[int, int]) -> Float:
+    # Time of each zone before the first work of the device, or after its last.
+    low_ns = np.maximum(windows.zone_start_ns, extent[0])
+    high_ns = np.minimum(windows.zone_end_ns, extent[1])
+    inside_ns = np.maximum(high_ns - low_ns, 0)
+    outside_ns: Int = windows.zone_end_ns - windows.zone_start_ns - inside_ns
+    return outside_ns.astype(np.float64)
+
+
+def _edges(windows: SensorWindows, work: tuple[int, int], span: tuple[int, int]) -> Int:
+    edges = np.concatenate(
+        [
+            windows.zone_start_ns, windows.zone_end_ns, windows.window_start_ns,
+            windows.window_end_ns, windows.gap_start_ns, windows.gap_end_ns, work,
+        ]
+    )  # fmt: skip
+    inside = (edges > span[0]) & (edges < span[1])
+    return np.unique(np.concatenate((edges[inside], span)).astype(np.int64))
 
 
 def _ratio(over: Float, under: Float) -> Float:
@@ -186,14 +259,16 @@ class WorkEnergy:
     dynamic_j: Float
 
 
-def share_work(cells: SharedCells, clock: ShareClock, start_ns: Int, end_ns: Int) -> WorkEnergy:
+def share_work(
+    cells: SharedCells, clock: ShareClock, effort: Effort, work: DeviceWork
+) -> WorkEnergy:
     """Give each piece of work its share of the cells that it runs in.
 
     Parameters
     ----------
-    cells, clock
+    cells, clock, effort
         Of one device.
-    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
+    work : DeviceWork
         Cut to the span of the cells.
 
     Returns
@@ -202,24 +277,26 @@ def share_work(cells: SharedCells, clock: ShareClock, start_ns: Int, end_ns: Int
 
     Notes
     -----
-    Within a cell energy runs evenly along the share clock, so one cumulative function per part,
-    read at both ends of each piece of work, gives its energy: O((n + q) log n), no loop.
+    Within a cell static energy runs evenly along the share clock, dynamic energy along the
+    course of effort, so one cumulative function per part, read at both ends of each piece of
+    work, gives its energy: O((n + q) log n), no loop.
     """
-    edge_share_ns = clock.share_at(cells.edge_ns)
-    low_ns, high_ns = clock.share_at(start_ns), clock.share_at(end_ns)
+    start_ns, end_ns = work.start_ns, work.end_ns
     first, last = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
 
-    def between(per_share: Float) -> Float:
-        reached = np.concatenate(([0.0], np.cumsum(per_share * np.diff(edge_share_ns))))
-        upper = reached[last] + per_share[last] * (high_ns - edge_share_ns[last])
-        lower = reached[first] + per_share[first] * (low_ns - edge_share_ns[first])
+    def along(course: Callable[[Int], Float], rate: Float) -> Float:
+        edge = course(cells.edge_ns)
+        reached = np.concatenate(([0.0], np.cumsum(rate * np.diff(edge))))
+        upper = reached[last] + rate[last] * (course(end_ns) - edge[last])
+        lower = reached[first] + rate[first] * (course(start_ns) - edge[first])
         return np.asarray(np.maximum(0.0, upper - lower))
 
-    instant = end_ns <= start_ns
-    known = np.where(instant, cells.covered[first], between(cells.covered.astype(np.float64)) > 0)
+    covered = along(clock.share_at, cells.covered.astype(np.float64)) > 0
+    known = np.where(end_ns <= start_ns, cells.covered[first], covered)
+    static_j = along(clock.share_at, _ratio(cells.static_j, cells.busy_ns))
+    dynamic_j = effort.weight(work.all_row) * along(effort.course, cells.dynamic_per_effort)
     return WorkEnergy(
-        static_j=np.where(known, between(_ratio(cells.static_j, cells.busy_ns)), np.nan),
-        dynamic_j=np.where(known, between(_ratio(cells.dynamic_j, cells.busy_ns)), np.nan),
+        static_j=np.where(known, static_j, np.nan), dynamic_j=np.where(known, dynamic_j, np.nan)
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NO_MATCH = -1
 # PyTorch numbers the operators it marks (`aten::mm, seq = 17`, `aten::mm, op_id = 314359`), which
 # makes nearly every text unique. Rules see the text without that tail.
-_NUMBERING = r", (?:seq|op_id|seq_id|scope|sizes|input_op_ids) = .*$"
+NUMBERING = r", (?:seq|op_id|seq_id|scope|sizes|input_op_ids) = .*$"
 
 
 def without_numbering(texts: pl.Series) -> pl.Series:
@@ -29,7 +29,7 @@ def without_numbering(texts: pl.Series) -> pl.Series:
     -------
     polars.Series of String
     """
-    return texts.str.replace(_NUMBERING, "")
+    return texts.str.replace(NUMBERING, "")
 
 
 def matches_any(texts: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool_]:

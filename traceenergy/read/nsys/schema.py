@@ -32,7 +32,7 @@ SESSION = "TARGET_INFO_SESSION_START_TIME"
 RANKS = "MPI_RANKS"
 
 PROCESS_MASK = -(1 << 24)  # clears the thread, the low 24 bits, of a globalTid
-NEWEST_KNOWN_MAJOR = 3
+NEWEST_KNOWN = (3, 28)
 _METADATA = ("META_DATA_EXPORT", "EXPORT_META_DATA")  # 3.4.0 and later; before that
 _DETAILS = "ANALYSIS_DETAILS"
 # Any one of these says that Nsight Systems, not another profiler, wrote the file.
@@ -151,7 +151,7 @@ def read_layout(database: Database) -> tuple[Layout, tuple[Caveat, ...]]:
         gpu_table=gpu_table,
         gpu_columns=_gpu_columns(database, gpu_table),
         is_cut="DERIVED_FROM" in stated,
-        is_newer=(_integer((version or "").split(".")[0]) or 0) > NEWEST_KNOWN_MAJOR,
+        is_newer=_major_minor(version) > NEWEST_KNOWN,
     )
     return layout, _doubts(layout, database)
 
@@ -232,6 +232,11 @@ def _doubts(layout: Layout, database: Database) -> tuple[Caveat, ...]:
         )
         doubts.append(Caveat("newer-schema", text, where))
     return tuple(doubts)
+
+
+def _major_minor(version: str | None) -> tuple[int, int]:
+    major, minor, *_ = [*(version or "").split("."), "", ""]
+    return _integer(major) or 0, _integer(minor) or 0
 
 
 def _integer(value: object) -> int | None:

@@ -1,0 +1,56 @@
+"""Seconds of classes inside windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traceenergy.energy.coverage import covered_s, sort_classes
+
+S = 1_000_000_000
+
+
+def test_a_window_holds_the_parts_of_work_inside_it() -> None:
+    # second    0 1 2 3 4 5 6
+    # class 0   - - -            weight 1
+    # class 1       - - -        weight 2
+    # window      [- - -)        1 to 4 s: 2 s of class 0, 2 s x 2 of class 1
+    start, end = np.array([0, 2]) * S, np.array([3, 5]) * S
+
+    times = sort_classes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
+
+    assert covered_s(times, np.array([S]), np.array([4 * S])).tolist() == [[2.0, 4.0]]
+
+
+def test_a_class_without_work_has_no_time() -> None:
+    times = sort_classes(np.array([0]), np.array([S]), np.ones(1), np.array([2]), 4)
+
+    assert covered_s(times, np.array([0]), np.array([S])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 2)),
+        min_size=1,
+        max_size=30,
+    ),
+    window=st.tuples(st.integers(-5, 60), st.integers(0, 30)),
+    epoch_ns=st.integers(0, 2 * 10**18),
+)
+def test_coverage_equals_counting_at_any_epoch(
+    pieces: list[tuple[int, int, int]], window: tuple[int, int], epoch_ns: int
+) -> None:
+    start = np.array([p[0] for p in pieces]) * S + epoch_ns
+    end = start + np.array([p[1] for p in pieces]) * S
+    of_class = np.array([p[2] for p in pieces])
+    low, high = window[0] * S + epoch_ns, (window[0] + window[1]) * S + epoch_ns
+
+    times = sort_classes(start, end, np.ones(len(pieces)), of_class, 3)
+
+    expected = np.zeros(3)
+    for s, e, k in zip(start, end, of_class, strict=True):
+        expected[k] += max(0, min(e, high) - max(s, low)) / S
+    found = covered_s(times, np.array([low]), np.array([high]))[0]
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
