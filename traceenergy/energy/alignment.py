@@ -20,6 +20,7 @@ LAG_RANGE_MS = (-800.0, 1200.0)  # clock offsets of up to about a second, and th
 COARSE_MS = (5.0, 20.0)  # a quarter of the window, within these
 USUAL_LAG_MS, USUAL_LAG_SD_MS = 50.0, 300.0  # weak prior, for logs that say little
 REFINEMENTS = 4
+LEAST_WINDOW_NS = NS_PER_MS  # an instant is read as this long; shorter ones drown in rounding
 RIDGE = 1e-3
 NOISE_FLOOR_W2 = 0.25  # below this misfit, quantization decides
 NATS = 3.0  # lags whose likelihood is within e^-3 of the best are not ruled out
@@ -75,7 +76,7 @@ def align(
     category; the lag with the least misfit wins, first on a coarse grid, then on finer ones.
     No reading is clipped: edges of activity are what tells, and they look like outliers.
     """
-    window_ns = max(1, round(window_ms * NS_PER_MS))
+    window_ns = max(LEAST_WINDOW_NS, round(window_ms * NS_PER_MS))
     span_s = float(at_ns[-1] - at_ns[0]) * S_PER_NS
     n_rows = max(8.0, min(float(len(at_ns)), span_s * ROWS_PER_S))
 

@@ -72,8 +72,8 @@ class PowerModel:
     power_w : ndarray of float64 (n_all,) [W]
         Of each piece of all work.
     fit : ClassPower
-    of_all, weight, share_s : ndarray (n_all,)
-        Class, concurrency weight, share time [s] of each piece.
+    of_all, weight, share_rate : ndarray (n_all,)
+        Class, concurrency weight, share time over time of each piece.
     """
 
     series: PowerSeries
