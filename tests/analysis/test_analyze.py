@@ -326,3 +326,24 @@ def test_idle_power_above_all_readings_is_said() -> None:
 
     assert "idle-power-high" in [caveat.slug for caveat in result.caveats]
     assert result.energy.dynamic_j == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "batch"),
+    [
+        ("[Executor] _forward_step 7: 0 ctx reqs, 15 gen reqs", "decode", 15),
+        ("[Executor] _forward_step 8: 1 ctx reqs, 15 gen reqs", "mixed", 16),
+        ("[Executor] _forward_step 9: 2 ctx reqs, 0 gen reqs", "prefill", 2),
+        ("execute_context_0(0)_generation_4(4)", "decode", 4),
+        ("step[DECODE bs=32]", "decode", 32),
+        ("step[EXTEND bs=2 toks=512]", "prefill", 2),
+        ("training step 4", "train", None),
+        ("step 4", "unknown", None),
+    ],
+)
+def test_kind_and_batch_of_a_step_are_in_its_text(text: str, kind: str, batch: int | None) -> None:
+    trace = build_trace(kernels=[("k", 10 * MS, 20 * MS)], ranges=[(text, 0, 30 * MS)], power=W300)
+
+    steps = run(trace=trace).steps
+
+    assert steps.select("kind", "batch").rows() == [(kind, batch)]

@@ -98,7 +98,7 @@ def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
     )
     tree = RangeTree(range_row[kept], parent_row, _rows(projection.range_path_id), projection.paths)
     numberless = without_numbers(tree, trace.names, patterns)
-    found = _Found(window, ledger, labels, tree, numberless, steps)
+    found = _Found(window, ledger, labels, tree, numberless, steps, patterns)
     return _assemble(trace, options, found, power_doubts)
 
 
@@ -110,6 +110,7 @@ class _Found:
     tree: RangeTree
     numberless: RangeTree
     steps: Steps
+    step_patterns: tuple[str, ...]
 
 
 def _assemble(
@@ -117,7 +118,7 @@ def _assemble(
 ) -> Analysis:
     window, ledger, labels = found.window, found.ledger, found.labels
     phases = phase_rows(ledger, labels)
-    steps = step_rows(ledger, labels, found.steps, options.tokens_per_step)
+    steps = step_rows(ledger, labels, found.steps, found.step_patterns, options.tokens_per_step)
     devices = device_rows(ledger, window, trace)
     energy = _totals(devices, steps, options)
     caveats = (*trace.caveats, *power_doubts, *_doubts(phases, steps, options))

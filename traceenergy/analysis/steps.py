@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from traceenergy.trace.tables import NvtxRanges
 
 NO_STEP = -1
+_COUNTS = ("ctx", "gen", "batch")  # named groups that count sequences
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,56 @@ def find_steps(
     of_work = np.where(row_of_work >= 0, number_of_row[np.maximum(row_of_work, 0)], NO_STEP)
     first = numbered.unique("step", keep="first", maintain_order=True).sort("step")
     return Steps(of_work, names.gather(first["name_id"]).rename("name"))
+
+
+def describe_steps(name: pl.Series, patterns: Sequence[str]) -> pl.DataFrame:
+    """Read kind and batch of steps from their text.
+
+    Parameters
+    ----------
+    name : polars.Series of String (n_steps,)
+    patterns : sequence of str
+        Of the ranges that are steps. Named groups `ctx` and `gen` count sequences in prefill
+        and in decode, `batch` counts all.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns `batch` (Int64, null where the text has no number) and `kind`: `prefill`,
+        `decode`, `mixed`, `train` or `unknown`.
+    """
+    counts = pl.select(pl.repeat(None, len(name), dtype=pl.Int64).alias(key) for key in _COUNTS)
+    for pattern in patterns:
+        found = pl.DataFrame({"name": name}).select(
+            pl.col("name").str.extract_groups(pattern).alias("groups")
+        )["groups"]
+        for key in _COUNTS:
+            if key in found.struct.fields:
+                values = found.struct.field(key).cast(pl.Int64, strict=False)
+                counts = counts.with_columns(pl.coalesce(key, values).alias(key))
+    ctx, gen = pl.col("ctx"), pl.col("gen")
+    text = name.str.to_lowercase()
+    word = (
+        pl.when(text.str.contains(r"mixed"))
+        .then(pl.lit("mixed"))
+        .when(text.str.contains(r"prefill|extend|context"))
+        .then(pl.lit("prefill"))
+        .when(text.str.contains(r"decode|generat"))
+        .then(pl.lit("decode"))
+        .when(text.str.contains(r"train"))
+        .then(pl.lit("train"))
+        .otherwise(pl.lit("unknown"))
+    )
+    kind = (
+        pl.when((ctx > 0) & (gen > 0))
+        .then(pl.lit("mixed"))
+        .when(ctx > 0)
+        .then(pl.lit("prefill"))
+        .when(gen > 0)
+        .then(pl.lit("decode"))
+        .otherwise(word)
+    )
+    return counts.select(pl.coalesce("batch", ctx + gen).alias("batch"), kind.alias("kind"))
 
 
 def _matching(names: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool_]:

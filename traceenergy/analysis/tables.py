@@ -10,10 +10,13 @@ import polars as pl
 
 from traceenergy.analysis import model
 from traceenergy.analysis.rows import codes_of, sum_groups
+from traceenergy.analysis.steps import describe_steps
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from traceenergy.analysis.ledger import Ledger
@@ -104,7 +107,9 @@ def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFram
     return _by_cost(rows, model.KERNEL_ROW)
 
 
-def step_rows(ledger: Ledger, labels: Labels, steps: Steps, tokens: int | None) -> pl.DataFrame:
+def step_rows(
+    ledger: Ledger, labels: Labels, steps: Steps, patterns: Sequence[str], tokens: int | None
+) -> pl.DataFrame:
     """Sum by step, in order, work in no step last (`STEP_ROW`).
 
     Without any step the table is empty.
@@ -119,13 +124,14 @@ def step_rows(ledger: Ledger, labels: Labels, steps: Steps, tokens: int | None) 
     np.maximum.at(end_ns, group, ledger.end_ns)
     is_step = numbers < last
     text = steps.name.gather(np.where(is_step, numbers, 0))
+    described = describe_steps(text, patterns)
     rows = sum_groups(ledger, group.astype(np.int64), len(numbers)).with_columns(
         pl.Series("start_ns", start_ns),
         pl.Series("end_ns", end_ns),
         pl.Series("step", numbers, dtype=pl.Int64).set(pl.Series(~is_step), None),
         pl.Series("tokens", [tokens if step else None for step in is_step], dtype=pl.Int64),
-        pl.lit(None, dtype=pl.Int64).alias("batch"),
-        pl.lit("unknown").alias("kind"),
+        described["batch"].set(pl.Series(~is_step), None),
+        described["kind"].set(pl.Series(~is_step), "unknown"),
         name=pl.when(pl.Series(is_step)).then(text).otherwise(pl.lit(NO_STEP)),
     )
     return _declared(rows, model.STEP_ROW)
