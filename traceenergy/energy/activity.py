@@ -114,7 +114,8 @@ def _series(metrics: GpuMetrics) -> tuple[Int, Float] | None:
     table = columns[0]
     for other in columns[1:]:
         table = table.join(other, on="sample_ns", how="left")
-    table = table.sort("sample_ns").fill_null(0.0)
+    # Times stay whole numbers: filling all columns with a float would round them.
+    table = table.sort("sample_ns").with_columns(pl.exclude("sample_ns").fill_null(0.0))
     if len(table) < MIN_SAMPLES:
         return None
     return table["sample_ns"].to_numpy(), table.drop("sample_ns").to_numpy()

@@ -20,15 +20,30 @@ if TYPE_CHECKING:
 CATEGORY_SHARE = {"gemm": 0.42, "attention": 0.50, "elementwise": 0.24, "communication": 0.14}
 _PATTERNS = (
     ("communication", r"nccl|all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|nvshmem|deep_ep"),
+    ("communication", r"cross_device_reduce"),
     ("communication", r"memcpy|memset"),
     (
         "attention",
-        r"fmha|flash_?(attn|fwd|bwd|mla|attention)|paged_?attention|mla_kernel|BatchDecode",
+        (
+            r"fmha|flash_?(attn|fwd|bwd|mla|attention)|(paged|unified)_?attention|mla_kernel"
+            r"|_attn_(fwd|bwd)|Batch(Decode|Prefill)With"
+        ),
     ),
-    ("gemm", r"gemm|nvjet|cutlass|cublas|xmma|matmul|_mm_|wgrad|dgrad|conv"),
+    (
+        "gemm",
+        (
+            r"gemm|nvjet|cutlass|cublas|xmma|matmul|marlin|fused_moe_kernel|_mm_|wgrad|dgrad"
+            r"|conv(?!ert)"
+        ),
+    ),
 )
-# A category's members that do other work than it: combining partial results of attention.
-_LIGHT = re.compile(r"combine|reduce_kernel|prepare|finalize|permute|quant", re.IGNORECASE)
+# A category's members that do other work than it: combining partial results of attention,
+# or element by element in a namespace of products (CUTLASS says `NoPermute` of plain products).
+_LIGHT = re.compile(
+    r"combine|reduce_kernel|prepare|finalize|(?<!no)permute|quant|triton_(poi|red|per)_"
+    r"|scale_1x128|expandInputRows|doActivation",
+    re.IGNORECASE,
+)
 
 # Relative widths (standard deviation of the log of power) of the parts of the prior.
 COMMON_SD = 0.30

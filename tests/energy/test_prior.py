@@ -1,0 +1,167 @@
+"""What is believed of the power of kernels by name, or by activity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traceenergy.energy.prior import (
+    CATEGORY_SHARE,
+    METRIC_BOARD_W,
+    METRIC_WATTS,
+    Prior,
+    category_of,
+    prior_by_activity,
+    prior_by_name,
+)
+
+# Names as profilers show them, by library.
+NAMES = {
+    "gemm": [
+        "ampere_sgemm_128x64_tn",
+        "nvjet_tst_192x192_64x4_2x1_v_bz_coopB_TNN",
+        "sm90_xmma_gemm_bf16bf16_bf16f32_f32_tn_n_tilesize128x128x64_warpgroupsize1x1x1_kernel",
+        "void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_relu_bf16_128x128_32x5_tn>",
+        "void cutlass::device_kernel<cutlass::gemm::kernel::GemmUniversal<cute::tuple<int>>>(T1)",
+        "void cutlass::Kernel<cutlass::gemm::kernel::Gemm<cutlass::layout::NoPermute>>(T1::Params)",
+        "void deep_gemm::sm90_fp8_gemm_1d2d_impl<0u, 7168u, 2048u, 1u, 128u>(float *, int *)",
+        "void marlin::Marlin<__nv_bfloat16, 1125899906909960l, 256, 1, 8, 8, false>(const int4 *)",
+        "fused_moe_kernel",
+        "triton_tem_fused_mm_0",
+        "cudnn_infer_ampere_scudnn_128x64_relu_xregs_large_nn_v1::implicit_convolve_sgemm",
+        "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc_tilesize256x64x32",
+        "sm80_xmma_wgrad_implicit_gemm_indexed_tf32f32_tf32f32_f32_nhwckrsc_nhwc",
+    ],
+    "attention": [
+        "void flash::flash_fwd_kernel<Flash_fwd_kernel_traits<128, 128, 64, 4>>(Flash_fwd_params)",
+        "void flash::flash_fwd_splitkv_mla_kernel<Flash_fwd_kernel_traits_mla<576, 64>>(T1)",
+        "void cutlass::device_kernel<flash::enable_sm90<flash::FlashAttnFwdSm90<T1>>>(T1::Params)",
+        "void flash::flash_bwd_dq_dk_dv_loop_seqk_parallel_kernel<Flash_bwd_kernel_traits<64>>(T1)",
+        "fmha_v2_flash_attention_bf16_64_128_S_qkv_192x128_causal_tma_ws_sm90_kernel",
+        "fmhaSm100aKernel_QkvE4m3OBfloat16H128PagedKvCausalP32VarSeqQ128Kv128PersistentContext",
+        "void vllm::paged_attention_v2_kernel<__nv_bfloat16, __nv_bfloat16, 128, 16, 128>(float *)",
+        "kernel_unified_attention_2d",
+        "void flashinfer::BatchDecodeWithPagedKVCacheKernel<(flashinfer::PosEncodingMode)0>(T1)",
+        "void flashinfer::BatchPrefillWithRaggedKVCacheKernel<flashinfer::KernelTraits<1>>(T1)",
+        "_attn_fwd",
+    ],
+    "communication": [
+        "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
+        "ncclDevKernel_SendRecv(ncclDevKernelArgsStorage<4096ul>)",
+        "void vllm::cross_device_reduce_1stage<__nv_bfloat16, 8>(vllm::RankData *)",
+        "void tensorrt_llm::kernels::ar_fusion::allreduce_fusion_kernel_oneshot_lamport<4, 8>(T1)",
+        "void deep_ep::internode_ll::combine<true, false, 7168, 9>(void *, void *, int *)",
+        "[CUDA memcpy Host-to-Device]",
+        "[CUDA memset]",
+    ],
+    "elementwise": [
+        "void at::native::vectorized_elementwise_kernel<4, at::native::FillFunctor<long>>(int, T2)",
+        "void at::native::reduce_kernel<512, 1, at::native::ReduceOp<float, MeanOps<float>>>(T3)",
+        "void splitKreduce_kernel<32, 16, int, float, __nv_bfloat16>(cublasSplitKParams<float>)",
+        "void flash::flash_fwd_splitkv_combine_kernel<Flash_fwd_kernel_traits<192, 64>>(T1)",
+        "void vllm::rms_norm_kernel<c10::BFloat16>(c10::BFloat16 *, const c10::BFloat16 *, float)",
+        "void vllm::act_and_mul_kernel<c10::BFloat16, vllm::silu_kernel<c10::BFloat16>>(T1 *)",
+        "void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, __nv_bfloat16, 0>(T1 *)",
+        "void vllm::moe::topkGatingSoftmax<8, 256, 4, 16>(const float *, const bool *, float *)",
+        "void vllm::convert_fp8_kernel<unsigned char, __nv_bfloat16>(const T2 *, T1 *, float)",
+        "_convert_req_index_to_global_index_kernel",
+        "void tensorrt_llm::kernels::fp8_blockscale_gemm::scale_1x128_kernel<T1, T2, float>(T2 *)",
+        "void tensorrt_llm::kernels::cutlass_kernels::expandInputRowsKernel<T1, T2, false>(T1 *)",
+        "void tensorrt_llm::kernels::cutlass_kernels::doActivationKernel<T1, T2, cutlass::SiLu>()",
+        "void tensorrt_llm::kernels::cutlass_kernels::finalizeMoeRoutingKernel<T1, T2>(T1 *)",
+        "triton_poi_fused_mm_add_3",
+        "triton_red_fused_convolution_native_batch_norm_1",
+        "nvfuser_inner_persistent_f0_c1_r0_g2",
+        "vectorAdd(const float *, const float *, float *, int)",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [(name, category) for category, names in NAMES.items() for name in names],
+)
+def test_real_kernel_names_have_their_category(name: str, category: str) -> None:
+    assert category_of(name) == category
+
+
+def test_powers_by_name_are_parts_of_the_limit() -> None:
+    prior = prior_by_name(["gemm", "attention", "elementwise", "gemm"], 700.0)
+
+    # 0.42, 0.50, 0.24, 0.42 of 700 W; static 0.13, busy 0.04
+    assert prior.mean_w.tolist() == pytest.approx([91, 28, 294, 350, 168, 294])
+    assert prior.source == "names"
+
+
+def test_errors_by_name_are_shared_in_common_and_by_category() -> None:
+    covariance = prior_by_name(["gemm", "gemm", "attention"], 1000.0).covariance_w2
+
+    # gemm 420 W, attention 500 W; common 0.30, category 0.18, own 0.22, as parts of power
+    assert covariance[2, 2] == pytest.approx(420**2 * (0.09 + 0.0324 + 0.0484))
+    assert covariance[2, 3] == pytest.approx(420**2 * (0.09 + 0.0324))
+    assert covariance[2, 4] == pytest.approx(420 * 500 * 0.09)
+    # background is known apart from classes
+    assert covariance[0, 0] == pytest.approx(100**2)
+    assert covariance[1, 1] == pytest.approx(30**2)
+    assert not covariance[:2, 2:].any()
+
+
+def test_powers_by_activity_sum_the_watts_of_parts() -> None:
+    activity = np.array([[1.0, 0.5, 0.25, 0.0], [0.0, 0.0, 0.0, 0.0]])
+
+    prior = prior_by_activity(activity, np.zeros((2, 4)), METRIC_BOARD_W)
+
+    # 120 + 150 + 50 W; no class runs for less than 0.02 of 700 W
+    assert prior.mean_w[2:].tolist() == pytest.approx([320, 14])
+    assert prior.source == "GPU metrics"
+
+
+def test_activity_that_is_not_sure_makes_power_less_sure() -> None:
+    activity, error = np.array([[0.5, 0.0, 0.5, 0.0]]), np.array([[0.1, 0.0, 0.0, 0.0]])
+
+    sure = prior_by_activity(activity, np.zeros((1, 4)), METRIC_BOARD_W).covariance_w2[2, 2]
+    unsure = prior_by_activity(activity, error, METRIC_BOARD_W).covariance_w2[2, 2]
+
+    # 0.1 of the 120 W of SMs
+    assert unsure - sure == pytest.approx((0.1 * METRIC_WATTS[0]) ** 2)
+
+
+def is_prior(prior: Prior) -> bool:
+    """Tell whether a prior is a distribution, of powers above zero."""
+    covariance = prior.covariance_w2
+    least = np.linalg.eigvalsh(covariance).min()
+    return bool((prior.mean_w > 0).all() and np.allclose(covariance, covariance.T) and least > 0)
+
+
+LIMITS = st.floats(10, 2000)
+
+
+@given(st.lists(st.sampled_from(sorted(CATEGORY_SHARE)), min_size=1, max_size=30), LIMITS)
+def test_priors_by_name_are_distributions_that_scale_with_the_limit(
+    categories: list[str], limit_w: float
+) -> None:
+    prior, half = prior_by_name(categories, limit_w), prior_by_name(categories, limit_w / 2)
+
+    assert is_prior(prior)
+    assert prior.mean_w == pytest.approx(2 * half.mean_w)
+    assert prior.covariance_w2 == pytest.approx(4 * half.covariance_w2)
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32), LIMITS)
+def test_priors_by_activity_are_distributions_that_scale_with_the_limit(
+    n_classes: int, seed: int, limit_w: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    # parts that rest, and classes that are alike, among them
+    activity = rng.uniform(0, 1.2, (n_classes, 4)) * (rng.random((n_classes, 4)) < 0.5)
+    error = rng.uniform(0, 0.3, (n_classes, 4))
+    activity[-1] = activity[0]
+
+    prior = prior_by_activity(activity, error, limit_w)
+    half = prior_by_activity(activity, error, limit_w / 2)
+
+    assert is_prior(prior)
+    assert prior.mean_w == pytest.approx(2 * half.mean_w)
+    assert prior.covariance_w2 == pytest.approx(4 * half.covariance_w2)
