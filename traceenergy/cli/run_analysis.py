@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from traceenergy.read import read_trace
 from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from traceenergy.analysis import AnalysisOptions
@@ -55,14 +56,14 @@ def run_analysis(
     """
     check_outputs(outs, [*traces, *power], force=force)
     console = Console(stderr=True)
-    with _progress(console, quiet=quiet) as progress:
-        task = progress.add_task("reading", total=None)
+    with _progress(console, quiet=quiet) as say:
+        say("reading")
         trace = read_trace(list(traces), power=list(power), options=read_options)
-        progress.update(task, description="attributing energy")
+        say("attributing energy")
         result = analyze(trace, options)
         written = []
         for out in outs:
-            progress.update(task, description=f"writing {out}")
+            say(f"writing {out}")
             if out != STDOUT:
                 written.append(write(result, out, force=force, made_at=datetime.now(tz=UTC)))
     if STDOUT in outs:
@@ -73,15 +74,15 @@ def run_analysis(
             console.print(Text(f"Wrote {path}"), soft_wrap=True)
 
 
-def _progress(console: Console, *, quiet: bool) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )
+@contextmanager
+def _progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda words: progress.update(task, description=words)
 
 
 def _print_summary(summary: TerminalSummary, console: Console) -> None:
