@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
-from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork, Evidence
+from traceenergy.energy.device_energy import DeviceEnergy, Evidence
+from traceenergy.energy.device_work import DeviceWork
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.trace import tables
 from traceenergy.trace.tables import PowerSamples

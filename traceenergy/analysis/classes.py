@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from traceenergy.analysis.rows import codes_of
+from traceenergy.analysis.codes import codes_of
 
 if TYPE_CHECKING:
     import numpy as np

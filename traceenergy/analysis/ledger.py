@@ -10,8 +10,8 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
-from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork, Evidence
-from traceenergy.energy.regression import WorkClasses
+from traceenergy.energy.device_energy import DeviceEnergy, Evidence
+from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.errors import NoPowerError
 from traceenergy.trace.tables import GpuMetrics, PowerSamples
 from traceenergy.units import S_PER_NS

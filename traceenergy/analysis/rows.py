@@ -86,25 +86,3 @@ def group_busy_s(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> NDA
     key = group[keep] * n_devices + ledger.device[keep]
     busy_ns = busy_by_group(key, ledger.start_ns[keep], ledger.end_ns[keep], n_groups * n_devices)
     return np.asarray(busy_ns.reshape(n_groups, n_devices).sum(axis=1) * S_PER_NS)
-
-
-def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:
-    """Give each distinct combination of columns a number, in order of first appearance.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-        Aligned with the work.
-    columns : list of str
-
-    Returns
-    -------
-    group : ndarray of int64 (n_rows,)
-    keys : polars.DataFrame (n_groups rows)
-        The combination of each group.
-    """
-    keys = frame.select(columns).unique(maintain_order=True).with_row_index("group")
-    joined = frame.select(columns).join(
-        keys, on=columns, how="left", nulls_equal=True, maintain_order="left"
-    )
-    return joined["group"].cast(pl.Int64).to_numpy(), keys.drop("group")

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis import model
-from traceenergy.analysis.rows import codes_of, sum_groups
+from traceenergy.analysis.codes import codes_of
+from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.steps import describe_steps
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import NS_PER_MS

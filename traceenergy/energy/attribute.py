@@ -9,7 +9,7 @@ import numpy as np
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.board import board_limit_w
-from traceenergy.energy.device_energy import DeviceEnergy, DeviceWork, Evidence
+from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.doubts import find_doubts
 from traceenergy.energy.effort import TimeEffort, effort_by_power
 from traceenergy.energy.full_time import MOST_APART, full_time_factor
@@ -28,6 +28,7 @@ from traceenergy.errors import TooFewSamplesError
 from traceenergy.intervals import ShareClock, share_clock, union
 
 if TYPE_CHECKING:
+    from traceenergy.energy.device_work import DeviceWork
     from traceenergy.energy.effort import Effort
 
 MIN_SAMPLES = 2  # one sample or none says nothing about energy

@@ -14,46 +14,13 @@ from traceenergy.units import S_PER_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.energy.device_work import DeviceWork, WorkClasses
     from traceenergy.energy.idle import IdlePower
     from traceenergy.energy.possible_range import Blocks, Presence
     from traceenergy.energy.power_series import PowerSeries
-    from traceenergy.energy.regression import PowerModel, WorkClasses
+    from traceenergy.energy.regression import PowerModel
     from traceenergy.energy.window_share import SharedCells
     from traceenergy.trace.tables import PowerSamples
-
-
-@dataclass(frozen=True)
-class DeviceWork:
-    """GPU work of one device.
-
-    Attributes
-    ----------
-    rank, device_id
-        Key of the device.
-    name
-        As the driver names the GPU; None if not recorded.
-    row : ndarray of int64 (n_work,)
-        Row of each piece that touches the analysis window, in the caller's table of work.
-    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
-        Of those pieces, cut to the window.
-    all_start_ns, all_end_ns : ndarray of int64 (n_all,) [ns]
-        Of all pieces of the device, uncut: a sample may hold energy of work outside the window.
-    all_row : ndarray of int64 (n_work,)
-        Row of each piece of `row` among all of the device.
-    all_trace_row : ndarray of int64 (n_all,)
-        Row of all pieces of the device in the trace's GPU work.
-    """
-
-    rank: int
-    device_id: int
-    name: str | None
-    row: NDArray[np.int64]
-    start_ns: NDArray[np.int64]
-    end_ns: NDArray[np.int64]
-    all_start_ns: NDArray[np.int64]
-    all_end_ns: NDArray[np.int64]
-    all_row: NDArray[np.int64]
-    all_trace_row: NDArray[np.int64]
 
 
 @dataclass(frozen=True)

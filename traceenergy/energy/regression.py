@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from traceenergy.energy.device_energy import DeviceWork
+    from traceenergy.energy.device_work import DeviceWork, WorkClasses
     from traceenergy.energy.power_series import PowerSeries
     from traceenergy.intervals import ShareClock
-    from traceenergy.trace.tables import GpuMetrics
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -37,25 +36,6 @@ CONCURRENCY_FACTOR = 0.88
 LEAST_POWER_SHARE = 0.01  # no class runs for less than this part of the board's limit
 MODEL_SD = 0.04  # what the model may miss of a class's energy
 USUAL_LIMIT_W = 500.0  # scale of the prior for a board that is not known
-
-
-@dataclass(frozen=True)
-class WorkClasses:
-    """Which class each piece of a device's work belongs to.
-
-    Attributes
-    ----------
-    of_all : ndarray of int64 (n_all,)
-        Class of each piece of all work of the device.
-    names : sequence of str (n_classes,)
-        Full kernel name of each class.
-    metrics : GpuMetrics
-        Sampled metrics of the device; may be empty.
-    """
-
-    of_all: Int
-    names: Sequence[str]
-    metrics: GpuMetrics
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from traceenergy.energy.device_energy import DeviceWork
+    from traceenergy.energy.device_work import DeviceWork
     from traceenergy.energy.effort import Effort
     from traceenergy.energy.sensor_windows import SensorWindows
     from traceenergy.intervals import ShareClock

@@ -1,0 +1,67 @@
+"""GPU work of one device with its kernel classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from traceenergy.trace.tables import GpuMetrics
+
+
+@dataclass(frozen=True)
+class DeviceWork:
+    """GPU work of one device.
+
+    Attributes
+    ----------
+    rank, device_id
+        Key of the device.
+    name
+        As the driver names the GPU; None if not recorded.
+    row : ndarray of int64 (n_work,)
+        Row of each piece that touches the analysis window, in the caller's table of work.
+    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
+        Of those pieces, cut to the window.
+    all_start_ns, all_end_ns : ndarray of int64 (n_all,) [ns]
+        Of all pieces of the device, uncut: a sample may hold energy of work outside the window.
+    all_row : ndarray of int64 (n_work,)
+        Row of each piece of `row` among all of the device.
+    all_trace_row : ndarray of int64 (n_all,)
+        Row of all pieces of the device in the trace's GPU work.
+    """
+
+    rank: int
+    device_id: int
+    name: str | None
+    row: NDArray[np.int64]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    all_start_ns: NDArray[np.int64]
+    all_end_ns: NDArray[np.int64]
+    all_row: NDArray[np.int64]
+    all_trace_row: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WorkClasses:
+    """Which class each piece of a device's work belongs to.
+
+    Attributes
+    ----------
+    of_all : ndarray of int64 (n_all,)
+        Class of each piece of all work of the device.
+    names : sequence of str (n_classes,)
+        Full kernel name of each class.
+    metrics : GpuMetrics
+        Sampled metrics of the device; may be empty.
+    """
+
+    of_all: NDArray[np.int64]
+    names: Sequence[str]
+    metrics: GpuMetrics
