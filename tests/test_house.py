@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,16 @@ def test_most_modules_have_a_test_file_of_their_name() -> None:
     untested = [name_of(m) for m in modules if f"test_{m.stem}.py" not in tested]
 
     assert len(untested) <= MAX_UNTESTED_BY_NAME_SHARE * len(modules), untested
+
+
+def test_what_every_run_imports_is_light() -> None:
+    """A regression's scipy came with every analysis, and cost half a second of each."""
+    code = (
+        "import sys, traceenergy.analysis, traceenergy.read, traceenergy.report;"
+        "heavy = {'scipy.optimize', 'scipy.stats', 'plotly', 'jinja2', 'sqlite_utils', 'pandas'};"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.split() == []

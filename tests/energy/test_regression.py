@@ -14,8 +14,9 @@ from traceenergy.energy.alignment import Alignment
 from traceenergy.energy.class_power import ClassPower
 from traceenergy.energy.coverage import covered_s, sort_classes
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
+from traceenergy.energy.power_model import MODEL_SD, PowerModel, z_of
 from traceenergy.energy.power_series import PowerSeries
-from traceenergy.energy.regression import MODEL_SD, PowerModel, model_power, z_of
+from traceenergy.energy.regression import model_power
 from traceenergy.energy.sensor import SensorModel
 from traceenergy.intervals import share_clock
 from traceenergy.simulate.options import Options

@@ -15,8 +15,8 @@ from traceenergy.energy.effort import TimeEffort, effort_by_power
 from traceenergy.energy.full_time import MOST_APART, full_time_factor
 from traceenergy.energy.idle import IdlePower, measure_idle
 from traceenergy.energy.possible_range import cut_blocks, find_presence
+from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries, read_series
-from traceenergy.energy.regression import PowerModel, model_power
 from traceenergy.energy.sensor_windows import cut_samples
 from traceenergy.energy.window_share import (
     MAX_OVER_LIMIT,
@@ -101,6 +101,8 @@ def attribute_device(
     power = BoardPower(idle.power_w, seen.power_w if knows_level else idle.power_w, most_w)
     model: PowerModel | str | None = None
     if options.method == REGRESSION and evidence.classes is not None:
+        from traceenergy.energy.regression import model_power  # noqa: PLC0415 - scipy: half a second
+
         model = model_power(series[0], work, evidence.classes, clock, limit_w)
     measured = model.series if isinstance(model, PowerModel) else series[0]
     chosen, factor = _calibrate([measured, *series[1:]], clock, power.background_w, window)

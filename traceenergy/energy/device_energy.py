@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.possible_range import bound_dynamic
-from traceenergy.energy.regression import z_of
+from traceenergy.energy.power_model import z_of
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
     from traceenergy.energy.idle import IdlePower
     from traceenergy.energy.possible_range import Blocks, Presence
+    from traceenergy.energy.power_model import PowerModel
     from traceenergy.energy.power_series import PowerSeries
-    from traceenergy.energy.regression import PowerModel
     from traceenergy.energy.window_share import SharedCells
     from traceenergy.trace.tables import PowerSamples
 
