@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-EXIT_GATE = 1
 EXIT_USAGE = 2
 EXIT_NO_POWER = 3
 

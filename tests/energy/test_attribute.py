@@ -307,3 +307,18 @@ def test_bounds_enclose_before_any_rounding(window_ms: float | None) -> None:
     assert (low_j <= own_j * (1 + 1e-9)).all()
     assert (own_j <= high_j * (1 + 1e-9)).all()
     assert closes_by_parts(energy)
+
+
+def test_readings_that_are_no_means_are_not_scaled_to_one() -> None:
+    """A field read as instantaneous was said to see 0 % of the time, and scaled."""
+    times = np.arange(-2, 13, 0.01)
+    wiggle_w = np.arange(len(times)) % 3
+    seen = zip(times, np.where((times >= 0) & (times < 10), 460.0 + wiggle_w, 100.0), strict=True)
+    both = PowerSamples(pl.concat([one_second_means(), samples(*seen, field="power.draw.instant")]))
+
+    energy, caveats = attribute_device(
+        work((0, 10), name=H100), Evidence(both), (0, 10 * S), IDLE_100_W
+    )
+
+    assert energy.series.sensor.window_ms == 0.0
+    assert "power-calibrated" not in [caveat.slug for caveat in caveats]

@@ -71,7 +71,12 @@ def test_a_value_is_held_until_the_next_update() -> None:
     poll_ns = np.arange(0, 2 * S, 20 * MS)
 
     shown_w = read_field(
-        step_of_300_w(), sensor.sharpest, sensor, poll_ns, 1.0, np.random.default_rng(1)
+        step_of_300_w(),
+        sensor.instant or sensor.draw,
+        sensor,
+        poll_ns,
+        1.0,
+        np.random.default_rng(1),
     )
 
     # 100 readings 20 ms apart of a sensor that updates every 100 ms: 20 or 21 values.

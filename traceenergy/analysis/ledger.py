@@ -128,10 +128,10 @@ def open_ledger(
     static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
     energies: list[DeviceEnergy | None] = []
     caveats: list[Caveat] = []
-    if not time_only:
-        _require_power(trace, devices)
-    for work in devices:
-        samples = _samples_of(trace, work)
+    samples_of = [_samples_of(trace, work) for work in devices]
+    if not time_only and not any(len(samples) for samples in samples_of):
+        raise _no_power(len(devices))
+    for work, samples in zip(devices, samples_of, strict=True):
         if time_only or len(samples) == 0:
             energies.append(None)
             caveats += [] if time_only else [_unpowered(work)]
@@ -222,12 +222,10 @@ def _stated_limit_w(trace: Trace, work: DeviceWork) -> float | None:
     return float(limit) if isinstance(limit, float) and limit > 0 else None
 
 
-def _require_power(trace: Trace, devices: tuple[DeviceWork, ...]) -> None:
-    if any(len(_samples_of(trace, work)) for work in devices):
-        return
-    raise NoPowerError(
+def _no_power(n_devices: int) -> NoPowerError:
+    return NoPowerError(
         "no power data: the trace holds none and no log was given",
-        details=f"GPUs with work: {len(devices)}",
+        details=f"GPUs with work: {n_devices}",
         next_step=(
             "pass a log made with `nvidia-smi --query-gpu=timestamp,index,uuid,clocks.sm,"
             "power.draw,power.draw.instant,temperature.gpu --format=csv -lms 100` by --power, "

@@ -127,8 +127,8 @@ def attribute_device(
         confidence_level=options.confidence_level,
     )
     compared = () if factor is None else (_compared(factor, series, where),)
-    refused = (_refused(model, where),) if isinstance(model, str) else ()
-    return energy, (*find_doubts(energy), *compared, *refused)
+    modeled = () if model is None else (_modeled(model, where),)
+    return energy, (*find_doubts(energy), *compared, *modeled)
 
 
 def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock) -> Effort:
@@ -137,10 +137,20 @@ def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock)
     return effort_by_power(work.all_start_ns, work.all_end_ns, model.power_w)
 
 
-def _refused(reason: str, where: str) -> Caveat:
+def _modeled(model: PowerModel | str, where: str) -> Caveat:
+    if isinstance(model, str):
+        return Caveat(
+            "regression-refused",
+            f"{model}: energy is shared by time, and intervals are limits of what is possible",
+            where,
+        )
+    found = model.alignment
+    use = "used" if found.is_trusted else "not certain enough, the sensor's own is used"
     return Caveat(
-        "regression-refused",
-        f"{reason}: energy is shared by time, and intervals are limits of what is possible",
+        "regression-experimental",
+        "intervals of the regression are too narrow: where the truth is known they held it far "
+        f"less often than they say; its prior is from {model.prior_source}, the lag found is "
+        f"{found.lag_ms:.1f} ms ({found.lag_lo_ms:.1f} to {found.lag_hi_ms:.1f}), {use}",
         where,
     )
 
@@ -155,7 +165,7 @@ def _calibrate(
 ) -> tuple[PowerSeries, float | None]:
     first = series[0]
     full = [other for other in series[1:] if other.sees_all_time]
-    if first.sees_all_time or not full:
+    if not first.sees_part_of_time or not full:
         return first, None
     factor = full_time_factor(first, full[0], clock, idle_power_w, window)
     if factor is None or abs(factor - 1) > MOST_APART:

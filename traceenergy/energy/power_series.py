@@ -52,6 +52,11 @@ class PowerSeries:
         """Whether the sensor averages for as long as it takes to update, or longer."""
         return self.sensor.window_ms >= self.sensor.period_ms
 
+    @property
+    def sees_part_of_time(self) -> bool:
+        """Whether it is a mean over less time than it takes to update."""
+        return 0 < self.sensor.window_ms < self.sensor.period_ms
+
     def scaled(self, power_w: NDArray[np.float64]) -> PowerSeries:
         """Return the series with other readings [W]."""
         return replace(self, power_w=power_w)

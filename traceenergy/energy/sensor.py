@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A sensor that is polled faster than it updates repeats its value; below this share of
 # changing neighbors the distance between changes is taken as the update period.
 HELD_VALUE_SHARE = 0.7
+HELD_POLLS = 1.5  # a value is held if it stays for more polls than this
 MIN_CHANGES = 3  # fewer say nothing about a period
 # Update period of every board sensor measured so far, or longer than it [ms].
 UPDATE_MS = 100.0
@@ -195,7 +196,9 @@ def _update_period_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]
     if len(changed) < MIN_CHANGES or len(changed) >= HELD_VALUE_SHARE * (len(power_w) - 1):
         return None
     period_ms = float(np.median(np.diff(sample_ns[changed + 1]))) * MS_PER_NS
-    return period_ms if period_ms <= MOST_UPDATE_MS else None
+    # Changes from one poll to the next hold nothing, however often the value also stays.
+    poll_ms = float(np.median(np.diff(sample_ns))) * MS_PER_NS
+    return period_ms if HELD_POLLS * poll_ms <= period_ms <= MOST_UPDATE_MS else None
 
 
 def _fastest_w_per_ms(sample_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> float:

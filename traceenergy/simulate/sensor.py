@@ -58,11 +58,6 @@ class Sensor:
     noise_w: float
     smoothing_ns: float
 
-    @property
-    def sharpest(self) -> SensorField:
-        """The field with the shortest window."""
-        return self.instant or self.draw
-
 
 _AVERAGE_1S = SensorField(100 * NS_PER_MS, NS_PER_S)
 _PART_TIME = SensorField(100 * NS_PER_MS, 25 * NS_PER_MS)
