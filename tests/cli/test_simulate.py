@@ -24,7 +24,9 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "--out", str(tmp_path / "run"), "--scenario", "mixed", "--gpus", "2", "--steps", "2",
         "--layers", "4", "--schema", "3.7.2", "--seed", "3", "--sensor", "a100", "--poll", "20ms",
         "--clock-offset", "-150ms", "--timezone-offset", "5h30m", "--missing", "0.1",
-        "--gain", "1.02", "--pause-every", "2", "--pause", "1ms",
+        "--gain", "1.02", "--pause-every", "2", "--pause", "1ms", "--power-law", "saturating",
+        "--class-spread", "0.2", "--instance-spread", "0.05", "--step-power-spread", "0.1",
+        "--concurrency-factor", "0.8", "--drift", "3",
     )  # fmt: skip
 
     assert code == 0
@@ -33,7 +35,9 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "scenario": "mixed", "gpus": 2, "steps": 2, "layers": 4, "schema": "3.7.2", "seed": 3,
         "sensor": "a100", "poll_ns": 20_000_000, "clock_offset_ns": -150_000_000,
         "timezone_offset_h": 5.5, "missing_share": 0.1, "gain": 1.02, "pause_every": 2,
-        "pause_ns": 1_000_000,
+        "pause_ns": 1_000_000, "power_law": "saturating", "class_spread": 0.2,
+        "instance_spread": 0.05, "step_power_spread": 0.1, "concurrency_factor": 0.8,
+        "drift_w": 3.0,
     }  # fmt: skip
     assert options | expected == options
     assert f"Wrote {tmp_path / 'run' / 'trace.sqlite'}" in capsys.readouterr().out

@@ -25,6 +25,11 @@ def test_defaults_are_fine() -> None:
         (Options(timezone_offset_h=25.0), "14 h"),
         (Options(stretch=0.0), "more than 0"),
         (Options(pause_ns=-1), "0 or more"),
+        (Options(power_law="ohm"), "activity, saturating, category"),
+        (Options(class_spread=-0.1), "0 to 1"),
+        (Options(step_power_spread=float("nan")), "0 to 1"),
+        (Options(concurrency_factor=0.0), "at most 1"),
+        (Options(drift_w=50.0), "0 to 10"),
     ],
 )
 def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:
@@ -32,6 +37,13 @@ def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:
         check_options(options)
 
     assert word in caught.value.details
+
+
+def test_options_of_the_power_model_are_named_where_they_are_set() -> None:
+    usual, set_ = Options().as_dict(), Options(drift_w=2.0, power_law="saturating").as_dict()
+
+    assert "gain" in usual
+    assert set_.items() - usual.items() == {("drift_w", 2.0), ("power_law", "saturating")}
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -8,6 +8,7 @@ import pytest
 from traceenergy.simulate.catalog import FEATURES
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.plan import Plan, plan_steps, steps_for_kernels, steps_for_seconds
+from traceenergy.simulate.template import STEP_KINDS
 
 
 def plan(n_steps: int = 200, **options: object) -> Plan:
@@ -41,6 +42,16 @@ def test_mixed_runs_change_their_batch_with_some_prefill_among_it() -> None:
     assert share == pytest.approx(1 / 8, abs=0.1)
     assert len(np.unique(steps.gen_requests)) > 5
     assert ((steps.gen_requests >= 32 / np.e - 1) & (steps.gen_requests <= 32 * np.e + 1)).all()
+
+
+def test_varying_runs_change_their_batch_without_prefill() -> None:
+    steps = plan(scenario="varying", batch=32)
+
+    assert set(steps.kind) == {STEP_KINDS.index("decode")}
+    assert (steps.ctx_requests == 0).all()
+    assert len(np.unique(steps.gen_requests)) > 5
+    context = feature(steps, "gen_kv") / feature(steps, "gen_tokens")
+    assert np.std(np.log(context)) > 0.05
 
 
 def test_experts_that_are_hit_never_exceed_all() -> None:

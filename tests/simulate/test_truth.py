@@ -26,6 +26,8 @@ SMALL = Options(layers=4, steps=3, batch=16, stretch=20.0)
         SMALL,
         replace(SMALL, scenario="mixed", gpus=8, steps=2),
         replace(SMALL, scenario="prefill", sensor="a100", schema="3.0.0"),
+        replace(SMALL, scenario="varying", power_law="saturating", concurrency_factor=0.7),
+        replace(SMALL, power_law="category", step_power_spread=0.1, drift_w=5.0, gpus=2),
         replace(SMALL, cuda_graphs=True, gpus=2, schema="3.11.1", pause_every=1, pause_ns=10**8),
     ],
 )

@@ -15,7 +15,7 @@ EXAMPLES = "Example: traceenergy simulate --out run --scenario mixed --seconds 2
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")]
 Scenario = Annotated[
     str,
-    typer.Option(metavar="decode|prefill|mixed", help="What the model does."),
+    typer.Option(metavar="decode|prefill|mixed|varying", help="What the model does."),
 ]
 Gpus = Annotated[int, typer.Option(min=1, max=8, help="Recorded ranks of eight.")]
 Steps = Annotated[int | None, typer.Option(min=1, show_default="20", help="Length in steps.")]
@@ -94,6 +94,32 @@ Pause = Annotated[
 ]
 RangesPerKernel = Annotated[int, typer.Option(min=0, help="Operator ranges around every launch.")]
 
+PowerLaw = Annotated[
+    str,
+    typer.Option(
+        metavar="activity|saturating|category",
+        help="What decides the power of a kernel class: the activity of the GPU's units, linear or "
+        "not, or the category of the kernel whatever its activity.",
+    ),
+]
+ClassSpread = Annotated[
+    float, typer.Option(help="Spread of the power of kernel classes, as a logarithm.")
+]
+InstanceSpread = Annotated[
+    float, typer.Option(help="Spread of the power of single kernels, as a logarithm.")
+]
+StepSpread = Annotated[
+    float,
+    typer.Option("--step-power-spread", help="Spread of the power of whole steps, as a logarithm."),
+]
+Concurrency = Annotated[
+    float,
+    typer.Option("--concurrency-factor", help="On the dynamic power of kernels that overlap."),
+]
+Drift = Annotated[
+    float, typer.Option("--drift", metavar="W", help="Slow drift of static power, in watts.")
+]
+
 
 def simulate(
     out: Out,
@@ -121,6 +147,12 @@ def simulate(
     pause_every: PauseEvery = 0,
     pause: Pause = None,
     ranges_per_kernel: RangesPerKernel = 0,
+    power_law: PowerLaw = "activity",
+    class_spread: ClassSpread = 0.10,
+    instance_spread: InstanceSpread = 0.03,
+    step_power_spread: StepSpread = 0.0,
+    concurrency_factor: Concurrency = 0.88,
+    drift: Drift = 0.0,
     force: Force = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -139,6 +171,8 @@ def simulate(
         timezone_offset_h=-7.0 if timezone_offset is None else timezone_offset / NS_PER_H,
         cuda_graphs=cuda_graphs, power=power, gpu_metrics=gpu_metrics, stretch=stretch,
         pause_every=pause_every, pause_ns=pause or 0, ranges_per_kernel=ranges_per_kernel,
+        power_law=power_law, class_spread=class_spread, instance_spread=instance_spread,
+        step_power_spread=step_power_spread, concurrency_factor=concurrency_factor, drift_w=drift,
     )  # fmt: skip
     made = simulate_run(out, options, force=force)
     if not quiet:

@@ -70,6 +70,17 @@ class KernelClass:
         """First level of the subphase."""
         return self.subphase.partition(".")[0]
 
+    @property
+    def category(self) -> str:
+        """What sort of work it is, by which one guesses its power."""
+        if self.table != "KERNEL":
+            return "copy"
+        if self.collective:
+            return "communication"
+        if not self.operand_bytes:
+            return "elementwise"
+        return "attention" if self.subphase in {"attention.core", "attention.mla"} else "matmul"
+
 
 def _gemm(  # noqa: PLR0913 - a matrix product is described by this much
     full: str,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.simulate.catalog import CATALOG, FEATURES
+from traceenergy.simulate.power_law import PowerLaw, class_power
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,7 @@ US_PER_S = 1e6
 # Share of each peak that good kernels reach.
 _TENSOR_REACH, _DRAM_REACH, _LINK_REACH = 0.62, 0.82, 0.55
 _SM_FLOOR, _SM_COLLECTIVE = 0.25, 0.30
-_CLASS_SPREAD = 0.10
+_LINEAR = PowerLaw()
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,13 @@ class Cost:
     moved_bytes: Float
 
 
-def cost_of(features: Float, board: Board, stretch: float, rng: np.random.Generator) -> Cost:
+def cost_of(
+    features: Float,
+    board: Board,
+    stretch: float,
+    rng: np.random.Generator,
+    law: PowerLaw = _LINEAR,
+) -> Cost:
     """Compute the cost of every class.
 
     Parameters
@@ -63,6 +70,8 @@ def cost_of(features: Float, board: Board, stretch: float, rng: np.random.Genera
         Factor on durations.
     rng : numpy.random.Generator
         For what sets a class apart from its activity: its data and instruction mix.
+    law : PowerLaw, optional
+        How power comes about; linear in activity by default.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def cost_of(features: Float, board: Board, stretch: float, rng: np.random.Genera
     Notes
     -----
     A roofline: the slowest of matrix units, memory and NVLink sets the time, to which a fixed
-    part is added. Power is linear in the activity of each unit, times a factor per class.
+    part is added.
     """
     flops, moved, linked = (features @ _table(name) for name in _COSTS)
     operand = np.array([kernel.operand_bytes for kernel in CATALOG.values()])
@@ -92,11 +101,11 @@ def cost_of(features: Float, board: Board, stretch: float, rng: np.random.Genera
     reached = np.maximum(tensor / _TENSOR_REACH, dram / _DRAM_REACH)
     sm = np.where(collective, _SM_COLLECTIVE, _SM_FLOOR + (1.0 - _SM_FLOOR) * reached)
     activity = np.stack([sm, tensor, dram, link], axis=-1)
-    own = np.exp(rng.normal(0.0, _CLASS_SPREAD, len(CATALOG)))
+    own = np.exp(rng.normal(0.0, law.class_spread, len(CATALOG)))
     return Cost(
         duration_us=alone_us * stretch,
         activity=activity,
-        dynamic_w=activity @ np.array(board.unit_w) * own,
+        dynamic_w=class_power(law, activity, features, own, board),
         blocks=np.clip(np.ceil(moved / 65_536), 1, 16 * board.sm_count).astype(np.int64),
         moved_bytes=moved,
     )

@@ -11,6 +11,8 @@ import polars as pl
 from traceenergy.simulate.host import VM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from traceenergy.simulate.activity import Activity
     from traceenergy.simulate.export import Rows, Strings
     from traceenergy.simulate.host import Host
@@ -25,7 +27,9 @@ POWER_FIELD, TEMPERATURE_FIELD = "Power", "Temperature"
 MW_PER_W = 1000.0
 
 
-def nvtx_rows(ranges: pl.DataFrame, marks: list[Readings], host: Host, strings: Strings) -> Rows:
+def nvtx_rows(
+    ranges: pl.DataFrame, marks: Sequence[Readings], host: Host, strings: Strings
+) -> Rows:
     """Fill the table of NVTX events.
 
     Parameters
@@ -33,7 +37,7 @@ def nvtx_rows(ranges: pl.DataFrame, marks: list[Readings], host: Host, strings: 
     ranges : polars.DataFrame
         As from `nvtx_ranges`. Those of level 0 carry their text themselves, the others as
         registered strings, since exports hold both.
-    marks : list of Readings
+    marks : sequence of Readings
         By device, to be written as power marks; empty for none.
     host : Host
         For thread ids.
@@ -64,7 +68,7 @@ def nvtx_rows(ranges: pl.DataFrame, marks: list[Readings], host: Host, strings: 
 
 
 def _power_marks(
-    marks: list[Readings], host: Host, strings: Strings, schema: pl.Schema
+    marks: Sequence[Readings], host: Host, strings: Strings, schema: pl.Schema
 ) -> pl.DataFrame:
     text_id, frames = strings.id_of(POWER_MARK), []
     for device, readings in enumerate(marks):
@@ -84,13 +88,13 @@ def _power_marks(
 
 
 def plugin_tables(
-    readings: list[Readings], host: Host, strings: Strings, *, normalized: bool
+    readings: Sequence[Readings], host: Host, strings: Strings, *, normalized: bool
 ) -> dict[str, Rows]:
     """Fill the tables of generic events with what the NVML plugin records.
 
     Parameters
     ----------
-    readings : list of Readings
+    readings : sequence of Readings
         By device: average power [W], temperature.
     host : Host
         For thread ids.
@@ -173,13 +177,13 @@ def _normalized(frame: pl.DataFrame, types: list[int], strings: Strings) -> dict
 
 
 def metric_tables(
-    activity: list[Activity], names: tuple[str, ...], *, as_json: bool
+    activity: Sequence[Activity], names: tuple[str, ...], *, as_json: bool
 ) -> dict[str, Rows]:
     """Fill the tables of GPU metrics.
 
     Parameters
     ----------
-    activity : list of Activity
+    activity : sequence of Activity
         By device.
     names : tuple of str
         Of the metrics.
@@ -213,7 +217,7 @@ def metric_tables(
 
 
 def _metric_events(
-    activity: list[Activity], types: list[int], names: tuple[str, ...]
+    activity: Sequence[Activity], types: list[int], names: tuple[str, ...]
 ) -> dict[str, Rows]:
     source = {"Name": "GpuMetrics", "TimeSource": "SessionNs", "SourceGroup": "Unknown"}
     fields = {"Name": "GPU Metrics", "Fields": [{"Name": name} for name in names]}

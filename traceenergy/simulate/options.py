@@ -6,15 +6,24 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from traceenergy.errors import UsageError
+from traceenergy.simulate.power import CONCURRENCY_FACTOR
+from traceenergy.simulate.power_law import CLASS_SPREAD, POWER_LAWS
 from traceenergy.simulate.sensor import SENSORS
 from traceenergy.simulate.target import BOARD_OF_SENSOR
 from traceenergy.units import NS_PER_MS
 
-SCENARIOS = ("decode", "prefill", "mixed")
+SCENARIOS = ("decode", "prefill", "mixed", "varying")
 SCHEMAS = ("3.0.0", "3.7.2", "3.11.1", "3.25.0")
 POWER_FORMS = ("smi", "nvml", "marks", "none")
 MAX_GPUS = 8
 MAX_UTC_OFFSET_H = 14.0
+INSTANCE_SPREAD = 0.03
+MAX_DRIFT_W = 10.0
+# Named in the truth only where they are set: a run without them is the run it always was.
+_NAMED_WHERE_SET = (
+    "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
+    "drift_w",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,8 @@ class Options:
     Attributes
     ----------
     scenario
-        `decode`, `prefill` or `mixed` (prefill among decode, batch changing).
+        `decode`, `prefill`, `mixed` (prefill among decode, batch changing) or `varying` (decode,
+        batch changing).
     gpus
         Recorded ranks of a tensor-parallel group of eight, 1 to 8.
     steps, seconds, kernels
@@ -63,6 +73,16 @@ class Options:
         Every so many steps the GPU waits so long for requests [ns]; 0 for never.
     ranges_per_kernel
         Operator ranges nested around every launch, beside those of steps and layers.
+    power_law
+        How the power of a kernel class comes about, see `power_law.class_power`: `activity`,
+        `saturating` or `category`.
+    class_spread, instance_spread, step_power_spread
+        Standard deviation of the logarithm of a factor on dynamic power: of each class, of each
+        piece of work, of all work of a step.
+    concurrency_factor
+        On the dynamic power of each piece of work while others run.
+    drift_w
+        Standard deviation of a slow drift of static power, over 10 s or so [W].
     """
 
     scenario: str = "decode"
@@ -89,10 +109,21 @@ class Options:
     pause_every: int = 0
     pause_ns: int = 0
     ranges_per_kernel: int = 0
+    power_law: str = POWER_LAWS[0]
+    class_spread: float = CLASS_SPREAD
+    instance_spread: float = INSTANCE_SPREAD
+    step_power_spread: float = 0.0
+    concurrency_factor: float = CONCURRENCY_FACTOR
+    drift_w: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the options by name."""
-        return asdict(self)
+        """Return the options by name, without those of the power model that are not set."""
+        usual = Options()
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in _NAMED_WHERE_SET or value != getattr(usual, name)
+        }
 
 
 def check_options(options: Options) -> Options:
@@ -118,6 +149,7 @@ def check_options(options: Options) -> Options:
             ("schema", SCHEMAS),
             ("power", POWER_FORMS),
             ("sensor", tuple(SENSORS)),
+            ("power_law", POWER_LAWS),
         )
         if getattr(options, name) not in known
     ]
@@ -137,10 +169,14 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
     not_negative = (
         "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel",
     )  # fmt: skip
+    spreads = ("class_spread", "instance_spread", "step_power_spread")
     return [
         *((name, "more than 0", getattr(options, name) > 0) for name in positive),
         *((name, "0 or more", getattr(options, name) >= 0) for name in not_negative),
         ("gpus", f"1 to {MAX_GPUS}", 1 <= options.gpus <= MAX_GPUS),
+        *((name, "0 to 1", 0 <= getattr(options, name) <= 1) for name in spreads),
+        ("concurrency_factor", "more than 0, at most 1", 0 < options.concurrency_factor <= 1),
+        ("drift_w", f"0 to {MAX_DRIFT_W:g}", 0 <= options.drift_w <= MAX_DRIFT_W),
         ("missing_share", "0 to less than 1", 0 <= options.missing_share < 1),
         (
             "timezone_offset_h",

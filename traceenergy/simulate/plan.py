@@ -63,17 +63,18 @@ def plan_steps(options: Options, n_steps: int, rng: np.random.Generator) -> Plan
     n_steps : int
         How many.
     rng : numpy.random.Generator
-        For the load of a mixed run and the lengths of its prompts.
+        For loads that wander and the lengths of prompts.
 
     Returns
     -------
     Plan
         `decode`: one batch, contexts grow by a token a step. `prefill`: prompts of `context`
-        tokens, as many as fit a step. `mixed`: the batch wanders, every eighth step or so takes
-        in new prompts beside it.
+        tokens, as many as fit a step. `varying`: decode, batch and contexts wander. `mixed`: the
+        same, and every eighth step or so takes in new prompts beside it.
     """
     step = np.arange(n_steps)
-    kind = np.full(n_steps, STEP_KINDS.index(options.scenario), dtype=np.int64)
+    name = "decode" if options.scenario == "varying" else options.scenario
+    kind = np.full(n_steps, STEP_KINDS.index(name), dtype=np.int64)
     gen = np.full(n_steps, options.batch, dtype=np.int64)
     ctx = np.zeros(n_steps, dtype=np.int64)
     prompt = np.full(n_steps, float(options.context))
@@ -81,16 +82,27 @@ def plan_steps(options: Options, n_steps: int, rng: np.random.Generator) -> Plan
     per_step = max(1, PREFILL_TOKENS // options.context)
     if options.scenario == "prefill":
         gen[:], ctx[:] = 0, per_step
+    if options.scenario == "varying":
+        gen, seen = _batches(options, n_steps, rng), _contexts(options, n_steps, rng)
     if options.scenario == "mixed":
         takes = rng.random(n_steps) < 1.0 / PREFILL_EVERY
         takes[:1] = True
         kind = np.where(takes, STEP_KINDS.index("mixed"), STEP_KINDS.index("decode"))
         ctx = np.where(takes, rng.integers(1, per_step + 1, n_steps), 0)
-        walk = np.cumsum(rng.normal(0.0, 0.12, n_steps))
-        gen = np.maximum(1, np.round(options.batch * np.exp(np.tanh(walk)))).astype(np.int64)
+        gen = _batches(options, n_steps, rng)
         prompt = np.round(options.context * rng.uniform(0.5, 1.0, n_steps))
-        seen = options.context * np.exp(0.3 * np.tanh(np.cumsum(rng.normal(0.0, 0.1, n_steps))))
+        seen = _contexts(options, n_steps, rng)
     return Plan(kind, ctx, gen, _features(ctx, prompt, gen, seen))
+
+
+def _batches(options: Options, n_steps: int, rng: np.random.Generator) -> Int:
+    walk = np.cumsum(rng.normal(0.0, 0.12, n_steps))
+    return np.maximum(1, np.round(options.batch * np.exp(np.tanh(walk)))).astype(np.int64)
+
+
+def _contexts(options: Options, n_steps: int, rng: np.random.Generator) -> Float:
+    walk = np.cumsum(rng.normal(0.0, 0.1, n_steps))
+    return np.asarray(options.context * np.exp(0.3 * np.tanh(walk)), dtype=np.float64)
 
 
 def _features(ctx: Int, prompt: Float, gen: Int, seen: Float) -> Float:

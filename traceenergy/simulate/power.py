@@ -133,8 +133,18 @@ def _smooth(edge_ns: Int, power_w: Float, tau_ns: float) -> Float:
     return np.asarray(gain, dtype=np.float64)
 
 
-def true_power(
-    start_ns: Int, end_ns: Int, dynamic_w: Float, span_ns: tuple[int, int], law: Law
+def knots(span_ns: tuple[int, int]) -> Int:
+    """List the times [ns] between which static power is constant, over a span."""
+    return np.arange(span_ns[0], span_ns[1] + KNOT_NS, KNOT_NS, dtype=np.int64)
+
+
+def true_power(  # noqa: PLR0913, PLR0917 - power is made of this much
+    start_ns: Int,
+    end_ns: Int,
+    dynamic_w: Float,
+    span_ns: tuple[int, int],
+    law: Law,
+    drift_w: Float | None = None,
 ) -> tuple[PowerCurve, Float, Float]:
     """Compute a board's power with the energy of each piece of its work.
 
@@ -148,6 +158,8 @@ def true_power(
         The curve covers this span; all work lies in it.
     law : Law
         Of the board.
+    drift_w : ndarray of float64 (n_knots,), optional [W]
+        Added to static power from each of the `knots` of the span.
 
     Returns
     -------
@@ -161,7 +173,7 @@ def true_power(
     piece that runs alone. Static power follows temperature, which follows power by a first-order
     law; it is constant between knots 0.1 s apart.
     """
-    knot_ns = np.arange(span_ns[0], span_ns[1] + KNOT_NS, KNOT_NS, dtype=np.int64)
+    knot_ns = knots(span_ns)
     edge_ns = _distinct(np.concatenate((start_ns, end_ns, knot_ns)))
     first, last = np.searchsorted(edge_ns, start_ns), np.searchsorted(edge_ns, end_ns)
     size = len(edge_ns)
@@ -177,6 +189,8 @@ def true_power(
     temperature_c = _temperature(np.diff(heat_j) / (KNOT_NS / NS_PER_S), law)
     knot = np.searchsorted(knot_ns, edge_ns[:-1], side="right") - 1
     static_w = law.idle_w + law.leakage_w_per_degree * (temperature_c[knot] - temperature_c[0])
+    if drift_w is not None:
+        static_w += drift_w[knot]
 
     power_w, share = static_w + active_w, np.where(busy, 1.0 / np.maximum(running, 1), 0.0)
     curve = PowerCurve(

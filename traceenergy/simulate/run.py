@@ -6,36 +6,32 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from traceenergy.errors import OutputExistsError
 from traceenergy.simulate.about import about_tables
-from traceenergy.simulate.activity import metric_names, sample_activity
+from traceenergy.simulate.activity import metric_names
 from traceenergy.simulate.events import metric_tables, nvtx_rows, plugin_tables
 from traceenergy.simulate.export import Rows, Strings, write_export
 from traceenergy.simulate.graphs import capture_graph
-from traceenergy.simulate.host import UTC_EPOCH_NS, Host, make_host
+from traceenergy.simulate.host import UTC_EPOCH_NS
+from traceenergy.simulate.in_memory import run_in_memory
 from traceenergy.simulate.layout import RUNTIME, layout_of
-from traceenergy.simulate.options import Options, board_of, check_options
+from traceenergy.simulate.options import Options, check_options
 from traceenergy.simulate.ranges import nvtx_ranges
 from traceenergy.simulate.rows import graph_tables, runtime_rows, work_tables
-from traceenergy.simulate.sensor import SENSORS, poll_times, read_field
-from traceenergy.simulate.smi import Readings, render_log
-from traceenergy.simulate.target import BOARDS, Board
-from traceenergy.simulate.timeline import Timeline, lay_out
-from traceenergy.simulate.truth import Truth, summarize, true_energy
+from traceenergy.simulate.sensor import SENSORS
+from traceenergy.simulate.smi import render_log
 from traceenergy.units import NS_PER_H, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from traceenergy.simulate.in_memory import Run
+    from traceenergy.simulate.target import Board
+
 TRACE, LOG, TRUTH_TABLE, TRUTH_SUMS = "trace.sqlite", "power.csv", "truth.parquet", "truth.json"
-# The log begins before the run, ends after it, so that idle power can be seen.
-LOG_BEFORE_NS, LOG_AFTER_NS = 2 * NS_PER_S, 1500 * NS_PER_MS
 TRACE_TAIL_NS = 2 * NS_PER_S
-# Between one GPU's line of the log and the next one's.
-INDEX_DELAY_NS = 300_000
 FORMAT_VERSION = 1
 
 
@@ -94,25 +90,20 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
     options = check_options(options or Options())
     names = (TRACE, *([LOG] if options.power == "smi" else []), TRUTH_TABLE, TRUTH_SUMS)
     _make_room(out, names, force=force)
-    board = BOARDS[board_of(options)]
-    streams = [np.random.default_rng([options.seed, part]) for part in range(4)]
-    host = make_host(options.gpus, streams[0])
-    timeline = lay_out(options, board, streams[1])
-    truth = true_energy(timeline, board, options.gpus, streams[2])
-    readings = _read_power(options, board, timeline, truth, streams[3])
+    run = run_in_memory(options)
     if options.power == "smi":
         local_ns = UTC_EPOCH_NS + round(options.timezone_offset_h * NS_PER_H)
-        log = render_log(readings, list(host.uuids), local_ns + options.clock_offset_ns)
+        log = render_log(run.readings, run.host.uuids, local_ns + options.clock_offset_ns)
         (out / LOG).write_text(log, encoding="utf-8")
-    tables, n_ranges = _tables(options, board, host, timeline, readings)
+    tables, n_ranges = _tables(run)
     write_export(out / TRACE, layout_of(options.schema), tables)
-    truth.work.write_parquet(out / TRUTH_TABLE)
-    sums = summarize(truth, _window_ns(timeline))
-    _write_sums(out / TRUTH_SUMS, options, board, sums)
+    run.truth.work.write_parquet(out / TRUTH_TABLE)
+    sums = run.sums()
+    _write_sums(out / TRUTH_SUMS, options, run.board, sums)
     return Simulated(
         folder=out,
         files=names,
-        n_kernels=int((truth.work["table"] == "KERNEL").sum()),
+        n_kernels=int((run.truth.work["table"] == "KERNEL").sum()),
         n_ranges=n_ranges,
         total_j=sum(row["total_j"] for row in sums["devices"]),
     )
@@ -130,56 +121,15 @@ def _make_room(out: Path, names: tuple[str, ...], *, force: bool) -> None:
         (out / name).unlink()
 
 
-def _window_ns(timeline: Timeline) -> tuple[int, int]:
-    # From the first GPU work, or its launch if earlier, to the last.
-    calls, work = timeline.calls.drop_nulls("slot"), timeline.work
-    first_ns = min(int(calls["start_ns"][0]), int(work["start_ns"][0]))
-    return first_ns, int(work.select(pl.col("end_ns").max()).item())
-
-
-def _read_power(
-    options: Options, board: Board, timeline: Timeline, truth: Truth, rng: np.random.Generator
-) -> list[Readings]:
-    sensor, window_ns = SENSORS[options.sensor], _window_ns(timeline)
-    asked_ns = poll_times(
-        window_ns[0] - LOG_BEFORE_NS,
-        window_ns[1] + LOG_AFTER_NS,
-        options.poll_ns,
-        jitter_ns=options.poll_jitter_ns,
-        missing_share=options.missing_share,
-        rng=rng,
-    )
-    readings = []
-    for device, curve in enumerate(truth.curves):
-        poll_ns = asked_ns + device * INDEX_DELAY_NS
-        draw_w, instant_w = (
-            None if f is None else read_field(curve, f, sensor, poll_ns, options.gain, rng)
-            for f in (sensor.draw, sensor.instant)
-        )
-        at_work = (poll_ns >= window_ns[0]) & (poll_ns < window_ns[1])
-        readings.append(
-            Readings(
-                poll_ns=poll_ns,
-                draw_w=draw_w if draw_w is not None else np.zeros(0),
-                instant_w=instant_w,
-                clock_mhz=np.where(at_work, board.clock_mhz, board.idle_clock_mhz),
-                temperature_c=curve.temperature_at(poll_ns),
-            )
-        )
-    return readings
-
-
-def _tables(
-    options: Options, board: Board, host: Host, timeline: Timeline, readings: list[Readings]
-) -> tuple[dict[str, Rows], int]:
+def _tables(run: Run) -> tuple[dict[str, Rows], int]:
+    options, host, timeline = run.options, run.host, run.timeline
     strings, layout = Strings(), layout_of(options.schema)
-    end_ns = int(timeline.work.select(pl.col("end_ns").max()).item())
     tables = about_tables(
         options.schema,
-        board,
+        run.board,
         host,
         strings,
-        duration_ns=end_ns + TRACE_TAIL_NS,
+        duration_ns=run.window_ns[1] + TRACE_TAIL_NS,
         timezone_offset_h=options.timezone_offset_h,
     )
     capture = capture_graph(timeline.templates, options.gpus) if options.cuda_graphs else None
@@ -190,26 +140,17 @@ def _tables(
         separate = layout.has("CUDA_GRAPH_NODE_EVENTS")
         tables |= graph_tables(capture, host, strings, separate=separate)
         ranges = pl.concat([capture.ranges, ranges]).sort("start_ns", "device", "level")
-    marks = readings if options.power == "marks" else []
+    marks = run.readings if options.power == "marks" else ()
     tables["NVTX_EVENTS"] = nvtx_rows(ranges, marks, host, strings)
     if options.power == "nvml":
         normalized = layout.has("GENERIC_EVENT_DATA")
-        tables |= plugin_tables(readings, host, strings, normalized=normalized)
+        tables |= plugin_tables(run.readings, host, strings, normalized=normalized)
     if options.gpu_metrics:
+        as_json = not layout.has("GPU_METRICS")
         tables = _with(
-            tables, _metrics(timeline, board, options, as_json=not layout.has("GPU_METRICS"))
+            tables, metric_tables(run.activity, metric_names(options.schema), as_json=as_json)
         )
     return {"StringIds": strings.rows, **tables}, len(ranges)
-
-
-def _metrics(
-    timeline: Timeline, board: Board, options: Options, *, as_json: bool
-) -> dict[str, Rows]:
-    activity = [
-        sample_activity(timeline.work.filter(device=device), timeline.cost, board)
-        for device in range(options.gpus)
-    ]
-    return metric_tables(activity, metric_names(options.schema), as_json=as_json)
 
 
 def _with(tables: dict[str, Rows], more: dict[str, Rows]) -> dict[str, Rows]:

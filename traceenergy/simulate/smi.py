@@ -10,6 +10,8 @@ import polars as pl
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -49,14 +51,14 @@ class Readings:
         return self.draw_w if self.instant_w is None else self.instant_w
 
 
-def render_log(readings: list[Readings], uuids: list[str], local_epoch_ns: int) -> str:
+def render_log(readings: Sequence[Readings], uuids: Sequence[str], local_epoch_ns: int) -> str:
     """Write the log of all GPUs, in the order of time.
 
     Parameters
     ----------
-    readings : list of Readings
+    readings : sequence of Readings
         By index of the GPU.
-    uuids : list of str
+    uuids : sequence of str
         Without the prefix `GPU-`.
     local_epoch_ns : int [ns]
         Local time of trace time 0 as the logger's clock shows it, since 1970.

@@ -25,6 +25,8 @@ class Board:
         Range that the idle power of one board is drawn from [W].
     busy_w
         What running anything adds [W].
+    limit_w
+        What the board may draw [W].
     unit_w
         Watts at full activity of: SM, matrix units, memory, NVLink.
     """
@@ -42,6 +44,7 @@ class Board:
     idle_clock_mhz: int
     idle_w: tuple[float, float]
     busy_w: float
+    limit_w: float
     unit_w: tuple[float, float, float, float]
 
 
@@ -60,6 +63,7 @@ BOARDS = {
         idle_clock_mhz=345,
         idle_w=(72.0, 112.0),
         busy_w=45.0,
+        limit_w=700.0,
         unit_w=(120.0, 300.0, 200.0, 80.0),
     ),
     "a100": Board(
@@ -76,6 +80,7 @@ BOARDS = {
         idle_clock_mhz=210,
         idle_w=(48.0, 66.0),
         busy_w=30.0,
+        limit_w=400.0,
         unit_w=(70.0, 170.0, 115.0, 45.0),
     ),
     "v100": Board(
@@ -92,6 +97,7 @@ BOARDS = {
         idle_clock_mhz=135,
         idle_w=(38.0, 50.0),
         busy_w=20.0,
+        limit_w=300.0,
         unit_w=(50.0, 125.0, 85.0, 30.0),
     ),
 }

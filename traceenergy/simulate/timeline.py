@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from traceenergy.simulate.catalog import CATALOG
+from traceenergy.simulate.chance import STEP_POWER, stream
 from traceenergy.simulate.cost import Cost, cost_of
 from traceenergy.simulate.plan import (
     DEFAULT_STEPS,
@@ -17,6 +18,7 @@ from traceenergy.simulate.plan import (
     steps_for_kernels,
     steps_for_seconds,
 )
+from traceenergy.simulate.power_law import PowerLaw
 from traceenergy.simulate.schedule import API_US, HOST_US, PREPARE_US, Schedule, schedule_steps
 from traceenergy.simulate.template import CLASS_KEYS, STEP_KINDS, Template, step_template
 from traceenergy.units import NS_PER_S, NS_PER_US
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 FIRST_STEP_NS = 3 * NS_PER_S
 STEP_GAP_US = (300.0, 2000.0)
+# On durations; those of power are options.
 INSTANCE_SPREAD, STEP_SPREAD = 0.03, 0.01
 MAIN_STREAM, SIDE_STREAM = 7, 20
 FIRST_CORRELATION = 20_000
@@ -105,7 +108,7 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
     templates = {kind: step_template(kind, options.layers) for kind in STEP_KINDS}
     seeds = rng.integers(2**63, size=3)
     plan = _plan(options, board, templates, seeds)
-    cost = cost_of(plan.features, board, options.stretch, np.random.default_rng(seeds[1]))
+    cost = _with_step_power(_cost(plan, options, board, seeds), options)
     blocks = []
     for kind, name in enumerate(STEP_KINDS):
         steps = np.flatnonzero(plan.kind == kind)
@@ -115,7 +118,7 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
             schedule = _schedule(templates[name], alone_us, options.gpus, rng, graphs=graphs)
             blocks.append(_Block(name, templates[name], steps, schedule))
     start_ns, length_ns = _step_times(len(plan.kind), blocks, options, rng)
-    calls, work = _flatten(blocks, start_ns, cost, rng)
+    calls, work = _flatten(blocks, start_ns, cost, options.instance_spread, rng)
     if options.kernels is not None:
         work, calls = _cut(work, calls, options)
     steps_frame = pl.DataFrame(
@@ -148,9 +151,23 @@ def _plan(
     if options.seconds is None:
         return plan(options.steps or DEFAULT_STEPS)
     probe = plan(_PROBE_STEPS)
-    cost = cost_of(probe.features, board, options.stretch, np.random.default_rng(seeds[1]))
+    cost = _cost(probe, options, board, seeds)
     step_s = _expected_s(probe, cost, templates, options)
     return plan(steps_for_seconds(step_s, options.seconds))
+
+
+def _cost(plan: Plan, options: Options, board: Board, seeds: NDArray[np.int64]) -> Cost:
+    law = PowerLaw(options.power_law, options.class_spread, options.seed)
+    rng = np.random.default_rng(seeds[1])
+    return cost_of(plan.features, board, options.stretch, rng, law)
+
+
+def _with_step_power(cost: Cost, options: Options) -> Cost:
+    if not options.step_power_spread:
+        return cost
+    rng = stream(options.seed, STEP_POWER)
+    factor = np.exp(rng.normal(0.0, options.step_power_spread, (len(cost.dynamic_w), 1)))
+    return replace(cost, dynamic_w=cost.dynamic_w * factor)
 
 
 def _kernels_in(template: Template) -> int:
@@ -203,7 +220,11 @@ def _ns(time_us: Float) -> Int:
 
 
 def _flatten(
-    blocks: list[_Block], step_start_ns: Int, cost: Cost, rng: np.random.Generator
+    blocks: list[_Block],
+    step_start_ns: Int,
+    cost: Cost,
+    instance_spread: float,
+    rng: np.random.Generator,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     calls: list[pl.DataFrame] = []
     work: list[pl.DataFrame] = []
@@ -218,7 +239,7 @@ def _flatten(
     ).sort("call")
     all_calls = all_calls.with_columns(order["correlation_id"])
     step, class_id = all_work["step"].to_numpy(), all_work["class_id"].to_numpy()
-    spread = np.exp(rng.normal(0.0, INSTANCE_SPREAD, len(all_work)))
+    spread = np.exp(rng.normal(0.0, instance_spread, len(all_work)))
     return all_calls, all_work.with_columns(
         pl.Series("dynamic_w", cost.dynamic_w[step, class_id] * spread),
         pl.Series("blocks", cost.blocks[step, class_id]),

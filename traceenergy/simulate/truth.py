@@ -9,17 +9,25 @@ import numpy as np
 import polars as pl
 
 from traceenergy.simulate.catalog import CATALOG
-from traceenergy.simulate.power import Law, PowerCurve, true_power
+from traceenergy.simulate.chance import DRIFT, stream
+from traceenergy.simulate.power import KNOT_NS, Law, PowerCurve, knots, true_power
 from traceenergy.simulate.template import CLASS_KEYS
+from traceenergy.simulate.wander import smooth_walk
 from traceenergy.trace.tables import WORK_TABLE, Column, check_table
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.simulate.options import Options
     from traceenergy.simulate.target import Board
     from traceenergy.simulate.timeline import Timeline
 
 # The curve reaches further than any log or sensor window.
 MARGIN_NS = 5 * NS_PER_S
+# Drift goes together over some 10 s, never takes more than half of the idle power.
+DRIFT_NS = 5 * NS_PER_S
+_MOST_DRIFT = 0.5
 
 TRUTH = (
     Column("rank", pl.Int32, "", "rank of the run; always 0, one report holds all"),
@@ -58,7 +66,9 @@ class Truth:
     laws: list[Law]
 
 
-def true_energy(timeline: Timeline, board: Board, n_gpus: int, rng: np.random.Generator) -> Truth:
+def true_energy(
+    timeline: Timeline, board: Board, options: Options, rng: np.random.Generator
+) -> Truth:
     """Compute the energy of each piece of work.
 
     Parameters
@@ -67,8 +77,8 @@ def true_energy(timeline: Timeline, board: Board, n_gpus: int, rng: np.random.Ge
         The work.
     board : Board
         Range of idle power, power of being busy.
-    n_gpus : int
-        Recorded GPUs.
+    options : Options
+        How many GPUs; concurrency, drift.
     rng : numpy.random.Generator
         For the idle power of each.
 
@@ -81,8 +91,9 @@ def true_energy(timeline: Timeline, board: Board, n_gpus: int, rng: np.random.Ge
     span_ns = (min(0, first_ns) - MARGIN_NS, last_ns + MARGIN_NS)
     static_j, dynamic_j = np.empty(len(work)), np.empty(len(work))
     curves, laws = [], []
-    for device in range(n_gpus):
-        law = Law(idle_w=float(np.round(rng.uniform(*board.idle_w), 2)), busy_w=board.busy_w)
+    for device in range(options.gpus):
+        idle_w = float(np.round(rng.uniform(*board.idle_w), 2))
+        law = Law(idle_w, board.busy_w, options.concurrency_factor)
         mine = (work["device"] == device).to_numpy()
         part = work.filter(pl.col("device") == device)
         curve, static_j[mine], dynamic_j[mine] = true_power(
@@ -91,10 +102,21 @@ def true_energy(timeline: Timeline, board: Board, n_gpus: int, rng: np.random.Ge
             part["dynamic_w"].to_numpy(),
             span_ns,
             law,
+            _drift(options, device, span_ns, idle_w),
         )
         curves.append(curve)
         laws.append(law)
     return Truth(_as_table(work, static_j, dynamic_j), curves, laws)
+
+
+def _drift(
+    options: Options, device: int, span_ns: tuple[int, int], idle_w: float
+) -> NDArray[np.float64] | None:
+    if not options.drift_w:
+        return None
+    walk = smooth_walk(len(knots(span_ns)), DRIFT_NS / KNOT_NS, stream(options.seed, DRIFT, device))
+    most_w = _MOST_DRIFT * idle_w
+    return np.asarray(np.clip(options.drift_w * walk, -most_w, most_w), dtype=np.float64)
 
 
 def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -> pl.DataFrame:

@@ -1,0 +1,139 @@
+"""Simulated run before anything of it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traceenergy.simulate.activity import Activity, sample_activity
+from traceenergy.simulate.chance import HOST, IDLE_POWER, LOG, TIMELINE, stream
+from traceenergy.simulate.host import Host, make_host
+from traceenergy.simulate.options import Options, board_of, check_options
+from traceenergy.simulate.sensor import SENSORS, poll_times, read_field
+from traceenergy.simulate.smi import Readings
+from traceenergy.simulate.target import BOARDS, Board
+from traceenergy.simulate.timeline import Timeline, lay_out
+from traceenergy.simulate.truth import Truth, summarize, true_energy
+from traceenergy.units import NS_PER_MS, NS_PER_S
+
+# The log begins before the run, ends after it, so that idle power can be seen.
+LOG_BEFORE_NS, LOG_AFTER_NS = 2 * NS_PER_S, 1500 * NS_PER_MS
+# Between one GPU's line of the log and the next one's.
+INDEX_DELAY_NS = 300_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A simulated run, whole.
+
+    Attributes
+    ----------
+    options
+        What was asked for.
+    board, host
+        The GPUs, all alike; the computer.
+    timeline
+        Work, launches, steps; on the trace clock.
+    truth
+        True energy of each piece of work, in the order of `timeline.work`; true power by device.
+    readings : tuple of Readings
+        What the logger got, by device; on the trace clock.
+    activity : tuple of Activity
+        GPU metrics by device; empty unless asked for.
+    window_ns : tuple of int [ns]
+        Analysis window: from the first GPU work, or its launch if earlier, to the last.
+    """
+
+    options: Options
+    board: Board
+    host: Host
+    timeline: Timeline
+    truth: Truth
+    readings: tuple[Readings, ...]
+    activity: tuple[Activity, ...]
+    window_ns: tuple[int, int]
+
+    def sums(self) -> dict[str, Any]:
+        """Sum the truth over the window, as `truth.summarize` does."""
+        return summarize(self.truth, self.window_ns)
+
+
+def run_in_memory(options: Options | None = None) -> Run:
+    """Simulate a run without writing anything.
+
+    Parameters
+    ----------
+    options : Options, optional
+        What to run; `Options()` by default.
+
+    Returns
+    -------
+    Run
+        Equal for equal options; `run.simulate_run` writes the same run.
+
+    Raises
+    ------
+    UsageError
+        If the options cannot be simulated.
+    """
+    options = check_options(options or Options())
+    board = BOARDS[board_of(options)]
+    host = make_host(options.gpus, stream(options.seed, HOST))
+    timeline = lay_out(options, board, stream(options.seed, TIMELINE))
+    truth = true_energy(timeline, board, options, stream(options.seed, IDLE_POWER))
+    window_ns = _window_ns(timeline)
+    activity = tuple(
+        sample_activity(timeline.work.filter(device=device), timeline.cost, board)
+        for device in range(options.gpus if options.gpu_metrics else 0)
+    )
+    return Run(
+        options=options,
+        board=board,
+        host=host,
+        timeline=timeline,
+        truth=truth,
+        readings=_read_power(options, board, truth, window_ns),
+        activity=activity,
+        window_ns=window_ns,
+    )
+
+
+def _window_ns(timeline: Timeline) -> tuple[int, int]:
+    calls, work = timeline.calls.drop_nulls("slot"), timeline.work
+    first_ns = min(int(calls["start_ns"][0]), int(work["start_ns"][0]))
+    return first_ns, int(work.select(pl.col("end_ns").max()).item())
+
+
+def _read_power(
+    options: Options, board: Board, truth: Truth, window_ns: tuple[int, int]
+) -> tuple[Readings, ...]:
+    sensor, rng = SENSORS[options.sensor], stream(options.seed, LOG)
+    asked_ns = poll_times(
+        window_ns[0] - LOG_BEFORE_NS,
+        window_ns[1] + LOG_AFTER_NS,
+        options.poll_ns,
+        jitter_ns=options.poll_jitter_ns,
+        missing_share=options.missing_share,
+        rng=rng,
+    )
+    readings = []
+    for device, curve in enumerate(truth.curves):
+        poll_ns = asked_ns + device * INDEX_DELAY_NS
+        draw_w, instant_w = (
+            None if f is None else read_field(curve, f, sensor, poll_ns, options.gain, rng)
+            for f in (sensor.draw, sensor.instant)
+        )
+        at_work = (poll_ns >= window_ns[0]) & (poll_ns < window_ns[1])
+        readings.append(
+            Readings(
+                poll_ns=poll_ns,
+                draw_w=draw_w if draw_w is not None else np.zeros(0),
+                instant_w=instant_w,
+                clock_mhz=np.where(at_work, board.clock_mhz, board.idle_clock_mhz),
+                temperature_c=curve.temperature_at(poll_ns),
+            )
+        )
+    return tuple(readings)
