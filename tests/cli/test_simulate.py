@@ -27,6 +27,8 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "--gain", "1.02", "--pause-every", "2", "--pause", "1ms", "--power-law", "saturating",
         "--class-spread", "0.2", "--instance-spread", "0.05", "--step-power-spread", "0.1",
         "--concurrency-factor", "0.8", "--drift", "3",
+        "--clock-spread", "0.05", "--clock-drift", "40", "--quantum", "0.5",
+        "--calibration", "5ms", "--calibration-spread", "0.07", "--calibration-only",
     )  # fmt: skip
 
     assert code == 0
@@ -37,7 +39,8 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "timezone_offset_h": 5.5, "missing_share": 0.1, "gain": 1.02, "pause_every": 2,
         "pause_ns": 1_000_000, "power_law": "saturating", "class_spread": 0.2,
         "instance_spread": 0.05, "step_power_spread": 0.1, "concurrency_factor": 0.8,
-        "drift_w": 3.0,
+        "drift_w": 3.0, "clock_spread": 0.05, "clock_drift_ppm": 40.0, "quantum_w": 0.5,
+        "calibration_s": 0.005, "calibration_spread": 0.07, "calibration_only": True,
     }  # fmt: skip
     assert options | expected == options
     assert f"Wrote {tmp_path / 'run' / 'trace.sqlite'}" in capsys.readouterr().out

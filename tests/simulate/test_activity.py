@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.simulate.activity import metric_names, sample_activity
+from traceenergy.simulate.clock import steady_clock
 from traceenergy.simulate.cost import UNITS, Cost
 from traceenergy.simulate.target import BOARDS
 
@@ -20,7 +21,7 @@ def test_values_are_time_weighted_means_in_per_cent() -> None:
     activity[0, 0] = [0.8, 0.4, 0.5, 0.0]
     cost = Cost(np.zeros((1, 1)), activity, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)))
     work = pl.DataFrame({"start_ns": [50 * US], "end_ns": [200 * US], "step": [0], "class_id": [0]})
-    made = sample_activity(work, cost, BOARDS["h100"])
+    made = sample_activity(work, cost, steady_clock(BOARDS["h100"]))
 
     at_work = made.values[made.values[:, 1] > 0]
     # The first sample lies at 50 us - 40 ms, so periods begin at 50 us, 150 us.

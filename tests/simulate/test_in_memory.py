@@ -12,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from traceenergy.errors import UsageError
+from traceenergy.simulate.host import UTC_EPOCH_NS
 from traceenergy.simulate.in_memory import run_in_memory
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
@@ -35,6 +36,24 @@ def test_it_is_what_would_be_written(tmp_path: Path) -> None:
     shown_w = log[" power.draw.instant [W]"].str.strip_chars(" W").cast(pl.Float64)
     assert run.readings[1].sharp_w == pytest.approx(shown_w.to_numpy(), abs=1e-9)
     assert [len(one.sample_ns) > 0 for one in run.activity] == [True, True]
+
+
+def test_logged_times_are_those_of_the_log(tmp_path: Path) -> None:
+    options = replace(
+        SMALL, clock_offset_ns=150_000_000, clock_drift_ppm=5000.0, timezone_offset_h=5.5
+    )
+    simulate_run(tmp_path, options)
+    run = run_in_memory(options)
+
+    log = pl.read_csv(tmp_path / "power.csv")["timestamp"].str.to_datetime("%Y/%m/%d %H:%M:%S%.f")
+    local_ns = log.dt.timestamp("ns").to_numpy()
+    zone_ns = 19_800 * 10**9
+    assert (run.logged_ns(0) == local_ns - UTC_EPOCH_NS - zone_ns).all()
+    late_ns = run.logged_ns(0) - run.readings[0].poll_ns
+    # 0.15 s and five thousandths of the trace time, cut to a millisecond.
+    expected_ns = 150_000_000 + 0.005 * run.readings[0].poll_ns
+    assert (late_ns <= expected_ns + 1).all()
+    assert (late_ns >= expected_ns - 1_000_001).all()
 
 
 def test_metrics_are_sampled_only_where_asked() -> None:

@@ -30,6 +30,11 @@ def test_defaults_are_fine() -> None:
         (Options(step_power_spread=float("nan")), "0 to 1"),
         (Options(concurrency_factor=0.0), "at most 1"),
         (Options(drift_w=50.0), "0 to 10"),
+        (Options(clock_spread=0.5), "0 to 0.1"),
+        (Options(clock_drift_ppm=-1e6), "within 10000"),
+        (Options(quantum_w=0.0), "0.01 to 10"),
+        (Options(calibration_s=float("inf")), "0 to 60"),
+        (Options(calibration_only=True), "with calibration_s"),
     ],
 )
 def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.simulate.power import Law, PowerCurve, true_power
+from traceenergy.simulate.power import Law, PowerCurve, knots, true_power
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
 MS = NS_PER_MS
@@ -70,6 +70,32 @@ def test_smoothing_is_first_order() -> None:
 
     held_s = tau_s * (1.0 - np.exp(-t_s / tau_s))
     assert through_j == pytest.approx(0.5 + 50.0 * t_s + 100.0 * (t_s - held_s), rel=1e-12)
+
+
+def test_filtered_power_rises_to_a_constant_load_and_falls_from_it() -> None:
+    # 300 W for 1 s from 0 on, over 80 W + 40 W when busy; a capacitor of 100 ms.
+    curve, _, _ = true_power(ns(0), ns(S), np.array([300.0]), SPAN, COLD)
+    t_s = np.array([-0.5, 0.0, 0.05, 0.1, 0.3, 0.999])
+
+    shown_w = curve.smoothed_power_w((t_s * S).astype(np.int64), 100.0 * MS)
+
+    assert shown_w == pytest.approx(80.0 + 340.0 * (1.0 - np.exp(-np.maximum(t_s, 0.0) / 0.1)))
+    later_w = curve.smoothed_power_w(ns(1_200 * MS), 100.0 * MS)
+    assert later_w == pytest.approx(80.0 + 340.0 * (1.0 - np.exp(-10.0)) * np.exp(-2.0))
+    assert curve.smoothed_power_w(ns(-S // 2, S // 2), 0.0).tolist() == [80.0, 420.0]
+
+
+def test_drift_is_added_to_static_power_from_knot_to_knot() -> None:
+    # Knots are 100 ms apart; the second half of second 1 is 5 W higher.
+    knot_ns = knots(SPAN)
+    drift_w = np.where((knot_ns >= 1_500 * MS) & (knot_ns < 2_000 * MS), 5.0, 0.0)
+    curve, static_j, dynamic_j = true_power(
+        ns(1 * S), ns(2 * S), np.array([100.0]), SPAN, COLD, drift_w
+    )
+
+    assert static_j == pytest.approx([80.0 + 2.5])
+    assert dynamic_j == pytest.approx([140.0])
+    assert np.diff(curve.energy_at(ns(1 * S, 2 * S, 3 * S))) == pytest.approx([222.5, 80.0])
 
 
 @st.composite

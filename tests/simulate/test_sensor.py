@@ -92,6 +92,54 @@ def test_gain_scales_what_is_shown() -> None:
     assert shown_w == pytest.approx(105.0)
 
 
+def test_a_capacitor_charges() -> None:
+    sensor = noiseless(SENSORS["slow"])
+    poll_ns = np.arange(50 * MS, 900 * MS, 15 * MS)
+
+    shown_w = read_field(
+        step_of_300_w(), sensor.draw, sensor, poll_ns, 1.0, np.random.default_rng(1)
+    )
+
+    # A value is up to one update of 15 ms and 2 ms of lag old; 0.01 W by rounding.
+    fresh_w, old_w = (400.0 - 300.0 * np.exp(-(poll_ns / MS - age) / 100.0) for age in (2, 17))
+    assert (shown_w <= fresh_w + 0.01).all()
+    assert (shown_w >= old_w - 0.01).all()
+
+
+def test_coarse_sensors_show_multiples_of_their_step() -> None:
+    sensor = noiseless(SENSORS["v100"])
+    poll_ns = np.arange(-2 * S, 2 * S, 20 * MS)
+    fine_w, coarse_w = (
+        read_field(
+            step_of_300_w(), sensor.draw, sensor, poll_ns, 1.01, np.random.default_rng(1), step_w
+        )
+        for step_w in (0.01, 2.5)
+    )
+
+    assert (coarse_w % 2.5 == 0).all()
+    assert np.abs(coarse_w - fine_w).max() <= 1.25 + 0.01
+    assert (fine_w % 2.5 != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "period_ms", "seen_ms"),
+    [("ada", 100, 100), ("turing", 100, 100), ("full-50ms", 50, 50), ("full-20ms", 20, 20)],
+)
+def test_sensors_that_see_all_of_the_time_lose_no_energy(
+    name: str, period_ms: int, seen_ms: int
+) -> None:
+    sensor = noiseless(SENSORS[name])
+    field = sensor.instant or sensor.draw
+    assert (field.update_ns, field.window_ns) == (period_ms * MS, seen_ms * MS)
+    poll_ns = np.arange(-S, 12 * S, period_ms * MS)
+
+    shown_w = read_field(step_of_300_w(), field, sensor, poll_ns, 1.0, np.random.default_rng(1))
+
+    # 10 s at 300 W above 100 W, exactly, but for rounding of each value to 0.01 W.
+    energy_j = ((shown_w - 100.0) * period_ms / 1000).sum()
+    assert energy_j == pytest.approx(3000.0, abs=0.005 * 13)
+
+
 def test_a_logger_loses_readings_but_never_its_ends() -> None:
     asked_ns = poll_times(
         0, 10 * S, 20 * MS, jitter_ns=MS, missing_share=0.4, rng=np.random.default_rng(3)

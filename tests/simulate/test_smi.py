@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from traceenergy.simulate.smi import Readings, render_log
+from traceenergy.simulate.smi import Readings, render_log, stamps_ns
 
 MS = 1_000_000
 # 2025-02-06 18:19:37 as nanoseconds since 1970 of a clock that shows just that.
@@ -33,6 +33,15 @@ def test_lines_look_as_printed() -> None:
         "2025/02/06 18:19:37.483, 0, GPU-abc, 1755 MHz, 345.67 W, 340.10 W, 45",
         "2025/02/06 18:19:37.583, 0, GPU-abc, 1755 MHz, 9.05 W, 340.10 W, 45",
     ]
+
+
+def test_a_fast_clock_gains_as_much_as_said() -> None:
+    poll_ns = np.array([0, 10, 1000], dtype=np.int64) * 10**9
+
+    stamps = stamps_ns(poll_ns, LOCAL_NS, 200.0)
+
+    # 200 millionths of 1000 s are 200 ms.
+    assert (stamps - LOCAL_NS - poll_ns).tolist() == [0, 2 * MS, 200 * MS]
 
 
 def test_gpus_take_turns_and_a_missing_field_says_so() -> None:

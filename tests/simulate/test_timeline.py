@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from traceenergy.simulate.catalog import CATALOG
+from traceenergy.simulate.loop import STEP_GAP_US
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.target import BOARDS
 from traceenergy.simulate.template import CLASS_KEYS
-from traceenergy.simulate.timeline import STEP_GAP_US, Timeline, lay_out
+from traceenergy.simulate.timeline import Timeline, lay_out
 
 IS_KERNEL = pl.col("class_id").is_in(
     [i for i, key in enumerate(CLASS_KEYS) if CATALOG[key].table == "KERNEL"]

@@ -28,6 +28,7 @@ SMALL = Options(layers=4, steps=3, batch=16, stretch=20.0)
         replace(SMALL, scenario="prefill", sensor="a100", schema="3.0.0"),
         replace(SMALL, scenario="varying", power_law="saturating", concurrency_factor=0.7),
         replace(SMALL, power_law="category", step_power_spread=0.1, drift_w=5.0, gpus=2),
+        replace(SMALL, scenario="mixed", calibration_s=0.02, clock_spread=0.05),
         replace(SMALL, cuda_graphs=True, gpus=2, schema="3.11.1", pause_every=1, pause_ns=10**8),
     ],
 )
@@ -43,8 +44,11 @@ def test_kernels_with_idle_gaps_are_all_energy(options: Options, tmp_path: Path)
         assert row["kernel_j"] + row["idle_gap_j"] == pytest.approx(row["total_j"], rel=1e-9)
         mine = work.filter(device_id=row["device_id"])["energy_j"].sum()
         assert mine == pytest.approx(row["kernel_j"], rel=1e-12)
-    for parts in ("phases", "subphases", "steps", "kernels"):
+    for parts in ("phases", "subphases", "kernels"):
         assert sum(sums[parts].values()) == pytest.approx(sums["kernel_j"], rel=1e-9)
+    in_steps_j = work.drop_nulls("step")["energy_j"].sum()
+    assert sum(sums["steps"].values()) == pytest.approx(in_steps_j, rel=1e-9)
+    assert (work["step"].null_count() > 0) == (options.calibration_s > 0)
     assert (
         work.select(
             (pl.col("static_j") + pl.col("dynamic_j") - pl.col("energy_j")).abs().max()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from traceenergy.cli.options import Force, Quiet, Verbose
 from traceenergy.durations import parse_duration
+from traceenergy.units import NS_PER_H, NS_PER_S
+
+if TYPE_CHECKING:
+    from traceenergy.simulate.run import Simulated
 
 EXAMPLES = "Example: traceenergy simulate --out run --scenario mixed --seconds 20 --gpus 2"
 
@@ -37,7 +41,7 @@ SensorName = Annotated[
     str,
     typer.Option(
         "--sensor",
-        metavar="h100-instant|h100-average|a100|v100|ideal",
+        metavar="h100-instant|h100-average|a100|v100|ada|turing|slow|full-50ms|full-20ms|ideal",
         help="Power sensor, with its board.",
     ),
 ]
@@ -120,6 +124,34 @@ Drift = Annotated[
     float, typer.Option("--drift", metavar="W", help="Slow drift of static power, in watts.")
 ]
 
+ClockSpread = Annotated[
+    float, typer.Option(help="Spread of the SM clock over its full value; 0: it never moves.")
+]
+ClockDrift = Annotated[
+    float,
+    typer.Option("--clock-drift", metavar="PPM", help="How fast the clock of the power log is."),
+]
+Quantum = Annotated[
+    float, typer.Option("--quantum", metavar="W", help="Power is shown in steps of so many watts.")
+]
+Calibration = Annotated[
+    int | None,
+    typer.Option(
+        "--calibration",
+        metavar="TIME",
+        parser=parse_duration,
+        show_default="0s",
+        help="After the run repeat each kernel class alone for so long.",
+    ),
+]
+CalibrationSpread = Annotated[
+    float,
+    typer.Option(help="Spread of the power of classes alone over that in the run, as a logarithm."),
+]
+CalibrationOnly = Annotated[
+    bool, typer.Option("--calibration-only", help="Leave out the run that it would follow.")
+]
+
 
 def simulate(
     out: Out,
@@ -153,32 +185,45 @@ def simulate(
     step_power_spread: StepSpread = 0.0,
     concurrency_factor: Concurrency = 0.88,
     drift: Drift = 0.0,
+    clock_spread: ClockSpread = 0.0,
+    clock_drift: ClockDrift = 0.0,
+    quantum: Quantum = 0.01,
+    calibration: Calibration = None,
+    calibration_spread: CalibrationSpread = 0.0,
+    calibration_only: CalibrationOnly = False,
     force: Force = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Make a run of a DeepSeek-V3-like model with trace, power log and true energy."""
-    del verbose  # The program's last door reads it.
     from traceenergy.simulate.options import Options
     from traceenergy.simulate.run import simulate_run
-    from traceenergy.units import NS_PER_H, NS_PER_MS
 
     options = Options(
-        scenario=scenario, gpus=gpus, steps=steps, seconds=seconds, kernels=kernels,
-        layers=layers, batch=batch, context=context, schema=schema, seed=seed, sensor=sensor,
-        poll_ns=100 * NS_PER_MS if poll is None else poll, missing_share=missing, gain=gain,
-        clock_offset_ns=clock_offset or 0,
-        timezone_offset_h=-7.0 if timezone_offset is None else timezone_offset / NS_PER_H,
-        cuda_graphs=cuda_graphs, power=power, gpu_metrics=gpu_metrics, stretch=stretch,
-        pause_every=pause_every, pause_ns=pause or 0, ranges_per_kernel=ranges_per_kernel,
-        power_law=power_law, class_spread=class_spread, instance_spread=instance_spread,
-        step_power_spread=step_power_spread, concurrency_factor=concurrency_factor, drift_w=drift,
+        scenario=scenario, gpus=gpus, steps=steps, seconds=seconds, kernels=kernels, layers=layers,
+        batch=batch, context=context, schema=schema, seed=seed, sensor=sensor, gain=gain,
+        poll_ns=_ns(poll, "100ms"), clock_offset_ns=_ns(clock_offset), missing_share=missing,
+        timezone_offset_h=_ns(timezone_offset, "-7h") / NS_PER_H, cuda_graphs=cuda_graphs,
+        power=power, gpu_metrics=gpu_metrics, stretch=stretch, pause_every=pause_every,
+        pause_ns=_ns(pause), ranges_per_kernel=ranges_per_kernel, power_law=power_law,
+        class_spread=class_spread, instance_spread=instance_spread, drift_w=drift,
+        step_power_spread=step_power_spread, clock_spread=clock_spread, clock_drift_ppm=clock_drift,
+        concurrency_factor=concurrency_factor, quantum_w=quantum, calibration_only=calibration_only,
+        calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
     )  # fmt: skip
     made = simulate_run(out, options, force=force)
     if not quiet:
-        typer.echo(
-            f"Simulated {made.n_kernels} kernels in {made.n_ranges} ranges, "
-            f"{made.total_j:.1f} J in truth"
-        )
-        for name in made.files:
-            typer.echo(f"Wrote {made.folder / name}")
+        _tell(made)
+
+
+def _ns(given: int | None, usual: str = "0s") -> int:
+    return parse_duration(usual) if given is None else given
+
+
+def _tell(made: Simulated) -> None:
+    typer.echo(
+        f"Simulated {made.n_kernels} kernels in {made.n_ranges} ranges, "
+        f"{made.total_j:.1f} J in truth"
+    )
+    for name in made.files:
+        typer.echo(f"Wrote {made.folder / name}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from traceenergy.simulate.host import DEVICE_BUSES, UTC_EPOCH_NS, VM, Host, time_text
 from traceenergy.simulate.layout import PRODUCTS
 from traceenergy.simulate.rows import CONTEXT
-from traceenergy.simulate.timeline import MAIN_STREAM, SIDE_STREAM
+from traceenergy.simulate.template import MAIN_STREAM, SIDE_STREAM
 
 if TYPE_CHECKING:
     from traceenergy.simulate.export import Rows, Strings

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from traceenergy.simulate.clock import ClockPath
     from traceenergy.simulate.cost import Cost
-    from traceenergy.simulate.target import Board
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -68,7 +68,7 @@ def metric_names(schema: str) -> tuple[str, ...]:
     return tuple("SMs Active" if many and name == "SM Active" else name for name in _OLD_NAMES)
 
 
-def sample_activity(work: pl.DataFrame, cost: Cost, board: Board) -> Activity:
+def sample_activity(work: pl.DataFrame, cost: Cost, clock: ClockPath) -> Activity:
     """Sample the activity of one GPU.
 
     Parameters
@@ -77,13 +77,14 @@ def sample_activity(work: pl.DataFrame, cost: Cost, board: Board) -> Activity:
         Its work, as in `Timeline`.
     cost : Cost
         Activity of each class in each step.
-    board : Board
-        For the clock.
+    clock : ClockPath
+        Its clock.
 
     Returns
     -------
     Activity
-        Means from each sample to the next, capped at 100 %, rounded to whole per cent.
+        Means from each sample to the next, capped at 100 %, rounded to whole per cent; the clock
+        at each sample.
     """
     start_ns, end_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
     period_ns = NS_PER_S // RATE_HZ
@@ -98,7 +99,7 @@ def sample_activity(work: pl.DataFrame, cost: Cost, board: Board) -> Activity:
         share["gr"], share["sm"], share["tensor"], share["dram"] * _READ_SHARE,
         share["dram"] * (1.0 - _READ_SHARE), share["link"],
     ]  # fmt: skip
-    clock_hz = np.full(len(sample_ns), board.clock_mhz * 1_000_000)
+    clock_hz = clock.at(sample_ns) * 1_000_000
     per_cent = [np.round(100.0 * column).astype(np.int64) for column in columns]
     return Activity(sample_ns, np.column_stack([clock_hz, *per_cent]))
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from traceenergy.simulate.activity import Activity, sample_activity
 from traceenergy.simulate.chance import HOST, IDLE_POWER, LOG, TIMELINE, stream
-from traceenergy.simulate.host import Host, make_host
+from traceenergy.simulate.host import UTC_EPOCH_NS, Host, make_host
 from traceenergy.simulate.options import Options, board_of, check_options
 from traceenergy.simulate.sensor import SENSORS, poll_times, read_field
-from traceenergy.simulate.smi import Readings
+from traceenergy.simulate.smi import Readings, stamps_ns
 from traceenergy.simulate.target import BOARDS, Board
 from traceenergy.simulate.timeline import Timeline, lay_out
 from traceenergy.simulate.truth import Truth, summarize, true_energy
-from traceenergy.units import NS_PER_MS, NS_PER_S
+from traceenergy.units import NS_PER_H, NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.simulate.clock import ClockPath
 
 # The log begins before the run, ends after it, so that idle power can be seen.
 LOG_BEFORE_NS, LOG_AFTER_NS = 2 * NS_PER_S, 1500 * NS_PER_MS
@@ -56,6 +61,19 @@ class Run:
     activity: tuple[Activity, ...]
     window_ns: tuple[int, int]
 
+    @property
+    def log_epoch_ns(self) -> int:
+        """Local time of trace time 0 as the clock of the power log shows it [ns since 1970]."""
+        zone_ns = round(self.options.timezone_offset_h * NS_PER_H)
+        return UTC_EPOCH_NS + zone_ns + self.options.clock_offset_ns
+
+    def logged_ns(self, device: int) -> NDArray[np.int64]:
+        """Say which trace time the power log states for each reading of a GPU [ns]."""
+        stated_ns = stamps_ns(
+            self.readings[device].poll_ns, self.log_epoch_ns, self.options.clock_drift_ppm
+        )
+        return stated_ns - (self.log_epoch_ns - self.options.clock_offset_ns)
+
     def sums(self) -> dict[str, Any]:
         """Sum the truth over the window, as `truth.summarize` does."""
         return summarize(self.truth, self.window_ns)
@@ -86,7 +104,7 @@ def run_in_memory(options: Options | None = None) -> Run:
     truth = true_energy(timeline, board, options, stream(options.seed, IDLE_POWER))
     window_ns = _window_ns(timeline)
     activity = tuple(
-        sample_activity(timeline.work.filter(device=device), timeline.cost, board)
+        sample_activity(timeline.work.filter(device=device), timeline.cost, timeline.clocks[device])
         for device in range(options.gpus if options.gpu_metrics else 0)
     )
     return Run(
@@ -95,7 +113,7 @@ def run_in_memory(options: Options | None = None) -> Run:
         host=host,
         timeline=timeline,
         truth=truth,
-        readings=_read_power(options, board, truth, window_ns),
+        readings=_read_power(options, board, timeline.clocks, truth, window_ns),
         activity=activity,
         window_ns=window_ns,
     )
@@ -107,10 +125,19 @@ def _window_ns(timeline: Timeline) -> tuple[int, int]:
     return first_ns, int(work.select(pl.col("end_ns").max()).item())
 
 
+def _log_stream(options: Options) -> np.random.Generator:
+    # A stretch on its own is another recording, with another log.
+    return stream(options.seed, LOG, *([1] if options.calibration_only else []))
+
+
 def _read_power(
-    options: Options, board: Board, truth: Truth, window_ns: tuple[int, int]
+    options: Options,
+    board: Board,
+    clocks: tuple[ClockPath, ...],
+    truth: Truth,
+    window_ns: tuple[int, int],
 ) -> tuple[Readings, ...]:
-    sensor, rng = SENSORS[options.sensor], stream(options.seed, LOG)
+    sensor, rng = SENSORS[options.sensor], _log_stream(options)
     asked_ns = poll_times(
         window_ns[0] - LOG_BEFORE_NS,
         window_ns[1] + LOG_AFTER_NS,
@@ -123,7 +150,9 @@ def _read_power(
     for device, curve in enumerate(truth.curves):
         poll_ns = asked_ns + device * INDEX_DELAY_NS
         draw_w, instant_w = (
-            None if f is None else read_field(curve, f, sensor, poll_ns, options.gain, rng)
+            None
+            if f is None
+            else read_field(curve, f, sensor, poll_ns, options.gain, rng, options.quantum_w)
             for f in (sensor.draw, sensor.instant)
         )
         at_work = (poll_ns >= window_ns[0]) & (poll_ns < window_ns[1])
@@ -132,7 +161,7 @@ def _read_power(
                 poll_ns=poll_ns,
                 draw_w=draw_w if draw_w is not None else np.zeros(0),
                 instant_w=instant_w,
-                clock_mhz=np.where(at_work, board.clock_mhz, board.idle_clock_mhz),
+                clock_mhz=np.where(at_work, clocks[device].at(poll_ns), board.idle_clock_mhz),
                 temperature_c=curve.temperature_at(poll_ns),
             )
         )

@@ -8,7 +8,7 @@ from typing import Any
 from traceenergy.errors import UsageError
 from traceenergy.simulate.power import CONCURRENCY_FACTOR
 from traceenergy.simulate.power_law import CLASS_SPREAD, POWER_LAWS
-from traceenergy.simulate.sensor import SENSORS
+from traceenergy.simulate.sensor import QUANTUM_W, SENSORS
 from traceenergy.simulate.target import BOARD_OF_SENSOR
 from traceenergy.units import NS_PER_MS
 
@@ -19,10 +19,15 @@ MAX_GPUS = 8
 MAX_UTC_OFFSET_H = 14.0
 INSTANCE_SPREAD = 0.03
 MAX_DRIFT_W = 10.0
+MAX_QUANTUM_W = 10.0
+MAX_CALIBRATION_S = 60.0
+MAX_CLOCK_SPREAD = 0.1
+MAX_CLOCK_DRIFT_PPM = 10_000.0
 # Named in the truth only where they are set: a run without them is the run it always was.
 _NAMED_WHERE_SET = (
     "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
-    "drift_w",
+    "drift_w", "clock_spread", "clock_drift_ppm", "quantum_w", "calibration_s",
+    "calibration_spread", "calibration_only",
 )  # fmt: skip
 
 
@@ -83,6 +88,21 @@ class Options:
         On the dynamic power of each piece of work while others run.
     drift_w
         Standard deviation of a slow drift of static power, over 10 s or so [W].
+    clock_spread
+        Standard deviation of the SM clock over its full value; 0 for a clock that never moves.
+        Dynamic power follows it, durations do not.
+    clock_drift_ppm
+        By how much the clock of the power log runs fast, in millionths, from trace time 0 on.
+    quantum_w
+        Power is shown in steps of so much [W].
+    calibration_s
+        How long each kernel class is repeated alone after the run [s]; 0 for no such stretch.
+    calibration_spread
+        Standard deviation of the logarithm of a factor of each class between its dynamic power
+        alone and within the run.
+    calibration_only
+        Leave the run out: the stretch that would follow it is a recording of its own, of the same
+        GPUs and classes.
     """
 
     scenario: str = "decode"
@@ -115,6 +135,12 @@ class Options:
     step_power_spread: float = 0.0
     concurrency_factor: float = CONCURRENCY_FACTOR
     drift_w: float = 0.0
+    clock_spread: float = 0.0
+    clock_drift_ppm: float = 0.0
+    quantum_w: float = QUANTUM_W
+    calibration_s: float = 0.0
+    calibration_spread: float = 0.0
+    calibration_only: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name, without those of the power model that are not set."""
@@ -169,7 +195,7 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
     not_negative = (
         "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel",
     )  # fmt: skip
-    spreads = ("class_spread", "instance_spread", "step_power_spread")
+    spreads = ("class_spread", "instance_spread", "step_power_spread", "calibration_spread")
     return [
         *((name, "more than 0", getattr(options, name) > 0) for name in positive),
         *((name, "0 or more", getattr(options, name) >= 0) for name in not_negative),
@@ -177,6 +203,31 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
         *((name, "0 to 1", 0 <= getattr(options, name) <= 1) for name in spreads),
         ("concurrency_factor", "more than 0, at most 1", 0 < options.concurrency_factor <= 1),
         ("drift_w", f"0 to {MAX_DRIFT_W:g}", 0 <= options.drift_w <= MAX_DRIFT_W),
+        (
+            "clock_spread",
+            f"0 to {MAX_CLOCK_SPREAD:g}",
+            0 <= options.clock_spread <= MAX_CLOCK_SPREAD,
+        ),
+        (
+            "clock_drift_ppm",
+            f"within {MAX_CLOCK_DRIFT_PPM:g} of 0",
+            abs(options.clock_drift_ppm) <= MAX_CLOCK_DRIFT_PPM,
+        ),
+        (
+            "quantum_w",
+            f"{QUANTUM_W:g} to {MAX_QUANTUM_W:g}",
+            QUANTUM_W <= options.quantum_w <= MAX_QUANTUM_W,
+        ),
+        (
+            "calibration_s",
+            f"0 to {MAX_CALIBRATION_S:g}",
+            0 <= options.calibration_s <= MAX_CALIBRATION_S,
+        ),
+        (
+            "calibration_only",
+            "given with calibration_s",
+            options.calibration_s > 0 or not options.calibration_only,
+        ),
         ("missing_share", "0 to less than 1", 0 <= options.missing_share < 1),
         (
             "timezone_offset_h",

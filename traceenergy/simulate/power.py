@@ -85,6 +85,30 @@ class PowerCurve:
         """Read the temperature [C] at times [ns]."""
         return _between(self.knot_ns, self.temperature_c, time_ns)
 
+    def smoothed_power_w(self, time_ns: Int, tau_ns: float) -> Float:
+        """Read the power that a first-order filter shows.
+
+        Parameters
+        ----------
+        time_ns : ndarray of int64 (n,) [ns]
+            Within the curve.
+        tau_ns : float [ns]
+            Time constant; 0 for no filter.
+
+        Returns
+        -------
+        ndarray of float64 (n,) [W]
+        """
+        segment = np.searchsorted(self.edge_ns, time_ns, side="right") - 1
+        segment = np.clip(segment, 0, len(self.power_w) - 1)
+        if tau_ns <= 0:
+            return self.power_w[segment]
+        at_edge_w = _smooth(self.edge_ns, self.power_w, tau_ns)
+        since_ns = (time_ns - self.edge_ns[segment]).astype(np.float64)
+        held_w = at_edge_w[segment] - self.power_w[segment]
+        shown_w = self.power_w[segment] + held_w * np.exp(-since_ns / tau_ns)
+        return np.asarray(shown_w, dtype=np.float64)
+
     def smoothed_energy_j(self, time_ns: Int, tau_ns: float) -> Float:
         """Read the energy that a first-order filter has let through.
 
@@ -102,13 +126,9 @@ class PowerCurve:
         energy_j = self.energy_at(time_ns)
         if tau_ns <= 0:
             return energy_j
-        at_edge_w = _smooth(self.edge_ns, self.power_w, tau_ns)
-        segment = np.searchsorted(self.edge_ns, time_ns, side="right") - 1
-        segment = np.clip(segment, 0, len(self.power_w) - 1)
-        since_ns = (time_ns - self.edge_ns[segment]).astype(np.float64)
-        held_w = at_edge_w[segment] - self.power_w[segment]
-        smoothed_w = self.power_w[segment] + held_w * np.exp(-since_ns / tau_ns)
-        held_back_j = tau_ns * S_PER_NS * (smoothed_w - at_edge_w[0])
+        # The filter begins at rest, at the power of the first segment.
+        held_back_w = self.smoothed_power_w(time_ns, tau_ns) - self.power_w[0]
+        held_back_j = tau_ns * S_PER_NS * held_back_w
         return np.asarray(energy_j - held_back_j, dtype=np.float64)
 
 

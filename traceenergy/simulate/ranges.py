@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.simulate.template import STEP_KINDS
+from traceenergy.simulate.calibration import KIND
+from traceenergy.simulate.catalog import CATALOG
+from traceenergy.simulate.template import CLASS_KEYS, STEP_KINDS
 
 if TYPE_CHECKING:
     from traceenergy.simulate.template import Template
@@ -36,12 +38,15 @@ def nvtx_ranges(timeline: Timeline, operators_per_launch: int) -> pl.DataFrame:
     -------
     polars.DataFrame
         `device, start_ns, end_ns, text, level`; level 0 are steps, 1 layers, 2 parts of layers, 3
-        operators. Sorted by (start_ns, device, level).
+        operators. The calibration stretch is one of level 0, each class in it one of level 1.
+        Sorted by (start_ns, device, level).
     """
     launches = timeline.calls.filter(pl.col("slot") >= 0)
+    is_alone = pl.col("kind") == KIND
     frames = [
         _steps(timeline).with_columns(level=pl.lit(0)),
-        *layer_ranges(launches, timeline.templates),
+        *layer_ranges(launches.filter(~is_alone), timeline.templates),
+        *_calibration(launches.filter(is_alone), timeline),
     ]
     for k in range(operators_per_launch):
         margin_ns = OPERATOR_MARGIN_NS - k * OPERATOR_MARGIN_NS // operators_per_launch
@@ -81,6 +86,23 @@ def layer_ranges(launches: pl.DataFrame, templates: dict[str, Template]) -> list
     return [
         layers.select(*_SCHEMA).with_columns(level=pl.lit(1)),
         parts.select(*_SCHEMA).with_columns(level=pl.lit(2)),
+    ]
+
+
+def _calibration(launches: pl.DataFrame, timeline: Timeline) -> list[pl.DataFrame]:
+    if launches.is_empty():
+        return []
+    names = [CATALOG[CLASS_KEYS[entry.class_id]].short for entry in timeline.calibrated]
+    entries = launches.group_by("device", "slot").agg(
+        pl.col("start_ns").min() - PART_MARGIN_NS, pl.col("end_ns").max() + PART_MARGIN_NS
+    )
+    whole = entries.group_by("device").agg(
+        pl.col("start_ns").min() - STEP_MARGIN_NS, pl.col("end_ns").max() + STEP_MARGIN_NS
+    )
+    entries = entries.with_columns(pl.Series(names).gather(entries["slot"]).alias("text"))
+    return [
+        whole.with_columns(text=pl.lit(KIND)).select(*_SCHEMA).with_columns(level=pl.lit(0)),
+        entries.select(*_SCHEMA).with_columns(level=pl.lit(1)),
     ]
 
 

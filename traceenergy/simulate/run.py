@@ -14,7 +14,6 @@ from traceenergy.simulate.activity import metric_names
 from traceenergy.simulate.events import metric_tables, nvtx_rows, plugin_tables
 from traceenergy.simulate.export import Rows, Strings, write_export
 from traceenergy.simulate.graphs import capture_graph
-from traceenergy.simulate.host import UTC_EPOCH_NS
 from traceenergy.simulate.in_memory import run_in_memory
 from traceenergy.simulate.layout import RUNTIME, layout_of
 from traceenergy.simulate.options import Options, check_options
@@ -22,7 +21,7 @@ from traceenergy.simulate.ranges import nvtx_ranges
 from traceenergy.simulate.rows import graph_tables, runtime_rows, work_tables
 from traceenergy.simulate.sensor import SENSORS
 from traceenergy.simulate.smi import render_log
-from traceenergy.units import NS_PER_H, NS_PER_MS, NS_PER_S
+from traceenergy.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,8 +91,7 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
     _make_room(out, names, force=force)
     run = run_in_memory(options)
     if options.power == "smi":
-        local_ns = UTC_EPOCH_NS + round(options.timezone_offset_h * NS_PER_H)
-        log = render_log(run.readings, run.host.uuids, local_ns + options.clock_offset_ns)
+        log = render_log(run.readings, run.host.uuids, run.log_epoch_ns, options.clock_drift_ppm)
         (out / LOG).write_text(log, encoding="utf-8")
     tables, n_ranges = _tables(run)
     write_export(out / TRACE, layout_of(options.schema), tables)
@@ -132,8 +130,9 @@ def _tables(run: Run) -> tuple[dict[str, Rows], int]:
         duration_ns=run.window_ns[1] + TRACE_TAIL_NS,
         timezone_offset_h=options.timezone_offset_h,
     )
-    capture = capture_graph(timeline.templates, options.gpus) if options.cuda_graphs else None
-    tables |= work_tables(timeline, host, strings, graphs=options.cuda_graphs)
+    has_graphs = options.cuda_graphs and not options.calibration_only
+    capture = capture_graph(timeline.templates, options.gpus) if has_graphs else None
+    tables |= work_tables(timeline, host, strings, graphs=has_graphs)
     tables[RUNTIME] = runtime_rows(timeline, capture, host, strings)
     ranges = nvtx_ranges(timeline, options.ranges_per_kernel)
     if capture is not None:

@@ -23,6 +23,7 @@ STREAM_GAP_US = 1.5
 UNSEEN_RANK_WAIT_US = 1.5
 RANK_JITTER_US = 8.0
 SYNC_US = 9.0
+SYNC_API = "cudaStreamSynchronize_v3020"
 
 
 @dataclass(frozen=True)

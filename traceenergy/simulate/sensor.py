@@ -27,7 +27,8 @@ class SensorField:
     update_ns
         Time between two new values [ns].
     window_ns
-        A value is the mean over so long before its update [ns].
+        A value is the mean over so long before its update [ns]; 0 for no mean: it is the power of
+        that moment, smoothed.
     """
 
     update_ns: int
@@ -59,17 +60,28 @@ class Sensor:
     smoothing_ns: float
 
 
+QUANTUM_W = 0.01
 _AVERAGE_1S = SensorField(100 * NS_PER_MS, NS_PER_S)
 _PART_TIME = SensorField(100 * NS_PER_MS, 25 * NS_PER_MS)
 _FAST = SensorField(20 * NS_PER_MS, 10 * NS_PER_MS)
 _FULL = SensorField(10 * NS_PER_MS, 10 * NS_PER_MS)
+_FULL_20MS = SensorField(20 * NS_PER_MS, 20 * NS_PER_MS)
+_FULL_50MS = SensorField(50 * NS_PER_MS, 50 * NS_PER_MS)
+_FULL_100MS = SensorField(100 * NS_PER_MS, 100 * NS_PER_MS)
+_CAPACITOR = SensorField(15 * NS_PER_MS, 0)
 
-# Windows and update periods as measured in arXiv 2312.02741.
+# Windows and update periods as measured in arXiv 2312.02741; "slow" is the first-order filter that
+# it found on Kepler and Maxwell. The "full" ones see all of the time, as no known board does.
 SENSORS = {
     "h100-instant": Sensor(_AVERAGE_1S, _PART_TIME, 2 * NS_PER_MS, 0.8, 1.2 * NS_PER_MS),
     "h100-average": Sensor(_AVERAGE_1S, None, 2 * NS_PER_MS, 0.8, 1.2 * NS_PER_MS),
     "a100": Sensor(_PART_TIME, _PART_TIME, 2 * NS_PER_MS, 0.6, 1.2 * NS_PER_MS),
     "v100": Sensor(_FAST, None, 2 * NS_PER_MS, 0.5, 1.2 * NS_PER_MS),
+    "ada": Sensor(_AVERAGE_1S, _FULL_100MS, 2 * NS_PER_MS, 0.6, 1.2 * NS_PER_MS),
+    "turing": Sensor(_FULL_100MS, None, 2 * NS_PER_MS, 0.5, 1.2 * NS_PER_MS),
+    "slow": Sensor(_CAPACITOR, None, 2 * NS_PER_MS, 0.5, 100 * NS_PER_MS),
+    "full-50ms": Sensor(_FULL_50MS, _FULL_50MS, 2 * NS_PER_MS, 0.5, 1.2 * NS_PER_MS),
+    "full-20ms": Sensor(_FULL_20MS, _FULL_20MS, 2 * NS_PER_MS, 0.5, 1.2 * NS_PER_MS),
     "ideal": Sensor(_FULL, _FULL, 0, 0.0, 0.0),
 }
 
@@ -81,6 +93,7 @@ def read_field(  # noqa: PLR0913, PLR0917 - a sensor is described by this much
     poll_ns: Int,
     gain: float,
     rng: np.random.Generator,
+    quantum_w: float = QUANTUM_W,
 ) -> Float:
     """Read a field at given times.
 
@@ -98,12 +111,13 @@ def read_field(  # noqa: PLR0913, PLR0917 - a sensor is described by this much
         What the sensor shows over what is true.
     rng : numpy.random.Generator
         For noise and the hidden phase of the updates.
+    quantum_w : float, optional [W]
+        Values are multiples of it; nvidia-smi prints no finer than 0.01 W.
 
     Returns
     -------
     ndarray of float64 (n,) [W]
-        Exact means over the field's window, held until the next update, with noise, rounded to
-        0.01 W as nvidia-smi prints them.
+        Exact means over the field's window, held until the next update, with noise, rounded.
 
     Notes
     -----
@@ -116,11 +130,19 @@ def read_field(  # noqa: PLR0913, PLR0917 - a sensor is described by this much
     update = ready_ns // field.update_ns
     which, back = np.unique(update, return_inverse=True)
     end_ns = which * field.update_ns + phase_ns
-    window_ns = np.concatenate((end_ns - field.window_ns, end_ns))
-    begin_j, done_j = np.split(curve.smoothed_energy_j(window_ns, sensor.smoothing_ns), 2)
-    mean_w = (done_j - begin_j) / (field.window_ns / NS_PER_S)
-    shown_w = gain * mean_w + rng.normal(0.0, 1.0, len(which)) * sensor.noise_w
+    seen_w = _seen(curve, field.window_ns, sensor.smoothing_ns, end_ns)
+    shown_w = gain * seen_w + rng.normal(0.0, 1.0, len(which)) * sensor.noise_w
+    if quantum_w > QUANTUM_W:
+        shown_w = np.round(shown_w / quantum_w) * quantum_w
     return np.asarray(np.round(np.maximum(shown_w, 0.0), 2)[back], dtype=np.float64)
+
+
+def _seen(curve: PowerCurve, window_ns: int, smoothing_ns: float, end_ns: Int) -> Float:
+    if window_ns == 0:
+        return curve.smoothed_power_w(end_ns, smoothing_ns)
+    edge_ns = np.concatenate((end_ns - window_ns, end_ns))
+    begin_j, done_j = np.split(curve.smoothed_energy_j(edge_ns, smoothing_ns), 2)
+    return (done_j - begin_j) / (window_ns / NS_PER_S)
 
 
 def poll_times(  # noqa: PLR0913 - a logger is described by this much

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from traceenergy.units import NS_PER_MS
@@ -12,7 +13,6 @@ from traceenergy.units import NS_PER_MS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 HEADER = (
@@ -51,7 +51,35 @@ class Readings:
         return self.draw_w if self.instant_w is None else self.instant_w
 
 
-def render_log(readings: Sequence[Readings], uuids: Sequence[str], local_epoch_ns: int) -> str:
+def stamps_ns(
+    poll_ns: NDArray[np.int64], local_epoch_ns: int, drift_ppm: float = 0.0
+) -> NDArray[np.int64]:
+    """Say when a logger thinks it asked.
+
+    Parameters
+    ----------
+    poll_ns : ndarray of int64 (n,) [ns]
+        When it asked, on the trace clock.
+    local_epoch_ns : int [ns]
+        Local time of trace time 0 as the logger's clock shows it, since 1970.
+    drift_ppm : float
+        By how much the logger's clock runs fast, in millionths.
+
+    Returns
+    -------
+    ndarray of int64 (n,) [ns]
+        Local time since 1970, cut to milliseconds as nvidia-smi does.
+    """
+    ahead_ns = np.round(poll_ns * (drift_ppm * 1e-6)).astype(np.int64)
+    return (poll_ns + ahead_ns + local_epoch_ns) // NS_PER_MS * NS_PER_MS
+
+
+def render_log(
+    readings: Sequence[Readings],
+    uuids: Sequence[str],
+    local_epoch_ns: int,
+    drift_ppm: float = 0.0,
+) -> str:
     """Write the log of all GPUs, in the order of time.
 
     Parameters
@@ -62,6 +90,8 @@ def render_log(readings: Sequence[Readings], uuids: Sequence[str], local_epoch_n
         Without the prefix `GPU-`.
     local_epoch_ns : int [ns]
         Local time of trace time 0 as the logger's clock shows it, since 1970.
+    drift_ppm : float
+        By how much that clock runs fast, in millionths.
 
     Returns
     -------
@@ -72,6 +102,7 @@ def render_log(readings: Sequence[Readings], uuids: Sequence[str], local_epoch_n
         pl.DataFrame(
             {
                 "poll_ns": one.poll_ns,
+                "stamp_ns": stamps_ns(one.poll_ns, local_epoch_ns, drift_ppm),
                 "index": [index] * len(one.poll_ns),
                 "uuid": [f"GPU-{uuids[index]}"] * len(one.poll_ns),
                 "clock": one.clock_mhz,
@@ -84,15 +115,13 @@ def render_log(readings: Sequence[Readings], uuids: Sequence[str], local_epoch_n
         )
         for index, one in enumerate(readings)
     ]
-    # nvidia-smi cuts the time to milliseconds.
-    shown_ns = (pl.col("poll_ns") + local_epoch_ns) // NS_PER_MS * NS_PER_MS
     lines = (
         pl.concat(frames)
         .sort("poll_ns", "index")
         .select(
             pl.format(
                 "{}, {}, {}, {} MHz, {}, {}, {}",
-                shown_ns.cast(pl.Datetime("ns")).dt.strftime("%Y/%m/%d %H:%M:%S%.3f"),
+                pl.col("stamp_ns").cast(pl.Datetime("ns")).dt.strftime("%Y/%m/%d %H:%M:%S%.3f"),
                 "index",
                 "uuid",
                 "clock",

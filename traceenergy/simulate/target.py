@@ -16,9 +16,10 @@ class Board:
     sm_count, memory_bytes, l2_bytes, compute
         As in TARGET_INFO_GPU; compute capability as (major, minor).
     dram_bytes_per_s, link_bytes_per_s
-        Peak bandwidth of memory and, per direction, of NVLink.
+        Peak bandwidth of memory and, per direction, of NVLink, else of PCIe.
     flops_per_s
-        Dense peak of the matrix units by number of bytes per operand.
+        Dense peak of the matrix units, of the SMs where there are none, by number of bytes per
+        operand.
     clock_mhz, idle_clock_mhz
         SM clock at work and at rest.
     idle_w
@@ -100,12 +101,68 @@ BOARDS = {
         limit_w=300.0,
         unit_w=(50.0, 125.0, 85.0, 30.0),
     ),
+    "l40s": Board(
+        name="NVIDIA L40S",
+        chip="AD102",
+        sm_count=142,
+        memory_bytes=48_305_799_168,
+        l2_bytes=100_663_296,
+        compute=(8, 9),
+        dram_bytes_per_s=0.864e12,
+        link_bytes_per_s=32e9,
+        flops_per_s={1: 733e12, 2: 362e12},
+        clock_mhz=2520,
+        idle_clock_mhz=210,
+        idle_w=(28.0, 40.0),
+        busy_w=25.0,
+        limit_w=350.0,
+        unit_w=(70.0, 130.0, 80.0, 25.0),
+    ),
+    "titan-rtx": Board(
+        name="NVIDIA TITAN RTX",
+        chip="TU102",
+        sm_count=72,
+        memory_bytes=25_390_809_088,
+        l2_bytes=6_291_456,
+        compute=(7, 5),
+        dram_bytes_per_s=0.672e12,
+        link_bytes_per_s=50e9,
+        flops_per_s={1: 130e12, 2: 130e12},
+        clock_mhz=1770,
+        idle_clock_mhz=300,
+        idle_w=(16.0, 26.0),
+        busy_w=18.0,
+        limit_w=280.0,
+        unit_w=(50.0, 110.0, 75.0, 25.0),
+    ),
+    "m40": Board(
+        name="Tesla M40 24GB",
+        chip="GM200",
+        sm_count=24,
+        memory_bytes=24_032_378_880,
+        l2_bytes=3_145_728,
+        compute=(5, 2),
+        dram_bytes_per_s=0.288e12,
+        link_bytes_per_s=16e9,
+        flops_per_s={1: 6.8e12, 2: 6.8e12},
+        clock_mhz=1110,
+        idle_clock_mhz=330,
+        idle_w=(16.0, 26.0),
+        busy_w=15.0,
+        limit_w=250.0,
+        unit_w=(50.0, 90.0, 65.0, 15.0),
+    ),
 }
 
 BOARD_OF_SENSOR = {
     "h100-instant": "h100",
     "h100-average": "h100",
+    "full-50ms": "h100",
+    "full-20ms": "h100",
     "ideal": "h100",
     "a100": "a100",
     "v100": "v100",
+    "ada": "l40s",
+    "turing": "titan-rtx",
+    "slow": "m40",
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CLASS_KEYS = tuple(CATALOG)
 MAX_DENSE_LAYERS = 3
 STEP_KINDS = ("decode", "prefill", "mixed")
+MAIN_STREAM, SIDE_STREAM = 7, 20
 
 
 @dataclass(frozen=True)

@@ -8,38 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.simulate.catalog import CATALOG
-from traceenergy.simulate.chance import STEP_POWER, stream
-from traceenergy.simulate.cost import Cost, cost_of
-from traceenergy.simulate.plan import (
-    DEFAULT_STEPS,
-    Plan,
-    plan_steps,
-    steps_for_kernels,
-    steps_for_seconds,
+from traceenergy.simulate.calibration import (
+    IDLE_BEFORE_NS,
+    Entry,
+    Stretch,
+    entries_of,
+    lay_out_stretch,
+    with_typical,
 )
-from traceenergy.simulate.power_law import PowerLaw
-from traceenergy.simulate.schedule import API_US, HOST_US, PREPARE_US, Schedule, schedule_steps
-from traceenergy.simulate.template import CLASS_KEYS, STEP_KINDS, Template, step_template
-from traceenergy.units import NS_PER_S, NS_PER_US
+from traceenergy.simulate.chance import CLOCK, STEP_POWER, stream
+from traceenergy.simulate.clock import ClockPath, steady_clock, wandering_clock
+from traceenergy.simulate.loop import (
+    FIRST_CORRELATION,
+    FIRST_STEP_NS,
+    Loop,
+    lay_out_loop,
+    plan_loop,
+)
+from traceenergy.simulate.template import STEP_KINDS, Template, step_template
+from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from traceenergy.simulate.cost import Cost
     from traceenergy.simulate.options import Options
     from traceenergy.simulate.target import Board
 
-    Int = NDArray[np.int64]
-    Float = NDArray[np.float64]
-
-FIRST_STEP_NS = 3 * NS_PER_S
-STEP_GAP_US = (300.0, 2000.0)
-# On durations; those of power are options.
-INSTANCE_SPREAD, STEP_SPREAD = 0.03, 0.01
-MAIN_STREAM, SIDE_STREAM = 7, 20
-FIRST_CORRELATION = 20_000
-TENSOR_GROUP = 8
-_PROBE_STEPS = 64
+# Clocks are known from before the first work until after the last.
+_CLOCK_MARGIN_NS = 5 * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,8 @@ class Timeline:
     work : polars.DataFrame
         `device, step, kind, slot, class_id, layer, stream, start_ns, end_ns, call, dynamic_w,
         blocks, correlation_id`, sorted by (start_ns, device). `layer` is null outside of layers.
+        In the calibration stretch `kind` is "calibration", `slot` the number in `calibrated`,
+        `step` a row of `cost` behind those of the steps.
     calls : polars.DataFrame
         `call, device, step, kind, slot, start_ns, end_ns, api, correlation_id`, sorted by
         (start_ns, device). `slot` is null for waits and -1 for graph launches.
@@ -60,6 +57,10 @@ class Timeline:
         By kind of step.
     cost : Cost
         Of each class in each step.
+    calibrated : tuple of Entry
+        What the calibration stretch repeats; empty without one.
+    clocks : tuple of ClockPath
+        By device.
     """
 
     work: pl.DataFrame
@@ -67,26 +68,8 @@ class Timeline:
     steps: pl.DataFrame
     templates: dict[str, Template]
     cost: Cost
-
-
-@dataclass(frozen=True)
-class _Block:
-    """All steps of one kind.
-
-    Attributes
-    ----------
-    kind, template
-        Which kind.
-    steps : ndarray of int64 (n_steps,)
-        Their numbers.
-    schedule
-        Times from the start of each step.
-    """
-
-    kind: str
-    template: Template
-    steps: Int
-    schedule: Schedule
+    calibrated: tuple[Entry, ...]
+    clocks: tuple[ClockPath, ...]
 
 
 def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timeline:
@@ -99,7 +82,7 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
     board : Board
         On what.
     rng : numpy.random.Generator
-        For everything that varies.
+        For everything that varies in the loop; what options add has streams of its own.
 
     Returns
     -------
@@ -107,212 +90,66 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
     """
     templates = {kind: step_template(kind, options.layers) for kind in STEP_KINDS}
     seeds = rng.integers(2**63, size=3)
-    plan = _plan(options, board, templates, seeds)
-    cost = _with_step_power(_cost(plan, options, board, seeds), options)
-    blocks = []
-    for kind, name in enumerate(STEP_KINDS):
-        steps = np.flatnonzero(plan.kind == kind)
-        if len(steps):
-            graphs = options.cuda_graphs and name == "decode"
-            alone_us = cost.duration_us[steps][:, templates[name].class_id]
-            schedule = _schedule(templates[name], alone_us, options.gpus, rng, graphs=graphs)
-            blocks.append(_Block(name, templates[name], steps, schedule))
-    start_ns, length_ns = _step_times(len(plan.kind), blocks, options, rng)
-    calls, work = _flatten(blocks, start_ns, cost, options.instance_spread, rng)
-    if options.kernels is not None:
-        work, calls = _cut(work, calls, options)
-    steps_frame = pl.DataFrame(
-        {
-            "step": np.arange(len(plan.kind)),
-            "kind": [STEP_KINDS[kind] for kind in plan.kind],
-            "ctx_requests": plan.ctx_requests,
-            "gen_requests": plan.gen_requests,
-            "start_ns": start_ns,
-            "end_ns": start_ns + length_ns,
-        }
-    )
+    plan, cost = plan_loop(options, board, templates, seeds)
+    entries = entries_of(plan, templates) if options.calibration_s else ()
+    if entries:
+        cost = with_typical(cost, plan, options)
+    cost = _with_step_power(cost, len(plan.kind), options)
+    if options.calibration_only:
+        # One step, for its columns.
+        loop = lay_out_loop(options, plan.first(1), cost, templates, rng)
+        loop = Loop(loop.work.clear(), loop.calls.clear(), loop.steps.clear())
+    else:
+        loop = lay_out_loop(options, plan, cost, templates, rng)
+    if entries:
+        last_ns = loop.work.select(pl.col("end_ns").max()).item()
+        first_ns = FIRST_STEP_NS if last_ns is None else last_ns + IDLE_BEFORE_NS
+        loop = _followed(loop, lay_out_stretch(entries, cost, options, first_ns))
+    work, clocks = _clocked(loop.work, options, board)
     work = work.sort("start_ns", "device", "slot")
-    calls = calls.sort("start_ns", "device", "call")
-    return Timeline(work, calls, steps_frame, templates, cost)
+    calls = loop.calls.sort("start_ns", "device", "call")
+    return Timeline(work, calls, loop.steps, templates, cost, entries, clocks)
 
 
-def _plan(
-    options: Options, board: Board, templates: dict[str, Template], seeds: NDArray[np.int64]
-) -> Plan:
-    def plan(n_steps: int) -> Plan:
-        return plan_steps(options, n_steps, np.random.default_rng(seeds[0]))
-
-    if options.kernels is not None:
-        per_gpu = options.kernels // options.gpus
-        fewest = min(_kernels_in(template) for template in templates.values())
-        long = plan(per_gpu // fewest + 1)
-        by_kind = np.array([_kernels_in(templates[name]) for name in STEP_KINDS])
-        return long.first(steps_for_kernels(by_kind[long.kind], per_gpu))
-    if options.seconds is None:
-        return plan(options.steps or DEFAULT_STEPS)
-    probe = plan(_PROBE_STEPS)
-    cost = _cost(probe, options, board, seeds)
-    step_s = _expected_s(probe, cost, templates, options)
-    return plan(steps_for_seconds(step_s, options.seconds))
-
-
-def _cost(plan: Plan, options: Options, board: Board, seeds: NDArray[np.int64]) -> Cost:
-    law = PowerLaw(options.power_law, options.class_spread, options.seed)
-    rng = np.random.default_rng(seeds[1])
-    return cost_of(plan.features, board, options.stretch, rng, law)
-
-
-def _with_step_power(cost: Cost, options: Options) -> Cost:
+def _with_step_power(cost: Cost, n_steps: int, options: Options) -> Cost:
     if not options.step_power_spread:
         return cost
     rng = stream(options.seed, STEP_POWER)
-    factor = np.exp(rng.normal(0.0, options.step_power_spread, (len(cost.dynamic_w), 1)))
+    factor = np.ones((len(cost.dynamic_w), 1))
+    factor[:n_steps] = np.exp(rng.normal(0.0, options.step_power_spread, (n_steps, 1)))
     return replace(cost, dynamic_w=cost.dynamic_w * factor)
 
 
-def _kernels_in(template: Template) -> int:
-    return int(sum(CATALOG[slot.kernel].table == "KERNEL" for slot in template.slots))
-
-
-def _expected_s(plan: Plan, cost: Cost, templates: dict[str, Template], options: Options) -> Float:
-    step_us = np.zeros(len(plan.kind))
-    for kind, name in enumerate(STEP_KINDS):
-        main = templates[name].class_id[~templates[name].side]
-        rows = plan.kind == kind
-        launches = 1 if options.cuda_graphs and name == "decode" else len(main)
-        gpu_us = cost.duration_us[rows][:, main].sum(axis=1) + 2.0 * len(main)
-        step_us[rows] = np.maximum(gpu_us, launches * (HOST_US + API_US)) + PREPARE_US
-    pause_us = options.pause_ns / NS_PER_US / options.pause_every if options.pause_every else 0.0
-    return np.asarray((step_us + sum(STEP_GAP_US) / 2 + pause_us) / 1e6, dtype=np.float64)
-
-
-def _schedule(
-    template: Template, alone_us: Float, n_gpus: int, rng: np.random.Generator, *, graphs: bool
-) -> Schedule:
-    noise = rng.normal(0.0, INSTANCE_SPREAD, (n_gpus, *alone_us.shape))
-    noise += rng.normal(0.0, STEP_SPREAD, (n_gpus, len(alone_us), 1))
-    return schedule_steps(
-        template,
-        alone_us * np.exp(noise),
-        graphs=graphs,
-        unseen_ranks=n_gpus < TENSOR_GROUP,
-        rng=rng,
+def _followed(loop: Loop, stretch: Stretch) -> Loop:
+    call, correlation = loop.calls.select(
+        pl.col("call", "correlation_id").max().fill_null(FIRST_CORRELATION) + 1
+    ).row(0)
+    work, calls = (
+        pl.concat(
+            [
+                before,
+                after.with_columns(
+                    pl.col("call") + call, pl.col("correlation_id") + correlation
+                ).select(pl.col(name).cast(kind) for name, kind in before.schema.items()),
+            ]
+        )
+        for before, after in ((loop.work, stretch.work), (loop.calls, stretch.calls))
     )
+    return Loop(work, calls, loop.steps)
 
 
-def _step_times(
-    n_steps: int, blocks: list[_Block], options: Options, rng: np.random.Generator
-) -> tuple[Int, Int]:
-    length_us = np.zeros(n_steps)
-    for block in blocks:
-        length_us[block.steps] = block.schedule.sync_end_us.max(axis=0) + HOST_US
-    low, high = np.log(STEP_GAP_US[0]), np.log(STEP_GAP_US[1])
-    gap_ns = _ns(np.exp(rng.uniform(low, high, n_steps)))
-    if options.pause_every:
-        gap_ns[options.pause_every - 1 :: options.pause_every] += options.pause_ns
-    length_ns = _ns(length_us)
-    before_ns = np.concatenate(([0], np.cumsum(length_ns + gap_ns)[:-1]))
-    return FIRST_STEP_NS + before_ns, length_ns
-
-
-def _ns(time_us: Float) -> Int:
-    return np.asarray(np.round(time_us * NS_PER_US), dtype=np.int64)
-
-
-def _flatten(
-    blocks: list[_Block],
-    step_start_ns: Int,
-    cost: Cost,
-    instance_spread: float,
-    rng: np.random.Generator,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    calls: list[pl.DataFrame] = []
-    work: list[pl.DataFrame] = []
-    for block in blocks:
-        base_ns, n_calls = step_start_ns[block.steps][None, :, None], sum(map(len, calls))
-        calls.append(_calls_of(block, base_ns, n_calls))
-        work.append(_work_of(block, base_ns, n_calls))
-    all_calls, all_work = pl.concat(calls), pl.concat(work)
-    order = all_calls.select("call", "device", "start_ns").sort("device", "start_ns", "call")
-    order = order.with_columns(
-        correlation_id=FIRST_CORRELATION + pl.int_range(pl.len()).over("device")
-    ).sort("call")
-    all_calls = all_calls.with_columns(order["correlation_id"])
-    step, class_id = all_work["step"].to_numpy(), all_work["class_id"].to_numpy()
-    spread = np.exp(rng.normal(0.0, instance_spread, len(all_work)))
-    return all_calls, all_work.with_columns(
-        pl.Series("dynamic_w", cost.dynamic_w[step, class_id] * spread),
-        pl.Series("blocks", cost.blocks[step, class_id]),
-        order["correlation_id"].gather(all_work["call"]),
-    )
-
-
-def _calls_of(block: _Block, base_ns: Int, first: int) -> pl.DataFrame:
-    template, schedule = block.template, block.schedule
-    n_gpus, n_steps, n_calls = schedule.call_start_us.shape
-    slot = np.flatnonzero(np.diff(schedule.call_of_slot, prepend=-1))
-    apis = np.array([CATALOG[template.slots[s].kernel].api for s in slot], dtype=object)
-    apis[schedule.is_graph_call] = "cudaGraphLaunch_v10000"
-    slot = np.where(schedule.is_graph_call, -1, slot)
-    # The wait is one more call of each step, after the launches.
-    start_us = np.concatenate((schedule.call_start_us, schedule.sync_start_us[..., None]), axis=-1)
-    end_us = np.concatenate((schedule.call_end_us, schedule.sync_end_us[..., None]), axis=-1)
-    rows = n_gpus * n_steps
-    device = np.repeat(np.arange(n_gpus), n_steps * (n_calls + 1))
-    return pl.DataFrame(
-        {
-            "call": first + np.arange(rows * (n_calls + 1)),
-            "device": device,
-            "step": np.tile(np.repeat(block.steps, n_calls + 1), n_gpus),
-            "start_ns": (_ns(start_us) + base_ns).ravel(),
-            "end_ns": (_ns(end_us) + base_ns).ravel(),
-        }
-    ).with_columns(
-        pl.lit(block.kind).alias("kind"),
-        _tiled("slot", [*slot.tolist(), None], rows, pl.Int64),
-        _tiled("api", [*apis, "cudaStreamSynchronize_v3020"], rows, pl.String),
-    )
-
-
-def _tiled(name: str, values: list[object], times: int, dtype: type[pl.DataType]) -> pl.Series:
-    index = np.tile(np.arange(len(values)), times)
-    return pl.Series(name, values, dtype=dtype).gather(index)
-
-
-def _work_of(block: _Block, base_ns: Int, first: int) -> pl.DataFrame:
-    template, schedule = block.template, block.schedule
-    n_gpus, n_steps, n_slots = schedule.start_us.shape
-    rows, per_step = n_gpus * n_steps, len(schedule.is_graph_call) + 1
-    start_ns = _ns(schedule.start_us)
-    end_ns = np.maximum(_ns(schedule.end_us), start_ns + 1)
-    call = first + np.arange(rows)[:, None] * per_step + schedule.call_of_slot
-    stream = np.where(template.side, SIDE_STREAM, MAIN_STREAM)
-    return pl.DataFrame(
-        {
-            "device": np.repeat(np.arange(n_gpus), n_steps * n_slots),
-            "step": np.tile(np.repeat(block.steps, n_slots), n_gpus),
-            "slot": np.tile(np.arange(n_slots), rows),
-            "class_id": np.tile(template.class_id, rows),
-            "stream": np.tile(stream, rows),
-            "start_ns": (start_ns + base_ns).ravel(),
-            "end_ns": (end_ns + base_ns).ravel(),
-            "call": call.ravel(),
-        }
-    ).with_columns(
-        pl.lit(block.kind).alias("kind"),
-        _tiled("layer", [slot.layer for slot in template.slots], rows, pl.Int32),
-    )
-
-
-def _cut(
-    work: pl.DataFrame, calls: pl.DataFrame, options: Options
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    # The last kernels of the last step go, so that the count is exact.
-    kernels = [i for i, key in enumerate(CLASS_KEYS) if CATALOG[key].table == "KERNEL"]
-    is_kernel = pl.col("class_id").is_in(kernels)
-    per_gpu = (options.kernels or 0) // options.gpus
-    work = work.sort("device", "step", "slot").filter(
-        (is_kernel.cum_sum().over("device") <= per_gpu) & is_kernel | ~is_kernel
-    )
-    launches = calls.filter(pl.col("slot").is_null() | pl.col("call").is_in(work["call"].implode()))
-    return work, launches
+def _clocked(
+    work: pl.DataFrame, options: Options, board: Board
+) -> tuple[pl.DataFrame, tuple[ClockPath, ...]]:
+    if not options.clock_spread:
+        return work, (steady_clock(board),) * options.gpus
+    first_ns, last_ns = work.select(pl.col("start_ns").min(), pl.col("end_ns").max()).row(0)
+    span_ns = first_ns - _CLOCK_MARGIN_NS, last_ns + _CLOCK_MARGIN_NS
+    clocks, factor = [], np.ones(len(work))
+    for device in range(options.gpus):
+        rng = stream(options.seed, CLOCK, device)
+        clock = wandering_clock(board, span_ns, options.clock_spread, rng)
+        mine = (work["device"] == device).to_numpy()
+        factor[mine] = clock.power_factor(work["start_ns"].to_numpy()[mine])
+        clocks.append(clock)
+    return work.with_columns(pl.col("dynamic_w") * pl.Series(factor)), tuple(clocks)

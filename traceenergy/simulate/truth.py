@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from traceenergy.simulate.calibration import KIND
 from traceenergy.simulate.catalog import CATALOG
 from traceenergy.simulate.chance import DRIFT, stream
 from traceenergy.simulate.power import KNOT_NS, Law, PowerCurve, knots, true_power
@@ -40,7 +41,7 @@ TRUTH = (
     Column("phase", pl.Categorical, "", "first-level phase"),
     Column("subphase", pl.Categorical, "", "second-level phase"),
     Column("layer", pl.Int32, "", "index of the transformer block", "in no layer"),
-    Column("step", pl.Int64, "", "number of the step"),
+    Column("step", pl.Int64, "", "number of the step", "in the calibration stretch"),
     Column("energy_j", pl.Float64, "J", "static and dynamic energy"),
     Column("static_j", pl.Float64, "J", "equal share of static power while it ran"),
     Column("dynamic_j", pl.Float64, "J", "what it added"),
@@ -129,7 +130,7 @@ def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -
         "start_ns",
         "end_ns",
         "layer",
-        "step",
+        pl.when(pl.col("kind") != KIND).then("step").alias("step"),
         pl.lit(0, dtype=pl.Int32).alias("rank"),
         pl.col("device").cast(pl.Int32).alias("device_id"),
         named([k.table for k in kernels], WORK_TABLE).alias("table"),
