@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from traceenergy.simulate.about import about_tables
@@ -21,7 +22,7 @@ def test_metadata_is_under_the_name_of_its_version(schema: str) -> None:
     layout = layout_of(schema)
 
     metadata = tables["EXPORT_META_DATA" if schema == "3.0.0" else "META_DATA_EXPORT"]
-    values = dict(zip(metadata["name"], metadata["value"], strict=True))
+    values = dict(pl.DataFrame(metadata).select("name", "value").iter_rows())
     assert values["EXPORT_SCHEMA_VERSION"] == schema
     assert values["EXPORT_SIMULATED_BY"] == "traceenergy simulate"
     assert not {"EXPORT_HOST", "EXPORT_USER"} & values.keys()

@@ -19,7 +19,8 @@ def test_values_are_time_weighted_means_in_per_cent() -> None:
     # work           [---------------)         50..200, 80 % SM, 40 % tensor, 50 % DRAM
     activity = np.zeros((1, 1, len(UNITS)))
     activity[0, 0] = [0.8, 0.4, 0.5, 0.0]
-    cost = Cost(np.zeros((1, 1)), activity, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)))
+    none = np.zeros((1, 1))
+    cost = Cost(none, activity, none, none.astype(np.int64), none)
     work = pl.DataFrame({"start_ns": [50 * US], "end_ns": [200 * US], "step": [0], "class_id": [0]})
     made = sample_activity(work, cost, steady_clock(BOARDS["h100"]))
 

@@ -27,7 +27,7 @@ def test_a_kernel_bound_by_memory_takes_bytes_over_bandwidth() -> None:
 
 def test_stretching_changes_time_not_power() -> None:
     load = {"one": 1.0, "tokens": 64.0, "experts": 200.0}
-    once, tenfold = cost(1.0, **load), cost(10.0, **load)
+    once, tenfold = cost(1.0, "h100", **load), cost(10.0, "h100", **load)
 
     assert tenfold.duration_us == pytest.approx(10.0 * once.duration_us)
     assert (tenfold.dynamic_w == once.dynamic_w).all()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.simulate.export import Strings, write_export
+from traceenergy.simulate.export import Rows, Strings, write_export
 from traceenergy.simulate.layout import layout_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_columns_constants_and_nulls_arrive_and_empty_tables_do_not(tmp_path: Path) -> None:
-    tables = {
+    tables: dict[str, Rows] = {
         "StringIds": {"id": [1, 2], "value": ["it's", "größe"]},
         "PROCESSES": {
             "globalPid": np.array([1 << 60, 2]),

@@ -11,8 +11,8 @@ from traceenergy.simulate.plan import Plan, plan_steps, steps_for_kernels, steps
 from traceenergy.simulate.template import STEP_KINDS
 
 
-def plan(n_steps: int = 200, **options: object) -> Plan:
-    return plan_steps(Options(**options), n_steps, np.random.default_rng(2))
+def plan(options: Options, n_steps: int = 200) -> Plan:
+    return plan_steps(options, n_steps, np.random.default_rng(2))
 
 
 def feature(of: Plan, name: str) -> np.ndarray:
@@ -20,7 +20,7 @@ def feature(of: Plan, name: str) -> np.ndarray:
 
 
 def test_decode_keeps_its_batch_while_contexts_grow() -> None:
-    steps = plan(3, batch=4, context=100)
+    steps = plan(Options(batch=4, context=100), 3)
 
     assert feature(steps, "tokens").tolist() == [4, 4, 4]
     assert feature(steps, "gen_kv").tolist() == [400, 404, 408]
@@ -28,7 +28,7 @@ def test_decode_keeps_its_batch_while_contexts_grow() -> None:
 
 
 def test_prefill_takes_as_many_prompts_as_fit() -> None:
-    steps = plan(1, scenario="prefill", context=2048)
+    steps = plan(Options(scenario="prefill", context=2048), 1)
 
     # 4096 tokens a step; a prompt of n tokens attends n (n + 1) / 2 pairs.
     assert steps.ctx_requests.tolist() == [2]
@@ -36,7 +36,7 @@ def test_prefill_takes_as_many_prompts_as_fit() -> None:
 
 
 def test_mixed_runs_change_their_batch_with_some_prefill_among_it() -> None:
-    steps = plan(scenario="mixed", batch=32)
+    steps = plan(Options(scenario="mixed", batch=32))
 
     share = (steps.ctx_requests > 0).mean()
     assert share == pytest.approx(1 / 8, abs=0.1)
@@ -45,7 +45,7 @@ def test_mixed_runs_change_their_batch_with_some_prefill_among_it() -> None:
 
 
 def test_varying_runs_change_their_batch_without_prefill() -> None:
-    steps = plan(scenario="varying", batch=32)
+    steps = plan(Options(scenario="varying", batch=32))
 
     assert set(steps.kind) == {STEP_KINDS.index("decode")}
     assert (steps.ctx_requests == 0).all()
@@ -55,7 +55,10 @@ def test_varying_runs_change_their_batch_without_prefill() -> None:
 
 
 def test_experts_that_are_hit_never_exceed_all() -> None:
-    hit = feature(plan(1, batch=1), "experts"), feature(plan(1, batch=10_000), "experts")
+    hit = (
+        feature(plan(Options(batch=1), 1), "experts"),
+        feature(plan(Options(batch=10_000), 1), "experts"),
+    )
 
     # One token hits its 8 experts; very many hit all 256.
     assert hit[0] == pytest.approx([8.0])
