@@ -1,0 +1,246 @@
+"""Work of a device up to any time, read from an even grid instead of the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from traceenergy.units import NS_PER_MS, NS_PER_US, S_PER_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.energy.sensor_response import Response
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+FINEST_NS = 250_000
+MOST_POINTS = 150_000
+FINEST_POWER_NS, POINTS_PER_WINDOW, MOST_POWER_POINTS = 20_000, 250, 2_000_000
+# What readings show is not further from them: lag and window, seconds of slow smoothing.
+BEFORE_S, AFTER_S = 4.0, 1.0
+# Kernels of one category draw more the longer they run: they fill the GPU. Split at these lengths.
+LENGTH_EDGES_NS = np.array([20, 100]) * NS_PER_US
+
+
+@dataclass(frozen=True)
+class CoarseWork:
+    """GPU work of one device by a few categories.
+
+    Attributes
+    ----------
+    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
+        In any order, at least one.
+    weight : ndarray of float64 (n_work,)
+        What a second of each piece counts for.
+    of_category : ndarray of int64 (n_work,)
+        From 0 on.
+    busy_start_ns, busy_end_ns : ndarray of int64 (n_busy,) [ns]
+        Stretches in which anything ran, as `intervals.union` makes them.
+    """
+
+    start_ns: Int
+    end_ns: Int
+    weight: Float
+    of_category: Int
+    busy_start_ns: Int
+    busy_end_ns: Int
+
+    @property
+    def origin_ns(self) -> int:
+        """First start; seconds count from here [ns]."""
+        return int(self.busy_start_ns[0])
+
+    @property
+    def length_s(self) -> float:
+        """From the first start to the last end [s]."""
+        return float(self.busy_end_ns[-1] - self.busy_start_ns[0]) * S_PER_NS
+
+
+@dataclass(frozen=True)
+class WorkGrid:
+    """Work since the first point of an even grid, exact at its points.
+
+    Attributes
+    ----------
+    first_s, step_s : float [s]
+        Place of the first point, distance of the points.
+    done : ndarray of float64 (n_points, n_columns)
+        Weight times seconds of each column. Nothing runs before the grid, or after it.
+    category : ndarray of int64 (n_columns,)
+        Which columns belong together, ascending; 0 is busy time.
+    """
+
+    first_s: float
+    step_s: float
+    done: Float
+    category: Int
+
+    def read(self, at_s: Float) -> Float:
+        """Read the work up to times, on straight lines between the points.
+
+        Parameters
+        ----------
+        at_s : ndarray of float64 (...,) [s]
+
+        Returns
+        -------
+        ndarray of float64 (..., n_columns)
+        """
+        below, part = self._find(at_s)
+        low = self.done[below]
+        line: Float = low + part[..., None] * (self.done[below + 1] - low)
+        return line
+
+    def shown(self, end_s: Float, response: Response) -> Float:
+        """Say what a sensor shows of each column.
+
+        Parameters
+        ----------
+        end_s : ndarray of float64 (n_rows,) [s]
+            End of the window of each reading.
+        response : Response
+
+        Returns
+        -------
+        ndarray of float64 (n_rows, n_columns)
+            Mean weight over the past that the sensor sees.
+        """
+        below, part = self._find(end_s[:, None] - response.delay_s)
+        n_columns = self.done.shape[1]
+        # A point and the next one lie side by side in memory.
+        pairs = sliding_window_view(self.done.ravel(), 2 * n_columns)[::n_columns]
+        done = pairs[below].reshape(len(end_s), -1, n_columns)
+        weight = np.stack((1 - part, part), axis=-1) * response.weight_hz[:, None]
+        share: Float = (weight.reshape(len(end_s), 1, -1) @ done)[:, 0]
+        return share
+
+    def _find(self, at_s: Float) -> tuple[Int, Float]:
+        place = np.clip((at_s - self.first_s) / self.step_s, 0.0, len(self.done) - 1.0)
+        below = np.minimum(place.astype(np.int64), len(self.done) - 2)
+        return below, place - below
+
+    def fold(self, column_w: Float) -> WorkGrid:
+        """Add the columns up to one, each times its power [W]."""
+        one = np.zeros(1, dtype=np.int64)
+        return WorkGrid(self.first_s, self.step_s, (self.done @ column_w)[:, None], one)
+
+    def by_category(self) -> WorkGrid:
+        """Add up the columns that belong together."""
+        category, first = np.unique(self.category, return_index=True)
+        done = np.add.reduceat(self.done, first, axis=1)
+        return WorkGrid(self.first_s, self.step_s, done, category)
+
+
+def lay_grid(work: CoarseWork, at_s: Float) -> WorkGrid:
+    """Sum up the work that readings may show, along a grid.
+
+    Parameters
+    ----------
+    work : CoarseWork
+    at_s : ndarray of float64 (n_rows,) [s]
+        When the readings became available, sorted; since the origin of the work.
+
+    Returns
+    -------
+    WorkGrid
+        Busy time, then time of each category and length, at points `FINEST_NS` apart, further
+        apart where these would be more than `MOST_POINTS`.
+
+    Notes
+    -----
+    O(n_work + n_points): each start and each end changes the slope from its cell on, and adds to
+    its own cell what of it lies before the cell's end. Nothing is sorted.
+    """
+    cells = _cells(work.origin_ns, at_s, FINEST_NS, MOST_POINTS)
+    rows = cells.inside(work.start_ns, work.end_ns)
+    start_ns, end_ns = work.start_ns[rows], work.end_ns[rows]
+    n_lengths = len(LENGTH_EDGES_NS) + 1
+    length = np.searchsorted(LENGTH_EDGES_NS, end_ns - start_ns)
+    group = work.of_category[rows] * n_lengths + length
+    present = np.bincount(group) > 0
+    column = (np.cumsum(present) - 1)[group]
+    rows_busy = cells.inside(work.busy_start_ns, work.busy_end_ns)
+    busy = work.busy_start_ns[rows_busy], work.busy_end_ns[rows_busy]
+    one, zero = np.ones(len(busy[0])), np.zeros(len(busy[0]), dtype=np.int64)
+    busy_s = cells.sum_up(*busy, one, zero)
+    category_s = cells.sum_up(start_ns, end_ns, work.weight[rows], column)
+    category = np.concatenate(([0], 1 + np.flatnonzero(present) // n_lengths))
+    return WorkGrid(
+        (cells.first_ns - work.origin_ns) * S_PER_NS,
+        cells.step_ns * S_PER_NS,
+        np.column_stack((busy_s, category_s)),
+        category,
+    )
+
+
+def lay_power(  # noqa: PLR0913, PLR0917 - work is this much
+    start_ns: Int, end_ns: Int, power_w: Float, origin_ns: int, at_s: Float, window_ms: float
+) -> WorkGrid:
+    """Sum up the expected energy that readings may show, along a fine grid.
+
+    Parameters
+    ----------
+    start_ns, end_ns : ndarray of int64 (n_work,) [ns]
+    power_w : ndarray of float64 (n_work,) [W]
+        Expected of each piece.
+    origin_ns : int [ns]
+        From where seconds count.
+    at_s : ndarray of float64 (n_rows,) [s]
+        When the readings became available, sorted.
+    window_ms : float [ms]
+        Averaging window; points are a small part of it apart.
+
+    Returns
+    -------
+    WorkGrid
+        Of one column [J].
+    """
+    finest_ns = max(FINEST_POWER_NS, round(window_ms * NS_PER_MS / POINTS_PER_WINDOW))
+    cells = _cells(origin_ns, at_s, min(finest_ns, FINEST_NS), MOST_POWER_POINTS)
+    rows = cells.inside(start_ns, end_ns)
+    none = np.zeros(len(start_ns), dtype=np.int64)[rows]
+    energy_j = cells.sum_up(start_ns[rows], end_ns[rows], power_w[rows], none)
+    first_s = (cells.first_ns - origin_ns) * S_PER_NS
+    return WorkGrid(first_s, cells.step_ns * S_PER_NS, energy_j, np.zeros(1, dtype=np.int64))
+
+
+def _cells(origin_ns: int, at_s: Float, finest_ns: int, most_points: int) -> _Cells:
+    first_ns = origin_ns + round((float(at_s[0]) - BEFORE_S) / S_PER_NS)
+    span_ns = origin_ns + round((float(at_s[-1]) + AFTER_S) / S_PER_NS) - first_ns
+    step_ns = max(finest_ns, -(-span_ns // most_points))
+    return _Cells(first_ns, step_ns, -(-span_ns // step_ns) + 1)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    first_ns: int
+    step_ns: int
+    n_cells: int
+
+    def inside(self, start_ns: Int, end_ns: Int) -> Int | slice:
+        """Choose the pieces that touch the cells."""
+        last_ns = self.first_ns + self.n_cells * self.step_ns
+        keep = (end_ns > self.first_ns) & (start_ns < last_ns)
+        return slice(None) if keep.all() else np.flatnonzero(keep)
+
+    def sum_up(self, start_ns: Int, end_ns: Int, weight: Float, column: Int) -> Float:
+        n_columns = int(column.max(initial=0)) + 1
+        slope = np.zeros(self.n_cells * n_columns)
+        rest = np.zeros(self.n_cells * n_columns)
+        for time_ns, signed in ((start_ns, weight), (end_ns, -weight)):
+            place = np.clip((time_ns - self.first_ns) / self.step_ns, 0.0, float(self.n_cells))
+            cell = np.minimum(place.astype(np.int64), self.n_cells - 1)
+            at = cell * n_columns + column
+            slope += np.bincount(at, signed, len(slope))
+            rest += np.bincount(at, signed * (cell + 1 - place), len(rest))
+        shape = self.n_cells, n_columns
+        slope, rest = slope.reshape(shape), rest.reshape(shape)
+        rest[1:] += np.cumsum(slope, axis=0)[:-1]
+        done = np.zeros((self.n_cells + 1, n_columns))
+        np.cumsum(rest, axis=0, out=done[1:])
+        return done * (self.step_ns * S_PER_NS)
