@@ -1,0 +1,204 @@
+"""Groups of work whose energies the readings tell in sum, but not one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.energy.power_model import z_of
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from traceenergy.energy.device_energy import DeviceEnergy
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+    Bool = NDArray[np.bool_]
+
+MOST_GROUPS = 100  # the largest are looked at
+NOTICEABLE_SHARE = 0.005  # less of the dynamic energy is not worth a word
+UNCERTAIN = 0.15  # half width of a 90 % interval over the energy, from which on it is worth a word
+# Part of the variance of a split that is left by the readings; above it they do not decide.
+UNDECIDED = 0.5
+# Variance of a sum over that of as many independent energies; below it errors cancel.
+CANCELS = 0.5
+# What one more member must leave at most of the relative width of the sum.
+CLEARLY_NARROWER = 0.8
+MOST_MEMBERS = 8
+ROUNDING = 1e-9  # of variances over those that they are differences of
+
+
+@dataclass(frozen=True)
+class EnergySpread:
+    """Energies of groups of work with what is known of their errors together.
+
+    Attributes
+    ----------
+    energy_j : ndarray of float64 (n_groups,) [J]
+        Dynamic energy.
+    covariance_j2 : ndarray of float64 (n_groups, n_groups) [J^2]
+        After the readings; with what the model itself may miss on the diagonal.
+    prior_covariance_j2 : ndarray of float64 (n_groups, n_groups) [J^2]
+        Before them, likewise.
+    """
+
+    energy_j: Float
+    covariance_j2: Float
+    prior_covariance_j2: Float
+
+
+def noticeable(dynamic_j: Float) -> Int:
+    """Choose the groups that are worth a word.
+
+    Parameters
+    ----------
+    dynamic_j : ndarray of float64 (n_groups,) [J]
+        NaN where not known.
+
+    Returns
+    -------
+    ndarray of int64
+        At most `MOST_GROUPS`, most energy first.
+    """
+    known_j = np.nan_to_num(dynamic_j)
+    order = np.argsort(-known_j, kind="stable")[:MOST_GROUPS]
+    return np.asarray(order[known_j[order] > NOTICEABLE_SHARE * known_j.sum()], dtype=np.int64)
+
+
+def spread_of(devices: Sequence[tuple[DeviceEnergy, Int]], n_groups: int) -> EnergySpread | None:
+    """Propagate what is known of power to groups of work on some devices.
+
+    Parameters
+    ----------
+    devices : sequence of (DeviceEnergy, ndarray of int64 (n_work,))
+        With the group of each piece of the device's work; negative for none.
+    n_groups : int
+
+    Returns
+    -------
+    EnergySpread or None
+        Of the devices with a model, whose errors are independent; None if there is no such.
+    """
+    parts = [part for energy, group in devices if (part := _of_device(energy, group, n_groups))]
+    if not parts:
+        return None
+    return EnergySpread(
+        np.sum([part.energy_j for part in parts], axis=0),
+        np.sum([part.covariance_j2 for part in parts], axis=0),
+        np.sum([part.prior_covariance_j2 for part in parts], axis=0),
+    )
+
+
+def _of_device(energy: DeviceEnergy, group: Int, n_groups: int) -> EnergySpread | None:
+    model, work = energy.model, energy.work
+    if model is None:
+        return None
+    keep = group >= 0
+    length_s = (work.end_ns - work.start_ns).astype(np.float64) * S_PER_NS
+    gains = model.gains(work.all_row[keep], length_s[keep], group[keep], n_groups)
+    gain = np.concatenate([part for _, part in gains])
+    missed = np.diag(model.model_variance_j2(gain))
+    weights = np.nan_to_num(energy.dynamic_j[keep])
+    return EnergySpread(
+        np.bincount(group[keep], weights=weights, minlength=n_groups).astype(np.float64),
+        gain @ model.fit.covariance @ gain.T + missed,
+        gain @ model.fit.prior_covariance @ gain.T + missed,
+    )
+
+
+def find_inseparable(spread: EnergySpread) -> list[Int]:
+    """Find groups of work whose split the readings cannot decide.
+
+    Parameters
+    ----------
+    spread : EnergySpread
+        Of groups that are worth a word.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Sets of two to `MOST_MEMBERS` groups, most energy first; no group is in two of them.
+
+    Notes
+    -----
+    Members of a set share four properties.
+
+    1. Each alone is uncertain: its 90 % interval reaches further than `UNCERTAIN` of its energy.
+    2. The readings do not decide the split of any two i, j: were their sum known, the variance
+       of what is i's, ``(v_i v_j - c^2) / (v_i + v_j + 2 c)``, would be more than `UNDECIDED` of
+       the same before the readings. The variance of i alone does not tell this: what all powers
+       have in common makes prior variances wide, and the sum of the run alone removes it.
+    3. Their errors cancel: the variance of the sum is less than `CANCELS` times that of as many
+       independent errors. So a group whose errors are independent of all others is in no set and
+       changes none. It takes the whole set to see it: where the readings tell the sum of n equal
+       energies only, any two errors correlate by just ``-1 / (n - 1)``.
+    4. It is small: sets grow from the largest energy by the group that makes errors cancel most,
+       to the first size where 3 holds, then on while each more makes the sum clearly narrower
+       in proportion. Merging what correlates at all ends in one set of everything.
+
+    Nothing depends on the unit of energy. Cost: O(n^2) for n groups.
+    """
+    variance = np.diag(spread.covariance_j2)
+    half_j = z_of(0.9) * np.sqrt(variance)
+    uncertain = np.flatnonzero(half_j > UNCERTAIN * np.maximum(spread.energy_j, 0.0))
+    order = uncertain[np.argsort(-spread.energy_j[uncertain], kind="stable")]
+    pick = np.ix_(order, order)
+    covariance = spread.covariance_j2[pick]
+    undecided = _split_undecided(covariance, spread.prior_covariance_j2[pick])
+    free = np.ones(len(order), dtype=bool)
+    found = []
+    for seed in range(len(order)):
+        if free[seed]:
+            may_join = free & undecided[seed]
+            members = _grow(seed, may_join, spread.energy_j[order], covariance, undecided)
+            if len(members):
+                free[members] = False
+                found.append(order[np.sort(members)])
+    return found
+
+
+def _split_undecided(covariance: Float, prior: Float) -> Bool:
+    # For each two: variance of one's part of their sum, against what it was before.
+    after, before = _split_variance(covariance), _split_variance(prior)
+    variance = np.diag(prior)
+    least = ROUNDING * np.minimum(variance[:, None], variance)
+    return np.asarray((after > UNDECIDED * before) & (before > least))
+
+
+def _split_variance(covariance: Float) -> Float:
+    variance = np.diag(covariance)
+    total = variance[:, None] + variance + 2 * covariance
+    rest = variance[:, None] * variance - covariance**2
+    return np.where(total > 0, rest / np.where(total > 0, total, 1.0), 0.0)
+
+
+def _grow(seed: int, may_join: Bool, energy_j: Float, covariance: Float, undecided: Bool) -> Int:
+    # Add, one by one, the group that makes errors cancel most; choose the size afterwards.
+    variance = np.diag(covariance)
+    members, cancelled, relative = [seed], [1.0], [np.sqrt(variance[seed]) / energy_j[seed]]
+    may_join = may_join & (np.arange(len(variance)) != seed)
+    while may_join.any() and len(members) < MOST_MEMBERS:
+        now = covariance[np.ix_(members, members)].sum()
+        together = np.maximum(now + 2 * covariance[members].sum(axis=0) + variance, 0.0)
+        rest = together / (variance[members].sum() + variance)
+        new = int(np.argmin(np.where(may_join, rest, np.inf)))
+        if rest[new] > (1 - ROUNDING) * cancelled[-1]:
+            break
+        members.append(new)
+        cancelled.append(rest[new])
+        relative.append(np.sqrt(together[new]) / energy_j[members].sum())
+        may_join = may_join & undecided[new] & (np.arange(len(variance)) != new)
+    return np.array(members[: _size(cancelled, relative)], dtype=np.int64)
+
+
+def _size(cancelled: list[float], relative: list[float]) -> int:
+    size = next((n + 1 for n, rest in enumerate(cancelled) if rest < CANCELS), 0)
+    while 0 < size < len(relative) and relative[size] < CLEARLY_NARROWER * relative[size - 1]:
+        size += 1
+    return size
