@@ -102,6 +102,12 @@ class BadRulesError(TraceEnergyError):
     slug = "bad-rules"
 
 
+class BadCalibrationError(TraceEnergyError):
+    """A calibration run does not tell the power of kernels."""
+
+    slug = "bad-calibration"
+
+
 class BadPowerLogError(TraceEnergyError):
     """A power log cannot be understood."""
 

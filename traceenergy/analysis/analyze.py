@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.analysis.calibration import read_calibration
 from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
@@ -26,7 +27,11 @@ from traceenergy.analysis.timeline import bin_activity, power_curve
 from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import work_rows
 from traceenergy.caveats import Caveat
-from traceenergy.energy.attribute import REGRESSION, AttributionOptions
+from traceenergy.energy.attribute import (
+    REGRESSION,
+    WINDOW_SHARE,
+    AttributionOptions,
+)
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.rules import read_rules
 from traceenergy.projection.project import project_work
@@ -45,7 +50,9 @@ UNCLASSIFIED_SHARE = 0.05
 OUTSIDE_STEPS_SHARE = 0.05
 
 
-def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
+def analyze(
+    trace: Trace, options: AnalysisOptions | None = None, *, calibration: Trace | None = None
+) -> Analysis:
     """Say where the energy and the time of a run went.
 
     Parameters
@@ -54,6 +61,8 @@ def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
         As `read_trace` returns it.
     options : AnalysisOptions or None
         None: defaults.
+    calibration : Trace or None
+        Another run, with power, that tells the power of kernels on this kind of GPU.
 
     Returns
     -------
@@ -82,11 +91,12 @@ def analyze(trace: Trace, options: AnalysisOptions | None = None) -> Analysis:
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
-    kernel_classes = None
-    if options.method == REGRESSION:
-        kernel_classes = class_work(trace.gpu_work, classes.work["subphase"], trace.names)
+    kernel_classes, known = None, None
+    if options.method != WINDOW_SHARE and not options.time_only:
+        kernel_classes = class_work(trace.gpu_work, trace.names)
+        known = None if calibration is None else read_calibration(calibration, attribution)
     ledger, power_doubts = open_ledger(
-        trace, window, attribution, kernel_classes, time_only=options.time_only
+        trace, window, attribution, kernel_classes, known, time_only=options.time_only
     )
     kept = ledger.trace_index
     labels = Labels(
@@ -120,7 +130,7 @@ def _assemble(
     phases = phase_rows(ledger, labels)
     steps = step_rows(ledger, labels, found.steps, found.step_patterns, options.tokens_per_step)
     devices = device_rows(ledger, window, trace)
-    energy = _totals(devices, steps, options)
+    energy = _totals(devices, steps, options, _method(ledger))
     caveats = (*trace.caveats, *power_doubts, *_doubts(phases, steps, options))
     return Analysis(
         origins=trace.origins,
@@ -148,7 +158,17 @@ def _rows(rows: pl.Series) -> NDArray[np.int64]:
     return rows.cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def _totals(devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions) -> EnergyTotals:
+def _method(ledger: Ledger) -> str:
+    # What was done, which may differ from what was asked for.
+    measured = [energy for energy in ledger.energies if energy is not None]
+    if not measured:
+        return "time-only"
+    return REGRESSION if any(energy.model is not None for energy in measured) else WINDOW_SHARE
+
+
+def _totals(
+    devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions, method: str
+) -> EnergyTotals:
     measured = devices.filter(pl.col("total_j").is_not_null())
     names = ("total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j")
     if len(measured) == 0:
@@ -158,7 +178,6 @@ def _totals(devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions
     tokens = None
     if options.tokens_per_step is not None and len(steps):
         tokens = int(steps["tokens"].sum())
-    method = options.method if len(measured) else "time-only"
     return EnergyTotals(**sums, tokens=tokens, method=method)
 
 
@@ -173,7 +192,7 @@ _INTERVALS = {
 def _assumptions(method: str) -> dict[str, Any]:
     concurrent = "equal shares of time"
     if method == "regression":
-        concurrent += "; dynamic power times 0.88 beside other work"
+        concurrent += "; dynamic power lower beside other work by a factor that is fitted"
     found = {"intervals": _INTERVALS[method], "concurrent_work": concurrent}
     if method != "time-only":
         found["between_samples"] = "gaps over 3 periods are unattributed"

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from traceenergy.analysis.codes import codes_of
+from traceenergy.energy.prior import category_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from traceenergy.trace.tables import GpuWork
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+# Classes with less of the busy time are joined to another one: their power makes no difference.
+RARE_SHARE = 5e-4
+MOST_CLASSES = 250
 
 
 @dataclass(frozen=True)
@@ -25,33 +33,80 @@ class KernelClasses:
     of_work : ndarray of int64 (n_work,)
         Class of each piece.
     names : list of str (n_classes,)
-        Full kernel name of each class.
+        Full kernel name of each class; of the longest-running one where rare ones were joined.
+    kernel : ndarray of int64 (n_classes,)
+        Equal for classes of one kernel, which differ in size.
     """
 
-    of_work: NDArray[np.int64]
+    of_work: Int
     names: list[str]
+    kernel: Int
 
 
-def class_work(work: GpuWork, subphase: pl.Series, names: pl.Series) -> KernelClasses:
-    """Put work into classes by full name, part of the model, power of two of its grid.
+def class_work(work: GpuWork, names: pl.Series) -> KernelClasses:
+    """Put work into classes by full name, power of two of its grid, of its duration.
 
     Parameters
     ----------
     work : GpuWork
-    subphase : polars.Series (n_work,)
     names : polars.Series of String
         Text by id.
 
     Returns
     -------
     KernelClasses
+
+    Notes
+    -----
+    Persistent kernels have one grid for all sizes, so duration tells size as well. Rare classes
+    are joined to the class of the same kernel nearest in duration, or to the rest of their
+    category if the kernel has no other.
     """
+    length_ns = (work["end_ns"] - work["start_ns"]).clip(1)
     keys = pl.DataFrame(
         {
             "full_name_id": work["full_name_id"],
-            "subphase": subphase,
             "size": work["grid_blocks"].fill_null(1).clip(1).log(2).round().cast(pl.Int16),
+            "length": length_ns.log(2).round().cast(pl.Int16),
         }
     )
     of_work, distinct = codes_of(keys, keys.columns)
-    return KernelClasses(of_work, names.gather(distinct["full_name_id"]).to_list())
+    full_name = names.gather(distinct["full_name_id"])
+    time_s = np.bincount(of_work, length_ns.to_numpy() * 1e-9, len(distinct))
+    kernel = distinct["full_name_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    target = _join_rare(kernel, distinct["length"].to_numpy(), time_s, full_name)
+    used, joined = np.unique(target, return_inverse=True)
+    return KernelClasses(joined[of_work], full_name.gather(used).to_list(), kernel[used])
+
+
+def _join_rare(kernel: Int, length: Int, time_s: Float, full_name: pl.Series) -> Int:
+    # Which class each one is joined to; itself where it is kept.
+    least_s = RARE_SHARE * time_s.sum()
+    if len(time_s) > MOST_CLASSES:
+        least_s = max(least_s, float(np.sort(time_s)[-MOST_CLASSES]))
+    table = pl.DataFrame(
+        {"index": np.arange(len(time_s)), "kernel": kernel, "length": length, "time_s": time_s}
+    ).sort("time_s", descending=True, maintain_order=True)
+    # A kernel's longest-running class is kept for it if all of the kernel together is not rare.
+    table = table.with_columns(
+        kept=(pl.col("time_s") >= least_s)
+        | (
+            (pl.col("index") == pl.col("index").first().over("kernel"))
+            & (pl.col("time_s").sum().over("kernel") >= least_s)
+        )
+    )
+    kept, rare = table.filter("kept"), table.filter(~pl.col("kept"))
+    nearest = (
+        rare.join(kept.select("kernel", "length", to="index"), on="kernel")
+        .with_columns(apart=(pl.col("length") - pl.col("length_right")).abs())
+        .sort("apart", maintain_order=True)
+        .unique("index", keep="first", maintain_order=True)
+    )
+    target = np.arange(len(time_s))
+    target[nearest["index"].to_numpy()] = nearest["to"].to_numpy()
+    alone = rare.join(nearest.select("index"), on="index", how="anti")["index"].to_numpy()
+    category = np.array([category_of(name) for name in full_name.gather(alone).to_list()])
+    for one in np.unique(category):
+        members = alone[category == one]
+        target[members] = members[0]
+    return target

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.clock_factor import Clocks
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.errors import NoPowerError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.classes import KernelClasses
     from traceenergy.analysis.model import Window
+    from traceenergy.energy.calibration import Calibration
     from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
 
@@ -92,6 +94,7 @@ def open_ledger(
     window: Window,
     options: AttributionOptions,
     classes: KernelClasses | None = None,
+    calibration: Calibration | None = None,
     *,
     time_only: bool,
 ) -> tuple[Ledger, tuple[Caveat, ...]]:
@@ -104,6 +107,8 @@ def open_ledger(
     options : AttributionOptions
     classes : KernelClasses or None
         For a regression.
+    calibration : Calibration or None
+        What another run tells of the power of kernels.
     time_only : bool
         Go on without power.
 
@@ -137,7 +142,11 @@ def open_ledger(
             caveats += [] if time_only else [_unpowered(work)]
             continue
         evidence = Evidence(
-            samples, _stated_limit_w(trace, work), _classes_of(trace, work, classes)
+            samples,
+            _stated_limit_w(trace, work),
+            _classes_of(trace, work, classes),
+            _clocks_of(trace, work),
+            calibration,
         )
         span = (window.start_ns, window.end_ns)
         energy, doubts = attribute_device(work, evidence, span, options)
@@ -212,7 +221,16 @@ def _classes_of(
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
     used, of_all = np.unique(classes.of_work[work.all_trace_row], return_inverse=True)
     names = [classes.names[index] for index in used]
-    return WorkClasses(of_all, names, GpuMetrics(trace.gpu_metrics.filter(mine)))
+    metrics = GpuMetrics(trace.gpu_metrics.filter(mine))
+    return WorkClasses(of_all, names, classes.kernel[used], metrics)
+
+
+def _clocks_of(trace: Trace, work: DeviceWork) -> Clocks | None:
+    mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
+    read = trace.readings.filter(mine & (pl.col("quantity") == "sm_clock_mhz")).sort("sample_ns")
+    if len(read) == 0:
+        return None
+    return Clocks(read["sample_ns"].to_numpy(), read["value"].to_numpy())
 
 
 def _stated_limit_w(trace: Trace, work: DeviceWork) -> float | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from traceenergy.energy.attribute import AUTO, METHODS
 from traceenergy.errors import UsageError
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-METHODS = ("window-share", "regression")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class AnalysisOptions:
     time_only
         Go on without power.
     method
-        `window-share`, or `regression` (being proven; see docs/method.md).
+        `window-share`, `regression`, or `auto`: regression where the readings allow it.
     """
 
     filter_time_ns: tuple[int | None, int | None] | None = None
@@ -54,7 +54,7 @@ class AnalysisOptions:
     idle_power_w: float | None = None
     confidence_level: float = 0.9
     time_only: bool = False
-    method: str = "window-share"
+    method: str = AUTO
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""

@@ -141,9 +141,27 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        metavar="window-share|regression",
-        help="How energy is attributed: by time within each sensor window, or by the power of each "
-        "kernel class as a regression on all windows finds it (experimental: not yet proven).",
+        metavar="auto|regression|window-share",
+        help="How energy is attributed: by the power of each kernel class as a regression on all "
+        "sensor windows finds it, or by time within each window. auto and regression fall back to "
+        "window-share where there are too few readings, and say so.",
+    ),
+]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="TRACE",
+        help="Another trace of the same kind of GPU, with power, that tells the power of kernels: "
+        "best each kernel alone in a loop for half a second.",
+    ),
+]
+CalibrationPower = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration-power",
+        metavar="FILE",
+        help="Power log of the calibration trace; may be given several times.",
     ),
 ]
 TimeOnly = Annotated[

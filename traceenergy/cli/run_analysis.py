@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from traceenergy.analysis import analyze
+from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
 from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
 
@@ -32,6 +33,8 @@ def run_analysis(
     outs: Sequence[str],
     read_options: ReadOptions,
     options: AnalysisOptions,
+    calibration: Path | None,
+    calibration_power: Sequence[Path],
     force: bool,
     quiet: bool,
 ) -> None:
@@ -44,6 +47,10 @@ def run_analysis(
         Refused before any work is done if they cannot be written.
     read_options : ReadOptions
     options : AnalysisOptions
+    calibration : Path or None
+        Another trace that tells the power of kernels.
+    calibration_power : sequence of Path
+        Its power logs.
     force : bool
         Overwrite.
     quiet : bool
@@ -54,13 +61,25 @@ def run_analysis(
     TraceEnergyError
         Whatever the library raises.
     """
-    check_outputs(outs, [*traces, *power], force=force)
+    if calibration_power and calibration is None:
+        raise UsageError(
+            "--calibration-power was given without --calibration",
+            next_step="name the trace that the log belongs to by --calibration TRACE",
+        )
+    others = [] if calibration is None else [calibration, *calibration_power]
+    check_outputs(outs, [*traces, *power, *others], force=force)
     console = Console(stderr=True)
     with _progress(console, quiet=quiet) as say:
         say("reading")
         trace = read_trace(list(traces), power=list(power), options=read_options)
+        known = None
+        if calibration is not None:
+            say("reading the calibration")
+            known = read_trace(
+                [calibration], power=list(calibration_power), options=read_options
+            )
         say("attributing energy")
-        result = analyze(trace, options)
+        result = analyze(trace, options, calibration=known)
         written = []
         for out in outs:
             say(f"writing {out}")

@@ -18,6 +18,7 @@ from traceenergy.energy.possible_range import cut_blocks, find_presence
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries, read_series
 from traceenergy.energy.sensor_windows import cut_samples
+from traceenergy.energy.unseen_time import fill_unseen
 from traceenergy.energy.window_share import (
     MAX_OVER_LIMIT,
     BoardPower,
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from traceenergy.energy.effort import Effort
 
 MIN_SAMPLES = 2  # one sample or none says nothing about energy
+AUTO = "auto"
 WINDOW_SHARE = "window-share"
 REGRESSION = "regression"
+METHODS = (AUTO, WINDOW_SHARE, REGRESSION)
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,15 @@ class AttributionOptions:
     sensor_window_ms
         Averaging window of the sensor [ms], 0 for instant; None: find out.
     method
-        `window-share` or `regression`.
+        One of `METHODS`. `auto` and `regression` share energy by time where the readings cannot
+        tell more, and say so.
     confidence_level
         Of the intervals that a regression gives.
     """
 
     idle_power_w: float | None = None
     sensor_window_ms: float | None = None
-    method: str = WINDOW_SHARE
+    method: str = AUTO
     confidence_level: float = 0.9
 
 
@@ -83,8 +87,8 @@ def attribute_device(
 
     Notes
     -----
-    See `docs/method.md`. Where a regression is asked for and the readings cannot tell, energy
-    is shared by time, with a caveat that says why.
+    See `docs/method.md`. Where the readings cannot tell the power of kernels, energy is shared
+    by time, with a caveat that says why.
     """
     where = f"rank {work.rank}, device {work.device_id}"
     limit_w = evidence.limit_w or board_limit_w(work.name)
@@ -100,12 +104,15 @@ def attribute_device(
     knows_level = seen.is_measured and series[0].sensor.window_ms > 0
     power = BoardPower(idle.power_w, seen.power_w if knows_level else idle.power_w, most_w)
     model: PowerModel | str | None = None
-    if options.method == REGRESSION and evidence.classes is not None:
-        from traceenergy.energy.regression import model_power  # noqa: PLC0415 - scipy: half a second
+    if options.method != WINDOW_SHARE and evidence.classes is not None:
+        from traceenergy.energy.regression import model_power  # noqa: PLC0415 - scipy is slow to load
 
-        model = model_power(series[0], work, evidence.classes, clock, limit_w)
+        model = model_power(series[0], work, evidence, clock, limit_w)
     measured = model.series if isinstance(model, PowerModel) else series[0]
-    chosen, factor = _calibrate([measured, *series[1:]], clock, power.background_w, window)
+    whole = measured
+    if isinstance(model, PowerModel) and measured.sees_part_of_time:
+        whole = fill_unseen(model, work.all_start_ns, work.all_end_ns)
+    chosen, factor = _calibrate([whole, *series[1:]], clock, power.background_w, window)
     effort = _effort(model, work, clock)
     windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
     cells = share_windows(windows, clock, effort, power, window)
@@ -127,8 +134,8 @@ def attribute_device(
         confidence_level=options.confidence_level,
     )
     compared = () if factor is None else (_compared(factor, series, where),)
-    modeled = () if model is None else (_modeled(model, where),)
-    return energy, (*find_doubts(energy), *compared, *modeled)
+    refused = (_refused(model, where),) if isinstance(model, str) else ()
+    return energy, (*find_doubts(energy), *compared, *refused)
 
 
 def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock) -> Effort:
@@ -137,20 +144,10 @@ def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock)
     return effort_by_power(work.all_start_ns, work.all_end_ns, model.power_w)
 
 
-def _modeled(model: PowerModel | str, where: str) -> Caveat:
-    if isinstance(model, str):
-        return Caveat(
-            "regression-refused",
-            f"{model}: energy is shared by time, and intervals are limits of what is possible",
-            where,
-        )
-    found = model.alignment
-    use = "used" if found.is_trusted else "not certain enough, the sensor's own is used"
+def _refused(reason: str, where: str) -> Caveat:
     return Caveat(
-        "regression-experimental",
-        "intervals of the regression are too narrow: where the truth is known they held it far "
-        f"less often than they say; its prior is from {model.prior_source}, the lag found is "
-        f"{found.lag_ms:.1f} ms ({found.lag_lo_ms:.1f} to {found.lag_hi_ms:.1f}), {use}",
+        "regression-refused",
+        f"{reason}: energy is shared by time, and intervals are limits of what is possible",
         where,
     )
 

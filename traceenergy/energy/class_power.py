@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cho_solve_banded, cholesky_banded
-from scipy.optimize import minimize_scalar
+from scipy.linalg import (
+    cho_factor,
+    cho_solve,
+    cho_solve_banded,
+    cholesky_banded,
+    solve_banded,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from traceenergy.energy.prior import Prior
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -20,7 +23,12 @@ if TYPE_CHECKING:
 READ_SD_W = 2.0  # quantization and noise of one reading [W]
 CLIP_SD = 4.5  # readings further off than this many robust deviations are pulled in, once
 SHAPE_RANGE = (0.15, 3.0)  # process noise follows predicted dynamic power within these factors
-LOG_NOISE_RANGE = (-9.0, 9.0)  # search range of the log of process noise [log W^2 s]
+# What a linear model with a few numbers for each kernel misses of a window, over its dynamic
+# power. Residuals below it are luck of few parameters, not knowledge.
+MISFIT_SHARE = 0.025
+LOG_NOISE_SPAN = 8.0  # process noise is searched up to e^8 times the misfit [log W^2 s]
+MOST_LAGS = 200
+QUIET = 2.0  # autocorrelations below this over the root of n are noise
 
 
 @dataclass(frozen=True)
@@ -29,109 +37,164 @@ class Rows:
 
     Attributes
     ----------
-    design : ndarray of float64 (n_rows, n_classes + 2)
-        1, busy share, then weighted share of each class in the window.
+    design : ndarray of float64 (n_rows, n_columns)
     power_w : ndarray of float64 (n_rows,) [W]
     low_s, high_s : ndarray of float64 (n_rows,) [s]
         The window.
+    first_dynamic : int
+        Columns before it are static power.
     """
 
     design: Float
     power_w: Float
     low_s: Float
     high_s: Float
+    first_dynamic: int
 
 
 @dataclass(frozen=True)
 class ClassPower:
-    """Posterior of static, busy and class power.
+    """Posterior of all parameters of the model.
 
     Attributes
     ----------
-    mean_w : ndarray of float64 (n_classes + 2,) [W]
-    covariance_w2 : ndarray of float64 (n_classes + 2, n_classes + 2) [W^2]
-    told_share : ndarray of float64 (n_classes + 2,)
+    mean : ndarray of float64 (n_columns,)
+    covariance : ndarray of float64 (n_columns, n_columns)
+    prior_mean, prior_covariance
+        Before the readings.
+    told_share : ndarray of float64 (n_columns,)
         How much the samples said: 1 less posterior over prior variance.
     residual_sd_w : float [W]
         Robust spread of what the fit leaves.
+    process_w2_s : float [W^2 s]
+        Noise of dynamic power, as white noise over time.
+    temper : float
+        By how much serially correlated residuals say less than their number.
     """
 
-    mean_w: Float
-    covariance_w2: Float
+    mean: Float
+    covariance: Float
+    prior_mean: Float
+    prior_covariance: Float
     told_share: Float
     residual_sd_w: float
+    process_w2_s: float
+    temper: float
 
 
-def fit_class_power(rows: Rows, prior: Prior) -> ClassPower:
-    """Fit class powers in closed form.
+def fit_class_power(rows: Rows, prior_mean: Float, prior_covariance: Float) -> ClassPower:
+    """Fit the parameters in closed form.
 
     Parameters
     ----------
     rows : Rows
-    prior : Prior
+    prior_mean : ndarray of float64 (n_columns,)
+    prior_covariance : ndarray of float64 (n_columns, n_columns)
 
     Returns
     -------
     ClassPower
-        Powers of classes are never negative.
 
     Notes
     -----
     ``y = Z theta + noise``, theta with a Gaussian prior. Noise has an independent part and a
-    process part that windows share as they overlap; its size is chosen by marginal
-    likelihood, the widths of the prior are fixed. Noise is banded, so each trial costs
-    O(n b^2 + n k^2 + k^3) for n rows, bandwidth b, k classes.
+    process part in proportion to dynamic power that windows share as they overlap. Its size is
+    chosen by marginal likelihood and is never below `MISFIT_SHARE` of dynamic power; the widths
+    of the prior are fixed. Noise is banded, so each trial costs O(n b^2 + n k^2 + k^3) for n
+    rows, bandwidth b, k columns. Readings far off are pulled in once. The information of
+    residuals that hang together is divided by their integrated autocorrelation.
     """
-    power_w = rows.power_w
-    fit = _solve(rows, prior, power_w)
-    left_w = rows.power_w - rows.design @ fit.mean_w
+    prior = _Prior(prior_mean, prior_covariance, inverse_of(prior_covariance))
+    overlap = _overlap_bands(rows)
+    fit = _solve(rows, prior, rows.power_w, prior_mean, overlap)
+    left_w = rows.power_w - rows.design @ fit.mean
     spread_w = 1.4826 * float(np.median(np.abs(left_w - np.median(left_w)))) + 1e-9
     clipped = np.clip(left_w, -CLIP_SD * spread_w, CLIP_SD * spread_w)
-    if (clipped != left_w).any():
-        fit = _solve(rows, prior, rows.design @ fit.mean_w + clipped)
-    told = 1 - np.diag(fit.covariance_w2) / np.diag(prior.covariance_w2)
-    return ClassPower(fit.mean_w, fit.covariance_w2, np.clip(told, 0, 1), spread_w)
+    fit = _solve(rows, prior, rows.design @ fit.mean + clipped, fit.mean, overlap)
+    told = 1 - np.diag(fit.covariance) / np.diag(prior_covariance)
+    return ClassPower(
+        mean=fit.mean,
+        covariance=fit.covariance,
+        prior_mean=prior_mean,
+        prior_covariance=prior_covariance,
+        told_share=np.clip(told, 0, 1),
+        residual_sd_w=spread_w,
+        process_w2_s=fit.process_w2_s,
+        temper=fit.temper,
+    )
+
+
+def inverse_of(matrix: Float) -> Float:
+    """Invert a symmetric positive definite matrix."""
+    return np.asarray(cho_solve(cho_factor(matrix), np.eye(len(matrix))), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Prior:
+    mean: Float
+    covariance: Float
+    precision: Float
 
 
 @dataclass(frozen=True)
 class _Posterior:
-    mean_w: Float
-    covariance_w2: Float
+    mean: Float
+    covariance: Float
+    process_w2_s: float
+    temper: float
 
 
-def _solve(rows: Rows, prior: Prior, power_w: Float) -> _Posterior:
-    off_w = power_w - rows.design @ prior.mean_w
-    predicted_w = rows.design[:, 1:] @ prior.mean_w[1:]
-    shape = np.clip(predicted_w / max(float(predicted_w.mean()), 1e-9), *SHAPE_RANGE)
-    overlap = _overlap_bands(rows)
-    weighted = np.column_stack((rows.design, off_w))
-    v_inverse = cho_solve(cho_factor(prior.covariance_w2), np.eye(len(prior.mean_w)))
+def _solve(
+    rows: Rows, prior: _Prior, power_w: Float, expected: Float, overlap: Float
+) -> _Posterior:
+    design = rows.design
+    off_w = power_w - design @ prior.mean
+    dynamic_w = np.maximum(design[:, rows.first_dynamic :] @ expected[rows.first_dynamic :], 0.0)
+    mean_w = max(float(dynamic_w.mean()), 1.0)
+    shape = np.clip(dynamic_w / mean_w, *SHAPE_RANGE)
+    weighted = np.column_stack((design, off_w))
+    window_s = float(np.median(rows.high_s - rows.low_s))
+    least = float(np.log((MISFIT_SHARE * mean_w) ** 2 * window_s))
 
-    def whiten(log_noise: float) -> tuple[Float, float]:
+    def whiten(log_noise: float) -> tuple[Float, Float]:
         bands = np.exp(log_noise) * overlap
         for lag in range(len(bands)):
             bands[lag, : len(shape) - lag] *= shape[lag:] * shape[: len(shape) - lag]
         bands[0] += READ_SD_W**2
         factor = cholesky_banded(bands, lower=True)
-        solved = cho_solve_banded((factor, True), weighted)
-        return solved, 2 * float(np.log(factor[0]).sum())
+        return factor, cho_solve_banded((factor, True), weighted)
 
     def misfit(log_noise: float) -> float:
-        solved, log_noise_det = whiten(log_noise)
-        gain = rows.design.T @ solved[:, :-1] + v_inverse
-        pull = rows.design.T @ solved[:, -1]
-        factor = cho_factor(gain)
-        log_det = log_noise_det + 2 * float(np.log(np.diag(factor[0])).sum())
+        noise, solved = whiten(log_noise)
+        pull = design.T @ solved[:, -1]
+        factor = cho_factor(design.T @ solved[:, :-1] + prior.precision)
+        log_det = 2 * float(np.log(noise[0]).sum() + np.log(np.diag(factor[0])).sum())
         return log_det + float(off_w @ solved[:, -1] - pull @ cho_solve(factor, pull))
 
-    best = minimize_scalar(
-        misfit, bounds=LOG_NOISE_RANGE, method="bounded", options={"xatol": 0.1, "maxiter": 25}
-    )
-    solved, _ = whiten(float(best.x))
-    factor = cho_factor(rows.design.T @ solved[:, :-1] + v_inverse)
-    covariance = cho_solve(factor, np.eye(len(prior.mean_w)))
-    mean_w = prior.mean_w + covariance @ (rows.design.T @ solved[:, -1])
-    return _Posterior(np.maximum(mean_w, 0.0), covariance)
+    tried = least + np.arange(0.0, LOG_NOISE_SPAN + 1.0)
+    best = float(tried[np.argmin([misfit(log_noise) for log_noise in tried])])
+    noise, solved = whiten(best)
+    information, pull = design.T @ solved[:, :-1], design.T @ solved[:, -1]
+    first = inverse_of(information + prior.precision)
+    temper = _hanging_together(noise, off_w - design @ (first @ pull))
+    covariance = inverse_of(information / temper + prior.precision)
+    mean = prior.mean + covariance @ (pull / temper)
+    return _Posterior(mean, covariance, float(np.exp(best)), temper)
+
+
+def _hanging_together(noise: Float, left_w: Float) -> float:
+    # Integrated autocorrelation of whitened residuals: 1 + 2 * sum while it is more than noise.
+    n_rows = len(left_w)
+    white = solve_banded((len(noise) - 1, 0), noise, left_w)
+    white = white - white.mean()
+    power = float(white @ white)
+    total = 1.0
+    for lag in range(1, min(n_rows // 4, MOST_LAGS)):
+        correlation = float(white[lag:] @ white[:-lag]) / max(power, 1e-300)
+        if correlation < QUIET / np.sqrt(n_rows):
+            break
+        total += 2 * correlation
+    return total
 
 
 def _overlap_bands(rows: Rows) -> Float:

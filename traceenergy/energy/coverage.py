@@ -53,7 +53,7 @@ def sort_classes(
     ----------
     start_ns, end_ns : ndarray of int64 (n_work,) [ns]
     weight : ndarray of float64 (n_work,)
-        What a second of each piece counts for.
+        What a second of each piece counts for; may be negative.
     of_class : ndarray of int64 (n_work,)
         0 to n_classes - 1.
     n_classes : int
@@ -102,7 +102,7 @@ def covered_s(times: ClassTimes, low_ns: Int, high_ns: Int) -> Float:
     result = np.empty((len(low_s), times.n_classes))
     for index in range(times.n_classes):
         result[:, index] = np.subtract(_until(times, index, high_s), _until(times, index, low_s))
-    return np.maximum(result, 0.0)
+    return result
 
 
 def effort_until(times: ClassTimes, at_ns: Int) -> Float:

@@ -14,6 +14,8 @@ from traceenergy.units import S_PER_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.energy.calibration import Calibration
+    from traceenergy.energy.clock_factor import Clocks
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
     from traceenergy.energy.idle import IdlePower
     from traceenergy.energy.possible_range import Blocks, Presence
@@ -35,11 +37,17 @@ class Evidence:
         Power limit as the log states it [W]; None if it does not.
     classes : WorkClasses or None
         Kernel classes with the GPU metrics, for a regression.
+    clocks : Clocks or None
+        Readings of the clock of the SMs.
+    calibration : Calibration or None
+        What another run tells of the power of kernels.
     """
 
     samples: PowerSamples
     limit_w: float | None = None
     classes: WorkClasses | None = None
+    clocks: Clocks | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,13 @@ class WorkClasses:
         Class of each piece of all work of the device.
     names : sequence of str (n_classes,)
         Full kernel name of each class.
+    kernel : ndarray of int64 (n_classes,)
+        Equal for classes of one kernel, which differ in size.
     metrics : GpuMetrics
         Sampled metrics of the device; may be empty.
     """
 
     of_all: NDArray[np.int64]
     names: Sequence[str]
+    kernel: NDArray[np.int64]
     metrics: GpuMetrics

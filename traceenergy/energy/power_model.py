@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
-    from traceenergy.energy.alignment import Alignment
     from traceenergy.energy.class_power import ClassPower
+    from traceenergy.energy.design import Design, SensorShape
     from traceenergy.energy.power_series import PowerSeries
+    from traceenergy.energy.sensor_fit import SensorFit
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
 MODEL_SD = 0.04  # what the model may miss of a class's energy
+GROUPS_AT_ONCE = 4096  # rows of a dense matrix of groups times columns
 
 
 @dataclass(frozen=True)
@@ -29,27 +33,34 @@ class PowerModel:
     ----------
     series : PowerSeries
         Readings at the sensor's updates, with the lag that was found.
-    alignment : Alignment
+    shape : SensorShape
+        That the rows were built with.
+    found : SensorFit
+        What the readings say of the sensor.
     prior_source : str
-        `names` or `GPU metrics`.
-    power_w : ndarray of float64 (n_all,) [W]
-        Of each piece of all work.
+        What the prior rests on.
+    names : sequence of str (n_classes,)
+        Full kernel name of each class.
+    design : Design
     fit : ClassPower
-    of_all, weight, share_rate : ndarray (n_all,)
-        Class, concurrency weight, share time over time of each piece.
+    power_w : ndarray of float64 (n_all,) [W]
+        Of each piece of all work, above zero.
+    n_rows : int
+        Readings used.
     """
 
     series: PowerSeries
-    alignment: Alignment
+    shape: SensorShape
+    found: SensorFit
     prior_source: str
-    power_w: Float
+    names: Sequence[str]
+    design: Design
     fit: ClassPower
-    of_all: Int
-    weight: Float
-    share_rate: Float
+    power_w: Float
+    n_rows: int
 
     def standard_error_j(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
-        """Propagate the covariance of class powers to sums of energy.
+        """Propagate the covariance of the parameters to sums of energy.
 
         Parameters
         ----------
@@ -65,25 +76,52 @@ class PowerModel:
         -------
         ndarray of float64 (n_groups,) [J]
         """
-        n_classes = len(self.fit.mean_w) - 2
-        keep = group >= 0
-        rows, member = row[keep], group[keep]
-        seconds = self.weight[rows] * length_s[keep]
-        pair, index = np.unique(member * n_classes + self.of_all[rows], return_inverse=True)
-        class_s = np.bincount(index, weights=seconds, minlength=len(pair))
-        pair_group, pair_class = pair // n_classes, pair % n_classes
-        busy_s = np.bincount(
-            member, weights=self.share_rate[rows] * length_s[keep], minlength=n_groups
-        )
-        covariance = self.fit.covariance_w2[1:, 1:]
-        model_j2 = (MODEL_SD * class_s * self.fit.mean_w[2:][pair_class]) ** 2
-        # Row by row of a sparse matrix times covariance: pairs of one group follow each other.
-        gain = np.zeros((n_groups, n_classes + 1))
-        gain[:, 0] = busy_s
-        gain[pair_group, pair_class + 1] = class_s
-        variance = np.einsum("ij,ij->i", gain @ covariance, gain)
-        variance += np.bincount(pair_group, weights=model_j2, minlength=n_groups)
+        variance = np.zeros(n_groups)
+        for part, gain in self.gains(row, length_s, group, n_groups):
+            spread = np.einsum("ij,ij->i", gain @ self.fit.covariance, gain)
+            variance[part] = spread + self.model_variance_j2(gain)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+    def gains(
+        self, row: Int, length_s: Float, group: Int, n_groups: int
+    ) -> Iterator[tuple[slice, Float]]:
+        """Say how energies of groups follow from the parameters, some groups at a time.
+
+        Parameters
+        ----------
+        row, length_s, group, n_groups
+            As `standard_error_j` takes them.
+
+        Yields
+        ------
+        part : slice
+            Of the groups.
+        gain : ndarray of float64 (n_part, n_columns)
+        """
+        order = np.argsort(group, kind="stable")
+        sorted_group = group[order]
+        for first in range(0, n_groups, GROUPS_AT_ONCE):
+            last = min(first + GROUPS_AT_ONCE, n_groups)
+            low, high = np.searchsorted(sorted_group, (first, last))
+            mine = order[low:high]
+            gain = self.design.gain(row[mine], length_s[mine], group[mine] - first, last - first)
+            yield slice(first, last), gain
+
+    def model_variance_j2(self, gain: Float) -> Float:
+        """Say what the model itself may miss of sums of energy [J^2].
+
+        Parameters
+        ----------
+        gain : ndarray of float64 (n_groups, n_columns)
+
+        Returns
+        -------
+        ndarray of float64 (n_groups,)
+            A share of each class's energy, independent from class to class.
+        """
+        first = self.design.first_class
+        class_j = gain[:, first:] * np.maximum(self.fit.mean[first:], 0.0)
+        return np.asarray(((MODEL_SD * class_j) ** 2).sum(axis=1), dtype=np.float64)
 
 
 def z_of(confidence_level: float) -> float:

@@ -45,31 +45,71 @@ _LIGHT = re.compile(
     re.IGNORECASE,
 )
 
-# Relative widths (standard deviation of the log of power) of the parts of the prior.
-COMMON_SD = 0.30
-CATEGORY_SD = 0.18
-CLASS_SD = 0.22
-METRIC_CLASS_SD = 0.18
+# Relative widths (standard deviation of the log of power) of the parts of the prior. Errors of
+# classes are shared by all, by a category, by classes that last about as long, by the classes of
+# one kernel, and by classes as far from their kernel's usual duration.
+@dataclass(frozen=True)
+class _Widths:
+    common: float
+    category: float
+    duration: float
+    kernel: float
+    size: float
+    own: float
+
+
+_BY_NAME = _Widths(common=0.30, category=0.25, duration=0.30, kernel=0.20, size=0.10, own=0.15)
+# What the watts of the parts leave; the common error is that of the watts.
+_BY_METRICS = _Widths(common=0.0, category=0.10, duration=0.10, kernel=0.20, size=0.10, own=0.15)
+DURATION_SCALE, SIZE_SCALE = 1.0, 0.7  # how far apart in the log of duration errors are alike
+
 METRIC_WATT_SD = 0.5
 # Watts at full activity of SMs, tensor cores, DRAM, NVLink on a board of 700 W.
 METRIC_WATTS = np.array([120.0, 300.0, 200.0, 80.0])
 METRIC_BOARD_W = 700.0
 LEAST_SHARE = 0.02  # no kernel runs for less than this part of the limit
-STATIC_SHARE, STATIC_SHARE_SD = 0.13, 0.10
-BUSY_SHARE, BUSY_SHARE_SD = 0.04, 0.03
+
+
+@dataclass(frozen=True)
+class ClassTraits:
+    """What is known of each kernel class beside its samples.
+
+    Attributes
+    ----------
+    category : sequence of str (n_classes,)
+        As `category_of` tells them.
+    kernel : ndarray of int64 (n_classes,)
+        Which kernel it is a class of; classes of one kernel differ in size.
+    duration_us : ndarray of float64 (n_classes,) [us]
+        Of a typical piece.
+    """
+
+    category: Sequence[str]
+    kernel: NDArray[np.int64]
+    duration_us: Float
+
+    @property
+    def category_code(self) -> NDArray[np.int64]:
+        """Categories as numbers from 0 on, ``(n_classes,)``."""
+        codes = np.unique(list(self.category), return_inverse=True)[1]
+        return np.asarray(codes, dtype=np.int64)
+
+    @property
+    def category_share(self) -> Float:
+        """Share of the board's limit that the category usually draws, ``(n_classes,)``."""
+        return np.array([CATEGORY_SHARE[name] for name in self.category])
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Gaussian prior of static power, busy power, dynamic power of each class.
+    """Gaussian prior of the dynamic power of kernel classes.
 
     Attributes
     ----------
-    mean_w : ndarray of float64 (n_classes + 2,) [W]
-        Static, busy, then one per class.
-    covariance_w2 : ndarray of float64 (n_classes + 2, n_classes + 2) [W^2]
+    mean_w : ndarray of float64 (n_classes,) [W]
+    covariance_w2 : ndarray of float64 (n_classes, n_classes) [W^2]
     source : str
-        `names` or `GPU metrics`.
+        `names`, `GPU metrics`; with `, calibration` where one was used.
     """
 
     mean_w: Float
@@ -86,34 +126,31 @@ def category_of(name: str) -> str:
     return "elementwise"
 
 
-def prior_by_name(categories: Sequence[str], limit_w: float) -> Prior:
+def prior_by_name(traits: ClassTraits, limit_w: float) -> Prior:
     """Guess class powers from their categories.
 
     Parameters
     ----------
-    categories : sequence of str (n_classes,)
-        As `category_of` tells them.
+    traits : ClassTraits
     limit_w : float [W]
         Power limit of the board.
 
     Returns
     -------
     Prior
-        Errors of classes share a common part, and one by category.
     """
-    mean_w = np.array([CATEGORY_SHARE[name] for name in categories]) * limit_w
-    codes = np.unique(list(categories), return_inverse=True)[1]
-    same = codes[:, None] == codes[None, :]
-    covariance = np.outer(mean_w, mean_w) * (COMMON_SD**2 + CATEGORY_SD**2 * same)
-    covariance += np.diag((CLASS_SD * mean_w) ** 2)
-    return _with_background(mean_w, covariance, limit_w, "names")
+    mean_w = traits.category_share * limit_w
+    return Prior(mean_w, _covariance(traits, mean_w, limit_w, _BY_NAME), "names")
 
 
-def prior_by_activity(activity: Float, activity_sd: Float, limit_w: float) -> Prior:
+def prior_by_activity(
+    traits: ClassTraits, activity: Float, activity_sd: Float, limit_w: float
+) -> Prior:
     """Guess class powers from the activity of the GPU's parts while they run.
 
     Parameters
     ----------
+    traits : ClassTraits
     activity, activity_sd : ndarray of float64 (n_classes, 4)
         Of SMs, tensor cores, DRAM, NVLink, 0 to 1, with standard errors.
     limit_w : float [W]
@@ -127,17 +164,34 @@ def prior_by_activity(activity: Float, activity_sd: Float, limit_w: float) -> Pr
     watts = METRIC_WATTS * limit_w / METRIC_BOARD_W
     mean_w = np.maximum(activity @ watts, LEAST_SHARE * limit_w)
     shared = activity * (METRIC_WATT_SD * watts)
-    covariance = shared @ shared.T + np.diag(
-        (METRIC_CLASS_SD * mean_w) ** 2 + (activity_sd**2) @ watts**2
+    covariance = shared @ shared.T + _covariance(traits, mean_w, limit_w, _BY_METRICS)
+    covariance += np.diag(activity_sd**2 @ watts**2)
+    return Prior(mean_w, covariance, "GPU metrics")
+
+
+def _covariance(traits: ClassTraits, mean_w: Float, limit_w: float, sd: _Widths) -> Float:
+    length = np.log(traits.duration_us)
+    n_of_kernel = np.bincount(traits.kernel)
+    usual = np.bincount(traits.kernel, weights=length) / np.maximum(n_of_kernel, 1)
+    size = length - usual[traits.kernel]
+    relative = (
+        sd.common**2
+        + sd.category**2 * _same(traits.category_code)
+        + sd.duration**2 * _near(length, DURATION_SCALE)
+        + sd.kernel**2 * _same(traits.kernel)
+        + np.diag(np.full(len(mean_w), sd.own**2))
     )
-    return _with_background(mean_w, covariance, limit_w, "GPU metrics")
+    # One curve of power against size for all kernels, in watts of their categories: a change of
+    # batch moves the mix of kernels and their powers together, and must not pass for the mix.
+    usual_w = traits.category_share * limit_w
+    curve = sd.size**2 * np.outer(usual_w, usual_w) * _near(size, SIZE_SCALE)
+    return np.asarray(np.outer(mean_w, mean_w) * relative + curve, dtype=np.float64)
 
 
-def _with_background(mean_w: Float, covariance: Float, limit_w: float, source: str) -> Prior:
-    n_all = len(mean_w) + 2
-    full = np.zeros((n_all, n_all))
-    full[0, 0] = (STATIC_SHARE_SD * limit_w) ** 2
-    full[1, 1] = (BUSY_SHARE_SD * limit_w) ** 2
-    full[2:, 2:] = covariance
-    background_w = np.array([STATIC_SHARE, BUSY_SHARE]) * limit_w
-    return Prior(np.concatenate((background_w, mean_w)), full, source)
+def _same(code: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.equal(code[:, None], code[None, :])
+
+
+def _near(value: Float, scale: float) -> Float:
+    apart = (value[:, None] - value[None, :]) / scale
+    return np.asarray(np.exp(-(apart**2) / 2))

@@ -8,39 +8,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.activity import measure_activity
-from traceenergy.energy.alignment import align
 from traceenergy.energy.class_power import Rows, fit_class_power
-from traceenergy.energy.coverage import ClassTimes, covered_s, sort_classes
+from traceenergy.energy.clock_factor import clock_factor
+from traceenergy.energy.design import Design, SensorShape, build_design
 from traceenergy.energy.power_model import PowerModel
-from traceenergy.energy.prior import Prior, category_of, prior_by_activity, prior_by_name
+from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
+from traceenergy.energy.sensor import GIVEN, KNOWN
+from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
 from traceenergy.energy.update_clock import fit_updates
+from traceenergy.energy.work_grid import CoarseWork
 from traceenergy.intervals import union
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from traceenergy.energy.calibration import Calibration
+    from traceenergy.energy.class_power import ClassPower
+    from traceenergy.energy.device_energy import Evidence
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
     from traceenergy.energy.power_series import PowerSeries
+    from traceenergy.energy.sensor_fit import SensorFit
     from traceenergy.intervals import ShareClock
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-MIN_BUSY_ROWS = 20  # fewer windows with work say less than the prior
-MIN_WINDOWS = 5.0  # the run must last this many averaging windows
-# Pieces that run beside others draw this part of what they draw alone; see docs/method.md.
-CONCURRENCY_FACTOR = 0.88
+MIN_WINDOWS = 8  # fewer different readings of work say nothing about its parts
+LEAST_COVERAGE = 0.5
 LEAST_POWER_SHARE = 0.01  # no class runs for less than this part of the board's limit
 USUAL_LIMIT_W = 500.0  # scale of the prior for a board that is not known
+ROUNDS = 2  # of fitting power and sensor in turn
+LEAST_WINDOW_MS = 1.0  # an instant is read as this long
 
 
 def model_power(
     series: PowerSeries,
     work: DeviceWork,
-    classes: WorkClasses,
+    evidence: Evidence,
     clock: ShareClock,
     limit_w: float | None,
 ) -> PowerModel | str:
@@ -50,7 +55,8 @@ def model_power(
     ----------
     series : PowerSeries
     work : DeviceWork
-    classes : WorkClasses
+    evidence : Evidence
+        With its kernel classes.
     clock : ShareClock
         Of all work of the device.
     limit_w : float or None [W]
@@ -61,44 +67,47 @@ def model_power(
     PowerModel or str
         The reason, if the readings cannot tell.
     """
-    start_ns, end_ns = work.all_start_ns, work.all_end_ns
-    scale_w = limit_w or USUAL_LIMIT_W
-    weight, share_rate = _concurrency(clock, start_ns, end_ns)
-    n_classes = len(classes.names)
-    by_class = sort_classes(start_ns, end_ns, weight, classes.of_all, n_classes)
-    category = [category_of(name) for name in classes.names]
-    codes = np.unique(category, return_inverse=True)[1].astype(np.int64)
-    by_category = sort_classes(
-        start_ns, end_ns, weight, codes[classes.of_all], int(codes.max()) + 1
-    )
-    busy = _as_one_class(*union(start_ns, end_ns))
+    classes = evidence.classes
+    if classes is None:
+        return "kernels were not put into classes"
     series = _at_updates(series)
-    window_ms = max(series.sensor.window_ms, 1.0)
-    found = align(series.sample_ns, series.power_w, window_ms, busy, by_category)
-    if found.is_trusted:
-        series = replace(series, sensor=replace(series.sensor, lag_ms=found.lag_ms))
-    rows = _rows(series, window_ms, busy, by_class)
-    refusal = _refuse(rows, window_ms)
+    refusal = _refuse(series, work)
     if refusal:
         return refusal
-    prior = _prior(classes, category, by_category, by_class, scale_w)
-    fit = fit_class_power(rows, prior)
-    class_w = np.maximum(fit.mean_w[2:], LEAST_POWER_SHARE * scale_w)
-    power_w = class_w[classes.of_all] * weight + fit.mean_w[1] * share_rate
-    return PowerModel(series, found, prior.source, power_w, fit, classes.of_all, weight, share_rate)
-
-
-def _concurrency(clock: ShareClock, start_ns: Int, end_ns: Int) -> tuple[Float, Float]:
-    length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
-    share_rate = np.clip((clock.share_at(end_ns) - clock.share_at(start_ns)) / length_ns, 0, 1)
-    # With one other piece beside it for a part o of its time, a piece's share is 1 - o/2.
-    beside = np.clip(2 * (1 - share_rate), 0, 1)
-    return 1 - (1 - CONCURRENCY_FACTOR) * beside, share_rate
-
-
-def _as_one_class(start_ns: Int, end_ns: Int) -> ClassTimes:
-    one = np.zeros(len(start_ns), dtype=np.int64)
-    return sort_classes(start_ns, end_ns, np.ones(len(start_ns)), one, 1)
+    factor = clock_factor(evidence.clocks, work.all_start_ns, work.all_end_ns)
+    span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
+    design = build_design(work, classes, clock, span_ns, limit_w or USUAL_LIMIT_W, factor)
+    prior = _prior(work, classes, design, evidence.calibration)
+    found = _find_sensor(series, work, classes, design)
+    shape = _first_shape(series, found)
+    fit = _fit(series, design, shape, prior)
+    for _ in range(ROUNDS if found.is_trusted else 0):
+        found = refine_sensor(
+            series.sample_ns,
+            series.power_w - design.background_w(series.sample_ns, fit.mean),
+            work.all_start_ns,
+            work.all_end_ns,
+            _piece_power_w(design, fit),
+            found,
+        )
+        shape = _shape_of(found)
+        fit = _fit(series, design, shape, prior)
+    placed = replace(
+        series.sensor,
+        window_ms=series.sensor.window_ms if shape.window_ms <= LEAST_WINDOW_MS else shape.window_ms,
+        lag_ms=shape.lag_ms + shape.smoothing_ms,
+    )
+    return PowerModel(
+        series=replace(series, sensor=placed),
+        shape=shape,
+        found=found,
+        prior_source=prior.source,
+        names=classes.names,
+        design=design,
+        fit=fit,
+        power_w=_piece_power_w(design, fit),
+        n_rows=len(series.sample_ns),
+    )
 
 
 def _at_updates(series: PowerSeries) -> PowerSeries:
@@ -112,45 +121,90 @@ def _at_updates(series: PowerSeries) -> PowerSeries:
     )
 
 
-def _rows(series: PowerSeries, window_ms: float, busy: ClassTimes, by_class: ClassTimes) -> Rows:
-    window_ns = round(window_ms * NS_PER_MS)
-    high_ns = series.sample_ns - round(series.sensor.lag_ms * NS_PER_MS)
-    low_ns = high_ns - window_ns
-    window_s = window_ns * S_PER_NS
-    design = np.column_stack(
-        (
-            np.ones(len(high_ns)),
-            covered_s(busy, low_ns, high_ns) / window_s,
-            covered_s(by_class, low_ns, high_ns) / window_s,
+def _refuse(series: PowerSeries, work: DeviceWork) -> str | None:
+    first_ns, last_ns = int(work.all_start_ns.min()), int(work.all_end_ns.max())
+    inside = (series.sample_ns > first_ns) & (series.sample_ns <= last_ns + series.sensor.reach_ns)
+    power_w = series.power_w[inside]
+    n_windows = 1 + int((np.diff(power_w) != 0).sum()) if len(power_w) else 0
+    if len(power_w) > MIN_WINDOWS and np.ptp(series.power_w) == 0:
+        return "the power readings never change"
+    if n_windows < MIN_WINDOWS:
+        return f"only {n_windows} different readings show GPU work, {MIN_WINDOWS} are needed"
+    span_ms = (last_ns - first_ns) / NS_PER_MS
+    if span_ms < series.sensor.window_ms:
+        return (
+            f"the run lasts {span_ms / 1000:.2g} s, less than the "
+            f"{series.sensor.window_ms / 1000:g} s over which the sensor averages"
         )
-    )
-    origin_ns = busy.origin_ns
-    low_s = (low_ns - origin_ns).astype(np.float64) * S_PER_NS
-    return Rows(design, series.power_w, low_s, low_s + window_s)
-
-
-def _refuse(rows: Rows, window_ms: float) -> str | None:
-    busy = rows.design[:, 1] > 0
-    if busy.sum() < MIN_BUSY_ROWS:
-        return f"only {int(busy.sum())} readings show GPU work, {MIN_BUSY_ROWS} are needed"
-    span_s = float(rows.high_s[busy].max() - rows.low_s[busy].min())
-    if span_s * 1000 < MIN_WINDOWS * window_ms:
-        return f"the run lasts {span_s:.2g} s, less than {MIN_WINDOWS:.0f} averaging windows"
-    if np.ptp(rows.power_w[busy]) == 0:
-        return "power is constant"
+    covered = len(power_w) * series.sensor.period_ms / span_ms
+    if covered < LEAST_COVERAGE:
+        return f"readings cover {covered:.0%} of the run, {LEAST_COVERAGE:.0%} are needed"
     return None
 
 
 def _prior(
-    classes: WorkClasses,
-    category: Sequence[str],
-    by_category: ClassTimes,
-    by_class: ClassTimes,
-    scale_w: float,
+    work: DeviceWork, classes: WorkClasses, design: Design, calibration: Calibration | None
 ) -> Prior:
     activity = None
     if len(classes.metrics):
-        activity = measure_activity(classes.metrics, by_category, by_class)
+        activity = measure_activity(
+            classes.metrics,
+            work.all_start_ns,
+            work.all_end_ns,
+            classes.of_all,
+            design.traits.category_code,
+        )
     if activity is None:
-        return prior_by_name(category, scale_w)
-    return prior_by_activity(activity.mean, activity.se, scale_w)
+        prior = prior_by_name(design.traits, design.limit_w)
+    else:
+        prior = prior_by_activity(design.traits, activity.mean, activity.se, design.limit_w)
+    if calibration is None:
+        return prior
+    return calibration.inform(prior, classes.names, design.traits)
+
+
+def _find_sensor(
+    series: PowerSeries, work: DeviceWork, classes: WorkClasses, design: Design
+) -> SensorFit:
+    coarse = CoarseWork(
+        work.all_start_ns,
+        work.all_end_ns,
+        np.ones(len(work.all_start_ns)),
+        design.traits.category_code[classes.of_all],
+        *union(work.all_start_ns, work.all_end_ns),
+    )
+    sensor = series.sensor
+    return find_sensor(
+        series.sample_ns,
+        series.power_w,
+        coarse,
+        period_ms=sensor.period_ms,
+        known_window_ms=sensor.window_ms if sensor.source == KNOWN else None,
+        given_window_ms=sensor.window_ms if sensor.source == GIVEN else None,
+    )
+
+
+def _first_shape(series: PowerSeries, found: SensorFit) -> SensorShape:
+    if found.is_trusted:
+        return _shape_of(found)
+    window_ms = max(series.sensor.window_ms, LEAST_WINDOW_MS)
+    return SensorShape(window_ms, 0.0, series.sensor.lag_ms)
+
+
+def _shape_of(found: SensorFit) -> SensorShape:
+    return SensorShape(max(found.window_ms, LEAST_WINDOW_MS), found.smoothing_ms, found.lag_ms)
+
+
+def _fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> ClassPower:
+    mean, covariance = design.prior(prior.mean_w, prior.covariance_w2)
+    end_ms = shape.lag_ms + shape.smoothing_ms
+    high_s = (series.sample_ns - series.sample_ns[0]) * S_PER_NS - end_ms * NS_PER_MS * S_PER_NS
+    low_s = high_s - shape.window_ms * NS_PER_MS * S_PER_NS
+    rows = Rows(
+        design.rows(series.sample_ns, shape), series.power_w, low_s, high_s, design.n_background
+    )
+    return fit_class_power(rows, mean, covariance)
+
+
+def _piece_power_w(design: Design, fit: ClassPower) -> Float:
+    return np.maximum(design.power_w(fit.mean), LEAST_POWER_SHARE * design.limit_w)

@@ -1,0 +1,60 @@
+"""Another run as the source of what kernels draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from traceenergy.analysis.classes import class_work
+from traceenergy.analysis.ledger import open_ledger
+from traceenergy.analysis.model import Window
+from traceenergy.energy.calibration import calibrate
+from traceenergy.errors import BadCalibrationError
+
+if TYPE_CHECKING:
+    from traceenergy.energy.attribute import AttributionOptions
+    from traceenergy.energy.calibration import Calibration
+    from traceenergy.trace.model import Trace
+
+
+def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
+    """Fit the power of kernels in a calibration run.
+
+    Parameters
+    ----------
+    trace : Trace
+        With power.
+    options : AttributionOptions
+        As for the run itself.
+
+    Returns
+    -------
+    Calibration
+        Of the GPU with the most readings.
+
+    Raises
+    ------
+    NoPowerError
+        If the run has no power.
+    BadCalibrationError
+        If its readings cannot tell the power of kernels.
+    """
+    classes = class_work(trace.gpu_work, trace.names)
+    start_ns = int(trace.gpu_work["start_ns"].min() or 0)  # type: ignore[arg-type]
+    end_ns = int(trace.gpu_work["end_ns"].max() or 0)  # type: ignore[arg-type]
+    window = Window(start_ns, end_ns, None)
+    ledger, doubts = open_ledger(trace, window, options, classes, time_only=False)
+    models = [
+        (energy.model, work)
+        for energy, work in zip(ledger.energies, ledger.devices, strict=True)
+        if energy is not None and energy.model is not None
+    ]
+    if not models:
+        reasons = [doubt.text for doubt in doubts if doubt.slug == "regression-refused"]
+        raise BadCalibrationError(
+            "the calibration run does not tell the power of kernels",
+            details="\n".join(reasons),
+            next_step="repeat each kernel alone for about half a second, with power read every "
+            "20 ms, and record the whole stretch",
+        )
+    model, work = max(models, key=lambda pair: pair[0].n_rows)
+    return calibrate(model, model.names, work.name)

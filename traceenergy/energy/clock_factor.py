@@ -1,0 +1,75 @@
+"""How much less a piece of work draws at a lower clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.intervals import union
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+# Voltage falls with frequency, so dynamic power falls faster than the clock; see docs/method.md.
+EXPONENT = 2.2
+MIN_READINGS = 8
+LEAST_CHANGE = 0.01  # clocks that differ by less change power by less than the model misses
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Readings of the clock of the SMs.
+
+    Attributes
+    ----------
+    sample_ns : ndarray of int64 (n_samples,) [ns]
+        Sorted.
+    clock_mhz : ndarray of float64 (n_samples,) [MHz]
+    """
+
+    sample_ns: Int
+    clock_mhz: Float
+
+
+def clock_factor(clocks: Clocks | None, start_ns: Int, end_ns: Int) -> Float | None:
+    """Compare what each piece draws at the clock it ran at with the usual clock.
+
+    Parameters
+    ----------
+    clocks : Clocks or None
+    start_ns, end_ns : ndarray of int64 (n_all,) [ns]
+        All work of the device.
+
+    Returns
+    -------
+    ndarray of float64 (n_all,) or None
+        None where no clock was read, or it never changed while work ran.
+
+    Notes
+    -----
+    ``(f / median f) ** 2.2``. Readings in gaps are left out: an idle GPU clocks down, which says
+    nothing of the work before and after.
+    """
+    if clocks is None or len(start_ns) == 0:
+        return None
+    low_ns, high_ns = union(start_ns, end_ns)
+    at = np.searchsorted(low_ns, clocks.sample_ns, side="right") - 1
+    busy = (at >= 0) & (clocks.sample_ns <= high_ns[np.maximum(at, 0)])
+    clock_mhz = clocks.clock_mhz[busy]
+    if len(clock_mhz) < MIN_READINGS or not (clock_mhz > 0).all():
+        return None
+    usual_mhz = float(np.median(clock_mhz))
+    if np.ptp(clock_mhz) < LEAST_CHANGE * usual_mhz:
+        return None
+    origin_ns = int(clocks.sample_ns[0])
+    at_mhz = np.interp(
+        (start_ns - origin_ns).astype(np.float64),
+        (clocks.sample_ns[busy] - origin_ns).astype(np.float64),
+        clock_mhz,
+    )
+    return np.asarray((at_mhz / usual_mhz) ** EXPONENT, dtype=np.float64)

@@ -1,0 +1,321 @@
+"""What each piece of GPU work adds to the readings, as a linear model of power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.energy.coverage import ClassTimes, covered_s, sort_classes
+from traceenergy.energy.prior import ClassTraits, category_of
+from traceenergy.intervals import union
+from traceenergy.units import NS_PER_MS, S_PER_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.energy.device_work import DeviceWork, WorkClasses
+    from traceenergy.intervals import ShareClock
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+KNOT_S = 10.0  # static power may wander on this scale
+# Widths of the prior: of the board's limit, or relative to the usual power of a category.
+STATIC_SHARE, STATIC_SHARE_SD = 0.13, 0.10
+BUSY_SHARE, BUSY_SHARE_SD = 0.04, 0.03
+WANDER_W = 2.0
+SIZE_SLOPE_SD = 0.10
+BESIDE, BESIDE_SD = -0.12, 0.08  # what a piece draws less while others run
+NODES = 5  # of the delay of a first-order smoothing
+LARGEST_SIZE = 3.0  # log of duration over the usual one; waiting for others can last forever
+
+
+@dataclass(frozen=True)
+class SensorShape:
+    """How a reading sees power: smoothed, late, averaged.
+
+    Attributes
+    ----------
+    window_ms, smoothing_ms, lag_ms
+        Averaging window; time constant of the smoothing before it; from the end of the window
+        to the update [ms].
+    """
+
+    window_ms: float
+    smoothing_ms: float
+    lag_ms: float
+
+    def windows(self, update_ns: Int) -> list[tuple[Int, Int]]:
+        """List windows whose mean is what the sensor shows.
+
+        Parameters
+        ----------
+        update_ns : ndarray of int64 (n_rows,) [ns]
+
+        Returns
+        -------
+        list of (low_ns, high_ns)
+            One if nothing is smoothed, else one for each of `NODES` parts of the delay.
+        """
+        delays = [0.0]
+        if self.smoothing_ms > 0:
+            middle = (np.arange(NODES) + 0.5) / NODES
+            delays = (-self.smoothing_ms * np.log1p(-middle)).tolist()
+        window_ns = round(self.window_ms * NS_PER_MS)
+        ends = [update_ns - round((self.lag_ms + delay) * NS_PER_MS) for delay in delays]
+        return [(high_ns - window_ns, high_ns) for high_ns in ends]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of the model: static, wander, busy, beside others, size slopes, classes.
+
+    Attributes
+    ----------
+    traits : ClassTraits
+    knot_ns : ndarray of int64 (n_knots,) [ns]
+        Where static power may turn; empty for a short log.
+    busy : ClassTimes
+        Stretches with work, as one class.
+    beside : ClassTimes
+        Work beside other work, weighted by how much of it and by its usual power [W].
+    sizes : ClassTimes
+        Work by category, weighted by size and usual power [W].
+    classes : ClassTimes
+        Work by class, weighted by clock.
+    of_all : ndarray of int64 (n_all,)
+        Class of each piece.
+    share_rate, weight, beside_w, size_w : ndarray of float64 (n_all,)
+        What a second of each piece counts for in the columns of busy, its class, beside, size.
+    limit_w : float [W]
+        Scale of the prior.
+    """
+
+    traits: ClassTraits
+    knot_ns: Int
+    busy: ClassTimes
+    beside: ClassTimes
+    sizes: ClassTimes
+    classes: ClassTimes
+    of_all: Int
+    share_rate: Float
+    weight: Float
+    beside_w: Float
+    size_w: Float
+    limit_w: float
+
+    @property
+    def n_background(self) -> int:
+        """Columns of static power: level and wander."""
+        return 1 + len(self.knot_ns)
+
+    @property
+    def first_class(self) -> int:
+        """Column of the first class."""
+        return self.n_background + 2 + self.sizes.n_classes
+
+    @property
+    def n_columns(self) -> int:
+        """All columns."""
+        return self.first_class + self.classes.n_classes
+
+    def rows(self, update_ns: Int, shape: SensorShape) -> Float:
+        """Build the rows of the model for readings.
+
+        Parameters
+        ----------
+        update_ns : ndarray of int64 (n_rows,) [ns]
+        shape : SensorShape
+
+        Returns
+        -------
+        ndarray of float64 (n_rows, n_columns)
+        """
+        windows = shape.windows(update_ns)
+        window_s = shape.window_ms * NS_PER_MS * S_PER_NS
+        shares = [
+            sum(covered_s(times, low_ns, high_ns) for low_ns, high_ns in windows)
+            / (len(windows) * window_s)
+            for times in (self.busy, self.beside, self.sizes, self.classes)
+        ]
+        delay_ms = shape.lag_ms + shape.smoothing_ms + shape.window_ms / 2
+        middle_ns = update_ns - round(delay_ms * NS_PER_MS)
+        return np.column_stack((np.ones(len(update_ns)), self._wander(middle_ns), *shares))
+
+    def background_w(self, time_ns: Int, theta: Float) -> Float:
+        """Give static power at given times [W]."""
+        static_w = self._wander(time_ns) @ theta[1 : self.n_background]
+        return np.asarray(theta[0] + static_w, dtype=np.float64)
+
+    def _wander(self, time_ns: Int) -> Float:
+        n_knots = len(self.knot_ns)
+        if not n_knots:
+            return np.zeros((len(time_ns), 0))
+        place = np.interp(
+            (time_ns - self.knot_ns[0]).astype(np.float64),
+            (self.knot_ns - self.knot_ns[0]).astype(np.float64),
+            np.arange(n_knots, dtype=np.float64),
+        )
+        return np.maximum(1 - np.abs(place[:, None] - np.arange(n_knots)), 0.0)
+
+    def prior(self, mean_w: Float, covariance_w2: Float) -> tuple[Float, Float]:
+        """Put background, slopes and classes into one prior.
+
+        Parameters
+        ----------
+        mean_w, covariance_w2
+            Of the classes.
+
+        Returns
+        -------
+        mean : ndarray of float64 (n_columns,)
+        covariance : ndarray of float64 (n_columns, n_columns)
+        """
+        first, n_knots, n_slopes = self.first_class, len(self.knot_ns), self.sizes.n_classes
+        mean, sd = np.zeros(self.n_columns), np.zeros(first)
+        mean[0], sd[0] = STATIC_SHARE * self.limit_w, STATIC_SHARE_SD * self.limit_w
+        sd[1 : 1 + n_knots] = WANDER_W
+        mean[1 + n_knots], sd[1 + n_knots] = BUSY_SHARE * self.limit_w, BUSY_SHARE_SD * self.limit_w
+        mean[2 + n_knots], sd[2 + n_knots] = BESIDE, BESIDE_SD
+        sd[first - n_slopes :] = SIZE_SLOPE_SD
+        mean[first:] = mean_w
+        covariance = np.zeros((self.n_columns, self.n_columns))
+        covariance[:first, :first] = np.diag(sd**2)
+        covariance[first:, first:] = covariance_w2
+        return mean, covariance
+
+    def power_w(self, theta: Float) -> Float:
+        """Give the expected dynamic power of each piece, ``(n_all,)`` [W]."""
+        n_static, first = self.n_background, self.first_class
+        slope = theta[n_static + 2 : first][self.traits.category_code[self.of_all]]
+        return np.asarray(
+            theta[first:][self.of_all] * self.weight
+            + slope * self.size_w
+            + theta[n_static + 1] * self.beside_w
+            + theta[n_static] * self.share_rate,
+            dtype=np.float64,
+        )
+
+    def gain(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
+        """Say how the energy of groups of work follows from the parameters.
+
+        Parameters
+        ----------
+        row : ndarray of int64 (n_work,)
+            Row of each piece among all work.
+        length_s : ndarray of float64 (n_work,) [s]
+            Its time in the window.
+        group : ndarray of int64 (n_work,)
+            0 to n_groups - 1.
+        n_groups : int
+
+        Returns
+        -------
+        ndarray of float64 (n_groups, n_columns)
+            Times the parameters: dynamic energy [J]. Static power counts for nothing.
+        """
+        n_static, first = self.n_background, self.first_class
+        n_classes, n_slopes = self.classes.n_classes, self.sizes.n_classes
+
+        def summed(code: Int, weight: Float, n_codes: int) -> Float:
+            both = np.bincount(group * n_codes + code, weight * length_s, n_groups * n_codes)
+            return both.reshape(n_groups, n_codes)
+
+        none = np.zeros(len(row), dtype=np.int64)
+        gain = np.zeros((n_groups, self.n_columns))
+        gain[:, n_static : n_static + 1] = summed(none, self.share_rate[row], 1)
+        gain[:, n_static + 1 : n_static + 2] = summed(none, self.beside_w[row], 1)
+        gain[:, n_static + 2 : first] = summed(self.traits.category_code[self.of_all[row]], self.size_w[row], n_slopes)
+        gain[:, first:] = summed(self.of_all[row], self.weight[row], n_classes)
+        return gain
+
+
+def build_design(
+    work: DeviceWork,
+    classes: WorkClasses,
+    clock: ShareClock,
+    span_ns: tuple[int, int],
+    limit_w: float,
+    clock_factor: Float | None = None,
+) -> Design:
+    """Lay out the model of one device.
+
+    Parameters
+    ----------
+    work : DeviceWork
+    classes : WorkClasses
+    clock : ShareClock
+        Of all work of the device.
+    span_ns : tuple of int [ns]
+        First and last reading.
+    limit_w : float [W]
+        Power limit of the board.
+    clock_factor : ndarray of float64 (n_all,) or None
+        What each piece draws at the clock it ran at, over what it draws at the usual one.
+
+    Returns
+    -------
+    Design
+
+    Notes
+    -----
+    ``P(t) = static(t) + busy + sum over running pieces of (class + slope * size + beside)``:
+    linear in its parameters. Size is the log of a piece's duration over the usual one of its
+    class; *beside* counts the time that other work runs too.
+    """
+    start_ns, end_ns = work.all_start_ns, work.all_end_ns
+    length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
+    traits = _traits(classes, length_ns)
+    category = traits.category_code
+    usual_w = (traits.category_share * limit_w)[classes.of_all]
+    share_rate = np.clip((clock.share_at(end_ns) - clock.share_at(start_ns)) / length_ns, 0, 1)
+    # With one other piece beside it for a part o of its time, a piece's share is 1 - o/2.
+    beside_w = np.clip(2 * (1 - share_rate), 0, 1) * usual_w
+    size_w = _size(classes.of_all, length_ns, len(classes.names)) * usual_w
+    weight = np.ones(len(start_ns)) if clock_factor is None else clock_factor
+    shared = np.flatnonzero(beside_w > 0)
+    same = np.zeros(len(start_ns), dtype=np.int64)
+    stretches = union(start_ns, end_ns)
+    n_stretches = len(stretches[0])
+    return Design(
+        traits=traits,
+        knot_ns=_knots(span_ns),
+        busy=sort_classes(*stretches, np.ones(n_stretches), np.zeros(n_stretches, np.int64), 1),
+        beside=sort_classes(start_ns[shared], end_ns[shared], beside_w[shared], same[shared], 1),
+        sizes=sort_classes(
+            start_ns, end_ns, size_w, category[classes.of_all], int(category.max()) + 1
+        ),
+        classes=sort_classes(start_ns, end_ns, weight, classes.of_all, len(classes.names)),
+        of_all=classes.of_all,
+        share_rate=share_rate,
+        weight=weight,
+        beside_w=beside_w,
+        size_w=size_w,
+        limit_w=limit_w,
+    )
+
+
+def _traits(classes: WorkClasses, length_ns: Float) -> ClassTraits:
+    n_classes = len(classes.names)
+    total = np.bincount(classes.of_all, length_ns, n_classes)
+    # Mean length of what runs at a random moment: long pieces are what power is spent in.
+    typical_ns = np.bincount(classes.of_all, length_ns**2, n_classes) / total
+    category = [category_of(name) for name in classes.names]
+    return ClassTraits(category, classes.kernel, typical_ns / 1000)
+
+
+def _size(of_all: Int, length_ns: Float, n_classes: int) -> Float:
+    length = np.log(length_ns)
+    usual = np.bincount(of_all, length * length_ns, n_classes)
+    usual /= np.bincount(of_all, length_ns, n_classes)
+    return np.clip(length - usual[of_all], -LARGEST_SIZE, LARGEST_SIZE)
+
+
+def _knots(span_ns: tuple[int, int]) -> Int:
+    span_s = (span_ns[1] - span_ns[0]) * S_PER_NS
+    n_pieces = int(span_s // KNOT_S)
+    if n_pieces < 1:
+        return np.zeros(0, dtype=np.int64)
+    return np.linspace(*span_ns, n_pieces + 1).astype(np.int64)
