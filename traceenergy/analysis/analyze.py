@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy.analysis.calibration import read_calibration
 from traceenergy.analysis.classes import class_work
+from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
 from traceenergy.analysis.options import AnalysisOptions
@@ -91,12 +92,14 @@ def analyze(
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
-    kernel_classes, known = None, None
+    kernel_classes = None
     if options.method != WINDOW_SHARE and not options.time_only:
         kernel_classes = class_work(trace.gpu_work, trace.names)
-        known = None if calibration is None else read_calibration(calibration, attribution)
+        if calibration is not None:
+            known = read_calibration(calibration, attribution)
+            attribution = replace(attribution, calibration=known)
     ledger, power_doubts = open_ledger(
-        trace, window, attribution, kernel_classes, known, time_only=options.time_only
+        trace, window, attribution, kernel_classes, time_only=options.time_only
     )
     kept = ledger.trace_index
     labels = Labels(
@@ -131,7 +134,10 @@ def _assemble(
     steps = step_rows(ledger, labels, found.steps, found.step_patterns, options.tokens_per_step)
     devices = device_rows(ledger, window, trace)
     energy = _totals(devices, steps, options, _method(ledger))
-    caveats = (*trace.caveats, *power_doubts, *_doubts(phases, steps, options))
+    kernels = kernel_rows(ledger, labels, trace.names)
+    subphases = subphase_rows(ledger, labels)
+    undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
+    caveats = (*trace.caveats, *power_doubts, *undecided, *_doubts(phases, steps, options))
     return Analysis(
         origins=trace.origins,
         options={**options.record(), **trace.read_options, **_assumptions(energy.method)},
@@ -140,9 +146,9 @@ def _assemble(
         energy=energy,
         devices=devices,
         phases=phases,
-        subphases=subphase_rows(ledger, labels),
+        subphases=subphases,
         layers=layer_rows(ledger, labels),
-        kernels=kernel_rows(ledger, labels, trace.names),
+        kernels=kernels,
         ranges=range_rows(ledger, found.numberless),
         steps=steps,
         work=work_rows(ledger, labels, found.tree, trace.names),

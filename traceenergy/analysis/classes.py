@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.analysis.codes import codes_of
 from traceenergy.energy.prior import category_of
+from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,8 @@ def class_work(work: GpuWork, names: pl.Series) -> KernelClasses:
     )
     of_work, distinct = codes_of(keys, keys.columns)
     full_name = names.gather(distinct["full_name_id"])
-    time_s = np.bincount(of_work, length_ns.to_numpy() * 1e-9, len(distinct))
+    length_s = length_ns.cast(pl.Float64).to_numpy() * S_PER_NS
+    time_s = np.bincount(of_work, length_s, len(distinct)).astype(np.float64)
     kernel = distinct["full_name_id"].rank("dense").to_numpy().astype(np.int64) - 1
     target = _join_rare(kernel, distinct["length"].to_numpy(), time_s, full_name)
     used, joined = np.unique(target, return_inverse=True)

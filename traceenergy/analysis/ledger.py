@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.classes import KernelClasses
     from traceenergy.analysis.model import Window
-    from traceenergy.energy.calibration import Calibration
     from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
 
@@ -94,7 +93,6 @@ def open_ledger(
     window: Window,
     options: AttributionOptions,
     classes: KernelClasses | None = None,
-    calibration: Calibration | None = None,
     *,
     time_only: bool,
 ) -> tuple[Ledger, tuple[Caveat, ...]]:
@@ -107,8 +105,6 @@ def open_ledger(
     options : AttributionOptions
     classes : KernelClasses or None
         For a regression.
-    calibration : Calibration or None
-        What another run tells of the power of kernels.
     time_only : bool
         Go on without power.
 
@@ -146,7 +142,7 @@ def open_ledger(
             _stated_limit_w(trace, work),
             _classes_of(trace, work, classes),
             _clocks_of(trace, work),
-            calibration,
+            options.calibration,
         )
         span = (window.start_ns, window.end_ns)
         energy, doubts = attribute_device(work, evidence, span, options)

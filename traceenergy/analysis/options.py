@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-
 @dataclass(frozen=True)
 class AnalysisOptions:
     """Options of `analyze`, all with a default.

@@ -75,9 +75,7 @@ def run_analysis(
         known = None
         if calibration is not None:
             say("reading the calibration")
-            known = read_trace(
-                [calibration], power=list(calibration_power), options=read_options
-            )
+            known = read_trace([calibration], power=list(calibration_power), options=read_options)
         say("attributing energy")
         result = analyze(trace, options, calibration=known)
         written = []

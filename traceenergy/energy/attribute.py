@@ -29,6 +29,7 @@ from traceenergy.errors import TooFewSamplesError
 from traceenergy.intervals import ShareClock, share_clock, union
 
 if TYPE_CHECKING:
+    from traceenergy.energy.calibration import Calibration
     from traceenergy.energy.device_work import DeviceWork
     from traceenergy.energy.effort import Effort
 
@@ -54,12 +55,15 @@ class AttributionOptions:
         tell more, and say so.
     confidence_level
         Of the intervals that a regression gives.
+    calibration
+        What another run tells of the power of kernels.
     """
 
     idle_power_w: float | None = None
     sensor_window_ms: float | None = None
     method: str = AUTO
     confidence_level: float = 0.9
+    calibration: Calibration | None = None
 
 
 def attribute_device(

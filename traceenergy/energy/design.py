@@ -136,8 +136,7 @@ class Design:
         windows = shape.windows(update_ns)
         window_s = shape.window_ms * NS_PER_MS * S_PER_NS
         shares = [
-            sum(covered_s(times, low_ns, high_ns) for low_ns, high_ns in windows)
-            / (len(windows) * window_s)
+            np.mean([covered_s(times, *window) for window in windows], axis=0) / window_s
             for times in (self.busy, self.beside, self.sizes, self.classes)
         ]
         delay_ms = shape.lag_ms + shape.smoothing_ms + shape.window_ms / 2
@@ -158,7 +157,8 @@ class Design:
             (self.knot_ns - self.knot_ns[0]).astype(np.float64),
             np.arange(n_knots, dtype=np.float64),
         )
-        return np.maximum(1 - np.abs(place[:, None] - np.arange(n_knots)), 0.0)
+        near = 1 - np.abs(place[:, None] - np.arange(n_knots))
+        return np.asarray(np.maximum(near, 0.0), dtype=np.float64)
 
     def prior(self, mean_w: Float, covariance_w2: Float) -> tuple[Float, Float]:
         """Put background, slopes and classes into one prior.
@@ -221,21 +221,23 @@ class Design:
 
         def summed(code: Int, weight: Float, n_codes: int) -> Float:
             both = np.bincount(group * n_codes + code, weight * length_s, n_groups * n_codes)
-            return both.reshape(n_groups, n_codes)
+            return both.astype(np.float64).reshape(n_groups, n_codes)
 
         none = np.zeros(len(row), dtype=np.int64)
         gain = np.zeros((n_groups, self.n_columns))
         gain[:, n_static : n_static + 1] = summed(none, self.share_rate[row], 1)
         gain[:, n_static + 1 : n_static + 2] = summed(none, self.beside_w[row], 1)
-        gain[:, n_static + 2 : first] = summed(self.traits.category_code[self.of_all[row]], self.size_w[row], n_slopes)
+        category = self.traits.category_code[self.of_all[row]]
+        gain[:, n_static + 2 : first] = summed(category, self.size_w[row], n_slopes)
         gain[:, first:] = summed(self.of_all[row], self.weight[row], n_classes)
         return gain
 
 
-def build_design(
+def build_design(  # noqa: PLR0913 - a model of power is described by this much
     work: DeviceWork,
     classes: WorkClasses,
     clock: ShareClock,
+    *,
     span_ns: tuple[int, int],
     limit_w: float,
     clock_factor: Float | None = None,
@@ -308,8 +310,8 @@ def _traits(classes: WorkClasses, length_ns: Float) -> ClassTraits:
 
 def _size(of_all: Int, length_ns: Float, n_classes: int) -> Float:
     length = np.log(length_ns)
-    usual = np.bincount(of_all, length * length_ns, n_classes)
-    usual /= np.bincount(of_all, length_ns, n_classes)
+    weighted = np.bincount(of_all, length * length_ns, n_classes)
+    usual = weighted / np.bincount(of_all, length_ns, n_classes)
     return np.clip(length - usual[of_all], -LARGEST_SIZE, LARGEST_SIZE)
 
 

@@ -45,6 +45,7 @@ _LIGHT = re.compile(
     re.IGNORECASE,
 )
 
+
 # Relative widths (standard deviation of the log of power) of the parts of the prior. Errors of
 # classes are shared by all, by a category, by classes that last about as long, by the classes of
 # one kernel, and by classes as far from their kernel's usual duration.

@@ -76,9 +76,17 @@ def model_power(
         return refusal
     factor = clock_factor(evidence.clocks, work.all_start_ns, work.all_end_ns)
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
-    design = build_design(work, classes, clock, span_ns, limit_w or USUAL_LIMIT_W, factor)
+    design = build_design(
+        work,
+        classes,
+        clock,
+        span_ns=span_ns,
+        limit_w=limit_w or USUAL_LIMIT_W,
+        clock_factor=factor,
+    )
     prior = _prior(work, classes, design, evidence.calibration)
     found = _find_sensor(series, work, classes, design)
+    series, found = _undo_drift(series, found)
     shape = _first_shape(series, found)
     fit = _fit(series, design, shape, prior)
     for _ in range(ROUNDS if found.is_trusted else 0):
@@ -92,13 +100,8 @@ def model_power(
         )
         shape = _shape_of(found)
         fit = _fit(series, design, shape, prior)
-    placed = replace(
-        series.sensor,
-        window_ms=series.sensor.window_ms if shape.window_ms <= LEAST_WINDOW_MS else shape.window_ms,
-        lag_ms=shape.lag_ms + shape.smoothing_ms,
-    )
     return PowerModel(
-        series=replace(series, sensor=placed),
+        series=_as_seen(series, shape),
         shape=shape,
         found=found,
         prior_source=prior.source,
@@ -108,6 +111,13 @@ def model_power(
         power_w=_piece_power_w(design, fit),
         n_rows=len(series.sample_ns),
     )
+
+
+def _as_seen(series: PowerSeries, shape: SensorShape) -> PowerSeries:
+    is_instant = shape.window_ms <= LEAST_WINDOW_MS
+    window_ms = series.sensor.window_ms if is_instant else shape.window_ms
+    lag_ms = shape.lag_ms + shape.smoothing_ms
+    return replace(series, sensor=replace(series.sensor, window_ms=window_ms, lag_ms=lag_ms))
 
 
 def _at_updates(series: PowerSeries) -> PowerSeries:
@@ -182,6 +192,17 @@ def _find_sensor(
         known_window_ms=sensor.window_ms if sensor.source == KNOWN else None,
         given_window_ms=sensor.window_ms if sensor.source == GIVEN else None,
     )
+
+
+def _undo_drift(series: PowerSeries, found: SensorFit) -> tuple[PowerSeries, SensorFit]:
+    # From here on the log's clock keeps in step with the trace's.
+    if found.drift is None or not found.is_trusted:
+        return series, replace(found, drift=None)
+    since_s = (series.sample_ns - found.lag_at_ns).astype(np.float64) * S_PER_NS
+    in_step_s: Float = found.drift.undo_s(since_s, 0.0)
+    in_step_ns = np.round(in_step_s / S_PER_NS).astype(np.int64)
+    in_step = replace(series, sample_ns=found.lag_at_ns + in_step_ns)
+    return in_step, replace(found, drift=None)
 
 
 def _first_shape(series: PowerSeries, found: SensorFit) -> SensorShape:
