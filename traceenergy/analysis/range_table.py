@@ -106,15 +106,14 @@ def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
     outside = bool((path_of_work < 0).any())
     if outside:
         row_of_path[-1] = len(used)  # path -1 finds the last place
-    n_rows = len(used) + outside
-    own = sum_groups(ledger, row_of_path[path_of_work], n_rows)
-    energy_j, busy_s = _inclusive(ledger, tree, row_of_path, n_rows)
     names = tree.paths["path"].gather(used)
     if outside:
         names = pl.concat([names, pl.Series([NO_RANGE])])
+    own = sum_groups(ledger, row_of_path[path_of_work], names)
+    energy_j, busy_s = _inclusive(ledger, tree, row_of_path, len(names))
+    if outside:
         busy_s[-1], energy_j[-1] = own["busy_s"][-1], own["energy_j"].fill_null(np.nan)[-1]
     rows = own.with_columns(
-        names.alias("name"),
         pl.Series("inclusive_energy_j", energy_j).fill_nan(None),
         pl.Series("inclusive_busy_s", busy_s),
         pl.Series("n_instances", np.append(instances[used], [0] * outside), dtype=pl.Int64),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.inseparable import mark_inseparable
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import S_PER_NS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger
 
 
-def sum_groups(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> pl.DataFrame:
+def sum_groups(ledger: Ledger, group: NDArray[np.int64], names: pl.Series) -> pl.DataFrame:
     """Sum energy, time and count of groups of GPU work.
 
     Parameters
@@ -24,13 +25,14 @@ def sum_groups(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> pl.Da
     ledger : Ledger
     group : ndarray of int64 (n_work,)
         Group of each piece of work; negative for none.
-    n_groups : int
+    names : polars.Series of String (n_groups,)
 
     Returns
     -------
     polars.DataFrame
-        One row per group in order, with the columns of `ROW` except `name`.
+        One row per group in order, with the columns of `ROW`.
     """
+    n_groups = len(names)
     keep = group >= 0
     member = group[keep]
     known = ~np.isnan(ledger.static_j[keep])
@@ -58,13 +60,14 @@ def sum_groups(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> pl.Da
             "energy_share": np.where(all_j > 0, energy_j / all_j, np.nan),
         }
     frame = pl.DataFrame(columns).with_columns(pl.all().fill_nan(None))
-    return frame.with_columns(
+    rows = frame.with_columns(
+        names.cast(pl.String).alias("name"),
         pl.lit(None, dtype=pl.Float64).alias("critical_path_s"),
         pl.lit(None, dtype=pl.Float64).alias("slack_s"),
         pl.lit(None, dtype=pl.Float64).alias("path_share"),
         pl.Series("n_kernels", n_work, dtype=pl.Int64),
-        pl.Series("inseparable_with", [[]] * n_groups, dtype=pl.List(pl.String)),
     )
+    return mark_inseparable(ledger, group, rows)
 
 
 def group_busy_s(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.analysis import model
 from traceenergy.analysis.codes import codes_of
+from traceenergy.analysis.inseparable import distinct_names
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.steps import describe_steps
 from traceenergy.intervals import busy_by_group
@@ -56,7 +57,7 @@ class Labels:
 def phase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
     """Sum by first-level phase, most energy first (`PHASE_ROW`)."""
     group, keys = codes_of(pl.DataFrame({"name": labels.phase}), ["name"])
-    rows = sum_groups(ledger, group, len(keys)).with_columns(keys["name"].cast(pl.String))
+    rows = sum_groups(ledger, group, keys["name"])
     label = pl.col("name").replace(labels.phase_names).alias("label")
     return _by_cost(rows.with_columns(label), model.PHASE_ROW)
 
@@ -64,7 +65,7 @@ def phase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
 def subphase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
     """Sum by second-level phase, most energy first (`PHASE_ROW`)."""
     group, keys = codes_of(pl.DataFrame({"name": labels.subphase}), ["name"])
-    rows = sum_groups(ledger, group, len(keys)).with_columns(keys["name"].cast(pl.String))
+    rows = sum_groups(ledger, group, keys["name"])
     first, rest = pl.col("name").str.extract(r"^([^.]+)"), pl.col("name").str.extract(r"\.(.+)$")
     label = pl.concat_str(
         first.replace(labels.phase_names),
@@ -83,10 +84,8 @@ def layer_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
     if labels.layer.null_count() == len(labels.layer):
         return _empty(model.LAYER_ROW)
     group, keys = codes_of(pl.DataFrame({"layer": labels.layer}), ["layer"])
-    rows = sum_groups(ledger, group, len(keys)).with_columns(
-        keys["layer"],
-        name=(pl.lit("layer ") + keys["layer"].cast(pl.String)).fill_null(NO_LAYER),
-    )
+    names = ("layer " + keys["layer"].cast(pl.String)).fill_null(NO_LAYER)
+    rows = sum_groups(ledger, group, names).with_columns(keys["layer"])
     return _declared(rows.sort("layer", nulls_last=True), model.LAYER_ROW)
 
 
@@ -99,10 +98,11 @@ def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFram
     first_work = np.full(len(keys), -1)
     first_work[group[::-1]] = np.arange(len(group))[::-1]
     full = ledger.work["full_name_id"].gather(first_work.tolist())
-    rows = sum_groups(ledger, group, len(keys)).with_columns(
-        names.gather(keys["name_id"]).alias("name"),
+    short, subphase = names.gather(keys["name_id"]), keys["subphase"].cast(pl.String)
+    rows = sum_groups(ledger, group, distinct_names(short, subphase)).with_columns(
+        short.alias("name"),
         keys["phase"].cast(pl.String),
-        keys["subphase"].cast(pl.String),
+        subphase,
         names.gather(full).alias("full_name"),
     )
     return _by_cost(rows, model.KERNEL_ROW)
@@ -126,14 +126,14 @@ def step_rows(
     is_step = numbers < last
     text = steps.name.gather(np.where(is_step, numbers, 0))
     described = describe_steps(text, patterns)
-    rows = sum_groups(ledger, group.astype(np.int64), len(numbers)).with_columns(
+    names = text.set(pl.Series(~is_step), NO_STEP)
+    rows = sum_groups(ledger, group.astype(np.int64), names).with_columns(
         pl.Series("start_ns", start_ns),
         pl.Series("end_ns", end_ns),
         pl.Series("step", numbers, dtype=pl.Int64).set(pl.Series(~is_step), None),
         pl.Series("tokens", [tokens if step else None for step in is_step], dtype=pl.Int64),
         described["batch"].set(pl.Series(~is_step), None),
         described["kind"].set(pl.Series(~is_step), "unknown"),
-        name=pl.when(pl.Series(is_step)).then(text).otherwise(pl.lit(NO_STEP)),
     )
     return _declared(rows, model.STEP_ROW)
 
@@ -189,6 +189,20 @@ def _energy_columns(energy: DeviceEnergy) -> dict[str, float | str | None]:
         "sensor_window_ms": energy.series.sensor.window_ms,
         "sensor_lag_ms": energy.series.sensor.lag_ms,
         "sensor_source": energy.series.sensor.source,
+        **_sensor_limits(energy),
+    }
+
+
+def _sensor_limits(energy: DeviceEnergy) -> dict[str, float]:
+    if energy.model is None or not energy.model.found.is_trusted:
+        return {}
+    found = energy.model.found
+    return {
+        "sensor_window_lo_ms": found.window_lo_ms,
+        "sensor_window_hi_ms": found.window_hi_ms,
+        # The readings are placed at the end of the smoothing, which is late as well.
+        "sensor_lag_lo_ms": found.lag_lo_ms + found.smoothing_ms,
+        "sensor_lag_hi_ms": found.lag_hi_ms + found.smoothing_ms,
     }
 
 

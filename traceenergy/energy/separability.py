@@ -31,6 +31,7 @@ CANCELS = 0.5
 # What one more member must leave at most of the relative width of the sum.
 CLEARLY_NARROWER = 0.8
 MOST_MEMBERS = 8
+TWINS = 0.8  # correlation of errors from which on two groups rise and fall as one
 ROUNDING = 1e-9  # of variances over those that they are differences of
 
 
@@ -102,7 +103,7 @@ def _of_device(energy: DeviceEnergy, group: Int, n_groups: int) -> EnergySpread 
     keep = group >= 0
     length_s = (work.end_ns - work.start_ns).astype(np.float64) * S_PER_NS
     gains = model.gains(work.all_row[keep], length_s[keep], group[keep], n_groups)
-    gain = np.concatenate([part for _, part in gains])
+    gain = np.concatenate([np.zeros((0, model.design.n_columns)), *(part for _, part in gains)])
     missed = np.diag(model.model_variance_j2(gain))
     weights = np.nan_to_num(energy.dynamic_j[keep])
     return EnergySpread(
@@ -118,7 +119,7 @@ def find_inseparable(spread: EnergySpread) -> list[Int]:
     Parameters
     ----------
     spread : EnergySpread
-        Of groups that are worth a word.
+        Of groups that are worth a word, their energy above zero.
 
     Returns
     -------
@@ -127,7 +128,9 @@ def find_inseparable(spread: EnergySpread) -> list[Int]:
 
     Notes
     -----
-    Members of a set share four properties.
+    Groups with the same kernels, such as one part of each layer, rise and fall together: where
+    errors correlate by `TWINS`, they count as one member of what follows. Members of a set share
+    four properties.
 
     1. Each alone is uncertain: its 90 % interval reaches further than `UNCERTAIN` of its energy.
     2. The readings do not decide the split of any two i, j: were their sum known, the variance
@@ -138,29 +141,50 @@ def find_inseparable(spread: EnergySpread) -> list[Int]:
        independent errors. So a group whose errors are independent of all others is in no set and
        changes none. It takes the whole set to see it: where the readings tell the sum of n equal
        energies only, any two errors correlate by just ``-1 / (n - 1)``.
-    4. It is small: sets grow from the largest energy by the group that makes errors cancel most,
+    4. It is small: sets grow from the largest energy by the member that makes errors cancel most,
        to the first size where 3 holds, then on while each more makes the sum clearly narrower
        in proportion. Merging what correlates at all ends in one set of everything.
 
     Nothing depends on the unit of energy. Cost: O(n^2) for n groups.
     """
-    variance = np.diag(spread.covariance_j2)
-    half_j = z_of(0.9) * np.sqrt(variance)
-    uncertain = np.flatnonzero(half_j > UNCERTAIN * np.maximum(spread.energy_j, 0.0))
-    order = uncertain[np.argsort(-spread.energy_j[uncertain], kind="stable")]
-    pick = np.ix_(order, order)
-    covariance = spread.covariance_j2[pick]
-    undecided = _split_undecided(covariance, spread.prior_covariance_j2[pick])
-    free = np.ones(len(order), dtype=bool)
+    twins = _find_twins(spread)
+    covariance = twins @ spread.covariance_j2 @ twins.T
+    undecided = _split_undecided(covariance, twins @ spread.prior_covariance_j2 @ twins.T)
+    members = _Members(twins @ spread.energy_j, covariance, undecided, twins.sum(axis=1))
+    half_j = z_of(0.9) * np.sqrt(np.diag(covariance))
+    free = half_j > UNCERTAIN * members.energy_j
     found = []
-    for seed in range(len(order)):
-        if free[seed]:
-            may_join = free & undecided[seed]
-            members = _grow(seed, may_join, spread.energy_j[order], covariance, undecided)
-            if len(members):
-                free[members] = False
-                found.append(order[np.sort(members)])
+    order = np.argsort(-members.energy_j, kind="stable")
+    for seed in order[free[order]]:
+        together = _grow(int(seed), free, members)
+        if len(together):
+            free[together] = False
+            every = np.flatnonzero(twins[together].any(axis=0))
+            found.append(every[np.argsort(-spread.energy_j[every], kind="stable")])
     return found
+
+
+@dataclass(frozen=True)
+class _Members:
+    # Groups that may be in a set, twins as one; `n_groups` of each, `undecided` of each two.
+    energy_j: Float
+    covariance_j2: Float
+    undecided: Bool
+    n_groups: Float
+
+
+def _find_twins(spread: EnergySpread) -> Float:
+    # Rows of 0 and 1: which groups rise and fall with the largest of them.
+    variance = np.maximum(np.diag(spread.covariance_j2), 0.0)
+    alike = spread.covariance_j2 > TWINS * np.sqrt(np.outer(variance, variance))
+    free = np.ones(len(variance), dtype=bool)
+    rows = []
+    for leader in np.argsort(-spread.energy_j, kind="stable"):
+        if free[leader]:
+            row = (free & alike[leader]) | (np.arange(len(variance)) == leader)
+            free &= ~row
+            rows.append(row)
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(variance))
 
 
 def _split_undecided(covariance: Float, prior: Float) -> Bool:
@@ -178,23 +202,25 @@ def _split_variance(covariance: Float) -> Float:
     return np.where(total > 0, rest / np.where(total > 0, total, 1.0), 0.0)
 
 
-def _grow(seed: int, may_join: Bool, energy_j: Float, covariance: Float, undecided: Bool) -> Int:
-    # Add, one by one, the group that makes errors cancel most; choose the size afterwards.
-    variance = np.diag(covariance)
-    members, cancelled, relative = [seed], [1.0], [np.sqrt(variance[seed]) / energy_j[seed]]
-    may_join = may_join & (np.arange(len(variance)) != seed)
-    while may_join.any() and len(members) < MOST_MEMBERS:
-        now = covariance[np.ix_(members, members)].sum()
-        together = np.maximum(now + 2 * covariance[members].sum(axis=0) + variance, 0.0)
-        rest = together / (variance[members].sum() + variance)
+def _grow(seed: int, free: Bool, members: _Members) -> Int:
+    # Add, one by one, the member that makes errors cancel most; choose the size afterwards.
+    energy_j, covariance = members.energy_j, members.covariance_j2
+    variance, places = np.diag(covariance), np.arange(len(energy_j))
+    chosen, cancelled, relative = [seed], [1.0], [np.sqrt(variance[seed]) / energy_j[seed]]
+    may_join = free & free[seed] & members.undecided[seed] & (places != seed)
+    while True:
+        room = MOST_MEMBERS - members.n_groups[chosen].sum()
+        may_join = may_join & (members.n_groups <= room)
+        now = covariance[np.ix_(chosen, chosen)].sum()
+        together = np.maximum(now + 2 * covariance[chosen].sum(axis=0) + variance, 0.0)
+        rest = together / (variance[chosen].sum() + variance)
         new = int(np.argmin(np.where(may_join, rest, np.inf)))
-        if rest[new] > (1 - ROUNDING) * cancelled[-1]:
-            break
-        members.append(new)
+        if not may_join[new] or rest[new] > (1 - ROUNDING) * cancelled[-1]:
+            return np.array(chosen[: _size(cancelled, relative)], dtype=np.int64)
+        chosen.append(new)
         cancelled.append(rest[new])
-        relative.append(np.sqrt(together[new]) / energy_j[members].sum())
-        may_join = may_join & undecided[new] & (np.arange(len(variance)) != new)
-    return np.array(members[: _size(cancelled, relative)], dtype=np.int64)
+        relative.append(np.sqrt(together[new]) / energy_j[chosen].sum())
+        may_join = may_join & members.undecided[new] & (places != new)
 
 
 def _size(cancelled: list[float], relative: list[float]) -> int:
