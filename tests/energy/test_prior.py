@@ -11,11 +11,17 @@ from traceenergy.energy.prior import (
     CATEGORY_SHARE,
     METRIC_BOARD_W,
     METRIC_WATTS,
+    ClassTraits,
     Prior,
     category_of,
     prior_by_activity,
     prior_by_name,
 )
+
+# Widths of the log of power: shared by all, within a category, by duration, within a kernel, by
+# size, of a class alone; by name, and what the watts of the parts leave of them.
+COMMON, CATEGORY, DURATION, KERNEL, SIZE, OWN = 0.30, 0.25, 0.30, 0.20, 0.10, 0.15
+LEFT_CATEGORY, LEFT_DURATION = 0.10, 0.10
 
 # Names as profilers show them, by library.
 NAMES = {
@@ -87,42 +93,108 @@ def test_real_kernel_names_have_their_category(name: str, category: str) -> None
     assert category_of(name) == category
 
 
-def test_powers_by_name_are_parts_of_the_limit() -> None:
-    prior = prior_by_name(["gemm", "attention", "elementwise", "gemm"], 700.0)
+def traits_of(
+    category: list[str], kernel: list[int] | None = None, duration_us: list[float] | None = None
+) -> ClassTraits:
+    """Describe classes, by default each of a kernel of its own, all of 10 us."""
+    n_classes = len(category)
+    return ClassTraits(
+        category,
+        np.array(range(n_classes) if kernel is None else kernel, dtype=np.int64),
+        np.full(n_classes, 10.0) if duration_us is None else np.array(duration_us),
+    )
 
-    # 0.42, 0.50, 0.24, 0.42 of 700 W; static 0.13, busy 0.04
-    assert prior.mean_w.tolist() == pytest.approx([91, 28, 294, 350, 168, 294])
+
+def near(apart: float, scale: float) -> float:
+    """Tell how alike classes are whose logs of duration lie this far apart."""
+    return float(np.exp(-((apart / scale) ** 2) / 2))
+
+
+def test_powers_by_name_are_parts_of_the_limit() -> None:
+    traits = traits_of(["gemm", "attention", "elementwise", "communication"])
+
+    prior = prior_by_name(traits, 700.0)
+
+    # 0.42, 0.50, 0.24, 0.14 of 700 W
+    assert prior.mean_w.tolist() == pytest.approx([294, 350, 168, 98])
     assert prior.source == "names"
 
 
-def test_errors_by_name_are_shared_in_common_and_by_category() -> None:
-    covariance = prior_by_name(["gemm", "gemm", "attention"], 1000.0).covariance_w2
+def test_categories_are_numbered_in_order_of_their_names() -> None:
+    traits = traits_of(["gemm", "attention", "gemm", "elementwise"])
 
-    # gemm 420 W, attention 500 W; common 0.30, category 0.18, own 0.22, as parts of power
-    assert covariance[2, 2] == pytest.approx(420**2 * (0.09 + 0.0324 + 0.0484))
-    assert covariance[2, 3] == pytest.approx(420**2 * (0.09 + 0.0324))
-    assert covariance[2, 4] == pytest.approx(420 * 500 * 0.09)
-    # background is known apart from classes
-    assert covariance[0, 0] == pytest.approx(100**2)
-    assert covariance[1, 1] == pytest.approx(30**2)
-    assert not covariance[:2, 2:].any()
+    assert traits.category_code.tolist() == [2, 0, 2, 1]
+
+
+def test_errors_by_name_are_shared_by_all_by_category_and_by_duration() -> None:
+    # two gemm kernels and attention; the second gemm lasts e times as long as the others
+    traits = traits_of(["gemm", "gemm", "attention"], duration_us=[10, 10 * np.e, 10])
+
+    covariance = prior_by_name(traits, 1000.0).covariance_w2
+
+    # gemm 420 W, attention 500 W. Each kernel has one size, its usual one: all are alike in size.
+    by_size = SIZE**2
+    alone = COMMON**2 + CATEGORY**2 + DURATION**2 + KERNEL**2 + OWN**2
+    assert covariance[0, 0] == pytest.approx(420**2 * (alone + by_size))
+    assert covariance[2, 2] == pytest.approx(500**2 * (alone + by_size))
+    shared = COMMON**2 + CATEGORY**2 + DURATION**2 * near(1, 1)
+    assert covariance[0, 1] == pytest.approx(420**2 * (shared + by_size))
+    assert covariance[0, 2] == pytest.approx(420 * 500 * (COMMON**2 + DURATION**2 + by_size))
+    other = COMMON**2 + DURATION**2 * near(1, 1)
+    assert covariance[1, 2] == pytest.approx(420 * 500 * (other + by_size))
+
+
+def test_errors_of_one_kernel_are_shared_and_grow_apart_with_size() -> None:
+    # gemm in two sizes, half an e-fold to either side of its usual one; attention in one
+    traits = traits_of(["gemm", "gemm", "attention"], [0, 0, 1], [10, 10 * np.e, 10])
+
+    covariance = prior_by_name(traits, 1000.0).covariance_w2
+
+    shared = COMMON**2 + CATEGORY**2 + DURATION**2 * near(1, 1) + KERNEL**2
+    assert covariance[0, 1] == pytest.approx(420**2 * (shared + SIZE**2 * near(1, 0.7)))
+    # sizes are those within a kernel: a small gemm is half an e-fold from usual attention
+    other = COMMON**2 + DURATION**2 + SIZE**2 * near(0.5, 0.7)
+    assert covariance[0, 2] == pytest.approx(420 * 500 * other)
 
 
 def test_powers_by_activity_sum_the_watts_of_parts() -> None:
     activity = np.array([[1.0, 0.5, 0.25, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    traits = traits_of(["gemm", "elementwise"])
 
-    prior = prior_by_activity(activity, np.zeros((2, 4)), METRIC_BOARD_W)
+    prior = prior_by_activity(traits, activity, np.zeros((2, 4)), METRIC_BOARD_W)
 
     # 120 + 150 + 50 W; no class runs for less than 0.02 of 700 W
-    assert prior.mean_w[2:].tolist() == pytest.approx([320, 14])
+    assert prior.mean_w.tolist() == pytest.approx([320, 14])
     assert prior.source == "GPU metrics"
+
+
+def test_errors_by_activity_are_those_of_the_watts_of_parts() -> None:
+    # two kernels that only use SMs, two that only use DRAM; all categories and durations apart
+    activity = np.array([[1.0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0.2, 0]])
+    traits = traits_of(list(CATEGORY_SHARE), duration_us=[1e-9, 1e-3, 1e3, 1e9])
+
+    prior = prior_by_activity(traits, activity, np.zeros((4, 4)), METRIC_BOARD_W)
+
+    by_size = (SIZE * METRIC_BOARD_W) ** 2
+    shares = [CATEGORY_SHARE[name] for name in traits.category]
+    # SMs 120 W to 50 %: 60 W in the first, 30 W in the second, together; nothing with DRAM
+    assert prior.covariance_w2[0, 1] == pytest.approx(60 * 30 + by_size * shares[0] * shares[1])
+    assert prior.covariance_w2[1, 2] == pytest.approx(by_size * shares[1] * shares[2])
+    assert prior.covariance_w2[2, 3] == pytest.approx(100 * 20 + by_size * shares[2] * shares[3])
+    left = LEFT_CATEGORY**2 + LEFT_DURATION**2 + KERNEL**2 + OWN**2
+    assert prior.covariance_w2[0, 0] == pytest.approx(
+        60**2 + 120**2 * left + by_size * shares[0] ** 2
+    )
 
 
 def test_activity_that_is_not_sure_makes_power_less_sure() -> None:
     activity, error = np.array([[0.5, 0.0, 0.5, 0.0]]), np.array([[0.1, 0.0, 0.0, 0.0]])
+    traits = traits_of(["gemm"])
 
-    sure = prior_by_activity(activity, np.zeros((1, 4)), METRIC_BOARD_W).covariance_w2[2, 2]
-    unsure = prior_by_activity(activity, error, METRIC_BOARD_W).covariance_w2[2, 2]
+    sure, unsure = (
+        prior_by_activity(traits, activity, se, METRIC_BOARD_W).covariance_w2[0, 0]
+        for se in (np.zeros((1, 4)), error)
+    )
 
     # 0.1 of the 120 W of SMs
     assert unsure - sure == pytest.approx((0.1 * METRIC_WATTS[0]) ** 2)
@@ -136,31 +208,54 @@ def is_prior(prior: Prior) -> bool:
 
 
 LIMITS = st.floats(10, 2000)
+TRAITS = st.lists(
+    st.tuples(st.sampled_from(sorted(CATEGORY_SHARE)), st.integers(0, 5), st.floats(1e-3, 1e7)),
+    min_size=1,
+    max_size=30,
+).map(lambda rows: traits_of(*map(list, zip(*rows, strict=True))))
 
 
-@given(st.lists(st.sampled_from(sorted(CATEGORY_SHARE)), min_size=1, max_size=30), LIMITS)
+@given(TRAITS, LIMITS)
 def test_priors_by_name_are_distributions_that_scale_with_the_limit(
-    categories: list[str], limit_w: float
+    traits: ClassTraits, limit_w: float
 ) -> None:
-    prior, half = prior_by_name(categories, limit_w), prior_by_name(categories, limit_w / 2)
+    prior, half = prior_by_name(traits, limit_w), prior_by_name(traits, limit_w / 2)
 
     assert is_prior(prior)
     assert prior.mean_w == pytest.approx(2 * half.mean_w)
     assert prior.covariance_w2 == pytest.approx(4 * half.covariance_w2)
 
 
-@given(st.integers(1, 30), st.integers(0, 2**32), LIMITS)
+@given(TRAITS, LIMITS, st.permutations(range(30)))
+def test_the_order_of_classes_does_not_matter(
+    traits: ClassTraits, limit_w: float, shuffled: list[int]
+) -> None:
+    order = np.array([place for place in shuffled if place < len(traits.category)])
+    other = ClassTraits(
+        [traits.category[place] for place in order],
+        traits.kernel[order],
+        traits.duration_us[order],
+    )
+
+    prior, again = prior_by_name(traits, limit_w), prior_by_name(other, limit_w)
+
+    assert again.mean_w == pytest.approx(prior.mean_w[order])
+    assert again.covariance_w2 == pytest.approx(prior.covariance_w2[np.ix_(order, order)])
+
+
+@given(TRAITS, st.integers(0, 2**32), LIMITS)
 def test_priors_by_activity_are_distributions_that_scale_with_the_limit(
-    n_classes: int, seed: int, limit_w: float
+    traits: ClassTraits, seed: int, limit_w: float
 ) -> None:
     rng = np.random.default_rng(seed)
+    n_classes = len(traits.category)
     # parts that rest, and classes that are alike, among them
     activity = rng.uniform(0, 1.2, (n_classes, 4)) * (rng.random((n_classes, 4)) < 0.5)
     error = rng.uniform(0, 0.3, (n_classes, 4))
     activity[-1] = activity[0]
 
-    prior = prior_by_activity(activity, error, limit_w)
-    half = prior_by_activity(activity, error, limit_w / 2)
+    prior = prior_by_activity(traits, activity, error, limit_w)
+    half = prior_by_activity(traits, activity, error, limit_w / 2)
 
     assert is_prior(prior)
     assert prior.mean_w == pytest.approx(2 * half.mean_w)
