@@ -8,22 +8,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from traceenergy.energy.class_power import READ_SD_W, SHAPE_RANGE, Rows, fit_class_power
-from traceenergy.energy.prior import Prior, prior_by_name
+from traceenergy.energy.class_power import (
+    MISFIT_SHARE,
+    READ_SD_W,
+    SHAPE_RANGE,
+    Rows,
+    fit_class_power,
+    inverse_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.energy.class_power import ClassPower
+
     Float = NDArray[np.float64]
 
-CATEGORIES = ["gemm", "gemm", "attention", "elementwise", "elementwise", "communication"]
-PRIOR = prior_by_name(CATEGORIES, 700.0)
+# Static power, busy power, and six classes on a board of 700 W, in watts: two of gemm, attention,
+# two elementwise, communication. All are off by 30 % in common, each by 22 % alone.
+MEAN_W = np.array([91, 28, 294, 294, 350, 168, 168, 98.0])
+COVARIANCE_W2 = np.diag(np.square([70.0, 21, 0, 0, 0, 0, 0, 0]))
+COVARIANCE_W2[2:, 2:] = np.outer(MEAN_W[2:], MEAN_W[2:]) * (0.09 + 0.0484 * np.eye(6))
+N_CLASSES = 6
+
+
+def fit(rows: Rows) -> ClassPower:
+    return fit_class_power(rows, MEAN_W, COVARIANCE_W2)
 
 
 def windows(
     rng: np.random.Generator,
     n: int,
-    n_classes: int = len(CATEGORIES),
+    n_classes: int = N_CLASSES,
     *,
     length_s: float = 0.025,
     step_s: float = 0.1,
@@ -31,80 +47,108 @@ def windows(
     """Fill windows at random, each to a random part, with power yet to be told."""
     busy = rng.uniform(0.3, 1.0, n)
     share = rng.dirichlet(np.full(n_classes, 0.7), n) * busy[:, None]
-    low_s = np.arange(n) * step_s
-    return Rows(np.column_stack((np.ones(n), busy, share)), np.zeros(n), low_s, low_s + length_s)
+    low_s = np.arange(n, dtype=np.float64) * step_s
+    design = np.column_stack((np.ones(n), busy, share))
+    return Rows(design, np.zeros(n), low_s, low_s + length_s, 1)
 
 
 def moving(rng: np.random.Generator, n: int, length_s: float, step_s: float) -> Rows:
     """Average work that changes class every 10 ms over overlapping windows."""
     slots = round((n * step_s + length_s) / 0.01) + 1
-    of_slot = rng.integers(-1, len(CATEGORIES), slots)
-    used = of_slot[:, None] == np.arange(len(CATEGORIES))
-    running = np.concatenate((np.zeros((1, len(CATEGORIES))), np.cumsum(used, axis=0)))
+    of_slot = rng.integers(-1, N_CLASSES, slots)
+    used = of_slot[:, None] == np.arange(N_CLASSES)
+    running = np.concatenate((np.zeros((1, N_CLASSES)), np.cumsum(used, axis=0)))
     first = np.round(np.arange(n) * step_s / 0.01).astype(int)
     width = round(length_s / 0.01)
     share = (running[first + width] - running[first]) / width
-    low_s = first * 0.01
+    low_s = np.asarray(first * 0.01, dtype=np.float64)
     design = np.column_stack((np.ones(n), share.sum(axis=1), share))
-    return Rows(design, np.zeros(n), low_s, low_s + length_s)
+    return Rows(design, np.zeros(n), low_s, low_s + length_s, 1)
 
 
-def draw(rng: np.random.Generator, prior: Prior = PRIOR) -> Float:
+def draw(rng: np.random.Generator) -> Float:
     """Draw powers from the prior, above zero."""
     while True:
-        theta = rng.multivariate_normal(prior.mean_w, prior.covariance_w2)
+        theta = rng.multivariate_normal(MEAN_W, COVARIANCE_W2)
         if (theta > 0).all():
             return np.asarray(theta)
 
 
-def dense_noise(rows: Rows, prior: Prior, density_w2s: float) -> Float:
+def dense_noise(rows: Rows, theta: Float, process_w2_s: float) -> Float:
     """Build the covariance of noise entry by entry."""
     overlap = np.minimum.outer(rows.high_s, rows.high_s) - np.maximum.outer(rows.low_s, rows.low_s)
     length = rows.high_s - rows.low_s
-    predicted = rows.design[:, 1:] @ prior.mean_w[1:]
+    predicted = rows.design[:, 1:] @ theta[1:]
     shape = np.clip(predicted / predicted.mean(), *SHAPE_RANGE)
     process = np.maximum(overlap, 0) / np.outer(length, length) * np.outer(shape, shape)
-    return np.asarray(density_w2s * process + READ_SD_W**2 * np.eye(len(length)))
+    return np.asarray(process_w2_s * process + READ_SD_W**2 * np.eye(len(length)))
+
+
+def cost(rows: Rows, theta: Float, process_w2_s: float) -> float:
+    """Tell -2 log of the marginal likelihood of readings, but for a constant."""
+    off_w = rows.power_w - rows.design @ MEAN_W
+    whole = dense_noise(rows, theta, process_w2_s) + rows.design @ COVARIANCE_W2 @ rows.design.T
+    return float(np.linalg.slogdet(whole)[1] + off_w @ np.linalg.solve(whole, off_w))
+
+
+def least_noise_w2_s(rows: Rows, theta: Float) -> float:
+    """Tell the noise of windows that the model misses by its least share of dynamic power."""
+    mean_w = float((rows.design[:, 1:] @ theta[1:]).mean())
+    return (MISFIT_SHARE * mean_w) ** 2 * float(np.median(rows.high_s - rows.low_s))
 
 
 def test_many_windows_without_noise_tell_every_power() -> None:
     rng = np.random.default_rng(1)
     rows, true_w = windows(rng, 2000), np.array([80.0, 30.0, 350, 220, 400, 120, 200, 60])
 
-    fit = fit_class_power(replace(rows, power_w=rows.design @ true_w), PRIOR)
+    found = fit(replace(rows, power_w=rows.design @ true_w))
 
     # Where no two pieces run at once, busy power is in every class alike: only sums are told.
-    # A reading is believed to 2 W, and 2 / sqrt(2000) = 0.04, times a few for what is alike.
-    assert fit.mean_w[0] == pytest.approx(80, abs=0.5)
-    assert fit.mean_w[1] + fit.mean_w[2:] == pytest.approx(true_w[1] + true_w[2:], abs=0.5)
+    # A reading is believed to 2 W and 2.5 % of some 150 W, and 5 / sqrt(2000) = 0.1, times a few
+    # for what is alike.
+    assert found.mean[0] == pytest.approx(80, abs=1)
+    assert found.mean[1] + found.mean[2:] == pytest.approx(true_w[1] + true_w[2:], abs=1)
     together = np.column_stack((np.ones(6), np.eye(6)))
-    error_w = np.sqrt(np.diag(together @ fit.covariance_w2[1:, 1:] @ together.T))
-    assert error_w.max() < 1
+    error_w = np.sqrt(np.diag(together @ found.covariance[1:, 1:] @ together.T))
+    assert error_w.max() < 1.5
     # and so no class is surer than busy power, 0.03 of 700 W; of gemm that is 7 % of its power
-    assert fit.told_share[2:4].min() > 0.95
-    assert fit.residual_sd_w < 0.5
+    assert found.told_share[2:4].min() > 0.95
+    assert found.residual_sd_w < 0.5
+
+
+def test_readings_that_fit_are_not_believed_further_than_the_model_is() -> None:
+    # A linear model of few numbers misses some of every window, however well it fits these.
+    rng = np.random.default_rng(2)
+    rows, true_w = windows(rng, 300), draw(rng)
+
+    found = fit(replace(rows, power_w=rows.design @ true_w))
+
+    assert found.process_w2_s == pytest.approx(least_noise_w2_s(rows, true_w), rel=0.05)
 
 
 def test_a_window_that_shows_no_work_leaves_classes_as_they_were() -> None:
     # one idle reading at the static power that was expected
-    rows = Rows(np.eye(1, 8), PRIOR.mean_w[:1], np.zeros(1), np.full(1, 0.025))
+    rows = Rows(np.eye(1, 8), MEAN_W[:1], np.zeros(1), np.full(1, 0.025), 1)
 
-    fit = fit_class_power(rows, PRIOR)
+    found = fit(rows)
 
-    assert fit.mean_w == pytest.approx(PRIOR.mean_w)
-    assert fit.covariance_w2[1:, 1:] == pytest.approx(PRIOR.covariance_w2[1:, 1:])
-    assert fit.told_share[1:] == pytest.approx(np.zeros(7), abs=1e-9)
-    assert fit.told_share[0] > 0.5
+    assert found.mean == pytest.approx(MEAN_W)
+    assert found.covariance[1:, 1:] == pytest.approx(COVARIANCE_W2[1:, 1:])
+    assert found.told_share[1:] == pytest.approx(np.zeros(7), abs=1e-9)
+    # 2 W of a reading after 70 W
+    assert found.told_share[0] == pytest.approx(1 - 1 / (1 + (70 / READ_SD_W) ** 2))
 
 
 def test_no_reading_leaves_the_prior() -> None:
-    rows = Rows(np.zeros((1, 8)), np.zeros(1), np.zeros(1), np.full(1, 0.025))
+    rows = Rows(np.zeros((1, 8)), np.zeros(1), np.zeros(1), np.full(1, 0.025), 1)
 
-    fit = fit_class_power(rows, PRIOR)
+    found = fit(rows)
 
-    assert fit.mean_w == pytest.approx(PRIOR.mean_w)
-    assert fit.covariance_w2 == pytest.approx(PRIOR.covariance_w2)
-    assert fit.told_share == pytest.approx(np.zeros(8), abs=1e-9)
+    assert found.mean == pytest.approx(MEAN_W)
+    assert found.covariance == pytest.approx(COVARIANCE_W2)
+    assert found.told_share == pytest.approx(np.zeros(8), abs=1e-9)
+    assert found.prior_mean.tolist() == MEAN_W.tolist()
+    assert found.prior_covariance.tolist() == COVARIANCE_W2.tolist()
 
 
 def test_a_class_that_never_runs_learns_only_from_its_kin() -> None:
@@ -113,12 +157,23 @@ def test_a_class_that_never_runs_learns_only_from_its_kin() -> None:
     rows = windows(rng, 500, 5)
     design = np.column_stack((rows.design, np.zeros(500)))
     # the rest draw half of what was expected
-    true_w = np.concatenate((PRIOR.mean_w[:2], PRIOR.mean_w[2:] * 0.5))
+    true_w = np.concatenate((MEAN_W[:2], MEAN_W[2:] * 0.5))
 
-    fit = fit_class_power(replace(rows, design=design, power_w=design @ true_w), PRIOR)
+    found = fit(replace(rows, design=design, power_w=design @ true_w))
 
-    assert 0.5 * PRIOR.mean_w[7] < fit.mean_w[7] < PRIOR.mean_w[7]
-    assert fit.told_share[7] < 0.6 < fit.told_share[2:7].min()
+    assert 0.5 * MEAN_W[7] < found.mean[7] < MEAN_W[7]
+    assert found.told_share[7] < 0.6 < found.told_share[2:7].min()
+
+
+def test_columns_before_the_first_dynamic_one_make_no_noise() -> None:
+    # static power five times that of work; noise is in proportion to the power of work
+    rng = np.random.default_rng(4)
+    rows, true_w = windows(rng, 300), draw(rng)
+    true_w[0] = 1000.0
+
+    found = fit(replace(rows, power_w=rows.design @ true_w))
+
+    assert found.process_w2_s == pytest.approx(least_noise_w2_s(rows, true_w), rel=0.05)
 
 
 @pytest.mark.parametrize(("length_s", "step_s"), [(0.025, 0.1), (0.1, 0.1), (1.0, 0.1), (1.0, 0.4)])
@@ -128,27 +183,39 @@ def test_banded_noise_gives_what_dense_noise_gives(length_s: float, step_s: floa
     rows = replace(rows, high_s=rows.low_s + length_s)
     rows = replace(rows, power_w=rows.design @ draw(rng) + rng.normal(0, 5, 60))
 
-    fit = fit_class_power(rows, PRIOR)
+    found = fit(rows)
 
-    # The size of process noise is not told. It is a number, chosen by likelihood: some density
-    # must reproduce the whole posterior, and be about the likeliest of all.
-    inverse = np.linalg.inv(PRIOR.covariance_w2)
-    off_w = rows.power_w - rows.design @ PRIOR.mean_w
-    costs, misses = [], []
-    for density in np.exp(np.arange(-9, 9, 0.05)):
-        noise = dense_noise(rows, PRIOR, density)
-        gain = np.linalg.solve(noise, rows.design)
-        covariance = np.linalg.inv(rows.design.T @ gain + inverse)
-        mean_w = PRIOR.mean_w + covariance @ (gain.T @ off_w)
-        whole = noise + rows.design @ PRIOR.covariance_w2 @ rows.design.T
-        costs.append(np.linalg.slogdet(whole)[1] + off_w @ np.linalg.solve(whole, off_w))
-        sd_w = np.sqrt(np.diag(covariance))
-        misses.append(
-            np.abs(np.maximum(mean_w, 0) - fit.mean_w).max() / sd_w.max()
-            + np.abs(covariance - fit.covariance_w2).max() / covariance.max()
-        )
-    assert min(misses) < 0.03
-    assert costs[int(np.argmin(misses))] - min(costs) < 0.5
+    # noise follows the power of a first fit, which is near that of the last
+    noise = dense_noise(rows, found.mean, found.process_w2_s)
+    gain = np.linalg.solve(noise, rows.design)
+    inverse = np.linalg.inv(COVARIANCE_W2)
+    covariance = np.linalg.inv(rows.design.T @ gain / found.temper + inverse)
+    off_w = rows.power_w - rows.design @ MEAN_W
+    mean = MEAN_W + covariance @ (gain.T @ off_w) / found.temper
+    sd = np.sqrt(np.diag(covariance))
+    assert np.abs(mean - found.mean).max() < 0.03 * sd.max()
+    assert np.abs(covariance - found.covariance).max() < 0.03 * covariance.max()
+    # its size is the likeliest of steps of e, but for a little where two are as likely
+    best = cost(rows, found.mean, found.process_w2_s)
+    assert best < cost(rows, found.mean, found.process_w2_s * np.e) + 0.5
+    if found.process_w2_s > 1.5 * least_noise_w2_s(rows, found.mean):
+        assert best < cost(rows, found.mean, found.process_w2_s / np.e) + 0.5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_size_of_noise_is_found_to_a_step(seed: int) -> None:
+    # 400 W^2 s in windows of 1 s that follow each other: 20 W, some three steps of e over the least
+    rng = np.random.default_rng(seed)
+    rows, true_w = windows(rng, 400, length_s=1.0, step_s=1.0), draw(rng)
+    noise = rng.multivariate_normal(
+        np.zeros(400), dense_noise(rows, true_w, 400.0), method="cholesky"
+    )
+
+    found = fit(replace(rows, power_w=rows.design @ true_w + noise))
+
+    # half a step of e on either side, and sqrt(2 / 400) = 7 % of luck
+    assert abs(np.log(found.process_w2_s / 400)) < 0.5 + 3 * 0.07
+    assert found.temper < 1.3
 
 
 def test_overlapping_windows_say_less_than_as_many_apart() -> None:
@@ -159,15 +226,35 @@ def test_overlapping_windows_say_less_than_as_many_apart() -> None:
     beside = replace(apart, low_s=apart.low_s / 10, high_s=apart.low_s / 10 + 1.0)
     error_w = []
     for rows in (apart, beside):
-        noise = rng.multivariate_normal(np.zeros(200), dense_noise(rows, PRIOR, 400.0))
-        fit = fit_class_power(replace(rows, power_w=rows.design @ true_w + noise), PRIOR)
+        noise = rng.multivariate_normal(
+            np.zeros(200), dense_noise(rows, true_w, 400.0), method="cholesky"
+        )
+        found = fit(replace(rows, power_w=rows.design @ true_w + noise))
         # of the mean window, which noise that windows share does not leave alone
         mean_row = rows.design.mean(axis=0)
-        error_w.append(float(np.sqrt(mean_row @ fit.covariance_w2 @ mean_row)))
+        error_w.append(float(np.sqrt(mean_row @ found.covariance @ mean_row)))
 
-    # 20 W of noise over the root of 200 windows, and over the root of about 20 seconds
+    # 20 W of noise over the root of 200 windows, and over the root of about 20 seconds; noise
+    # comes in steps of e, so its root is off by up to a quarter
     assert error_w[0] == pytest.approx(20 / np.sqrt(200), rel=0.4)
     assert error_w[1] == pytest.approx(20 / np.sqrt(20), rel=0.4)
+
+
+def test_residuals_that_hang_together_say_less() -> None:
+    # noise of 20 W whose neighbors correlate by 0.8: (1 + 0.8) / (1 - 0.8) = 9 windows as one
+    rng = np.random.default_rng(9)
+    rows, true_w = windows(rng, 1000), draw(rng)
+    noise_w = rng.normal(0, 20 * np.sqrt(1 - 0.8**2), 1000)
+    for index in range(1, 1000):
+        noise_w[index] += 0.8 * noise_w[index - 1]
+
+    found = fit(replace(rows, power_w=rows.design @ true_w + noise_w))
+
+    # Noise in proportion to power is whitened by another size each window, which takes some of it.
+    assert 5 < found.temper < 11
+    mean_row = rows.design.mean(axis=0)
+    error_w = float(np.sqrt(mean_row @ found.covariance @ mean_row))
+    assert error_w == pytest.approx(20 * np.sqrt(9 / 1000), rel=0.4)
 
 
 def cover(seeds: range, *, length_s: float, step_s: float, n: int) -> float:
@@ -177,10 +264,12 @@ def cover(seeds: range, *, length_s: float, step_s: float, n: int) -> float:
         rng = np.random.default_rng(seed)
         true_w = draw(rng)
         rows = moving(rng, n, length_s, step_s)
-        noise = dense_noise(rows, PRIOR, 20.0)
-        power_w = rows.design @ true_w + rng.multivariate_normal(np.zeros(n), noise)
-        fit = fit_class_power(replace(rows, power_w=power_w), PRIOR)
-        inside.append(np.abs(fit.mean_w - true_w) <= 1.645 * np.sqrt(np.diag(fit.covariance_w2)))
+        noise_w2 = dense_noise(rows, MEAN_W, 20.0)
+        power_w = rows.design @ true_w + rng.multivariate_normal(
+            np.zeros(n), noise_w2, method="cholesky"
+        )
+        found = fit(replace(rows, power_w=power_w))
+        inside.append(np.abs(found.mean - true_w) <= 1.645 * np.sqrt(np.diag(found.covariance)))
     return float(np.mean(inside))
 
 
@@ -192,26 +281,30 @@ def cover(seeds: range, *, length_s: float, step_s: float, n: int) -> float:
 def test_intervals_hold_about_as_often_as_they_say(length_s: float, step_s: float, n: int) -> None:
     # 100 problems of 8 powers; powers of a problem go together, so that the standard deviation
     # of the share lies between 1 % (800 alone) and 3 % (100 alone): two of the larger. Powers
-    # below zero are not drawn, which the prior does not know: the intervals hold rather too much
+    # below zero are not drawn, which the prior does not know, and residuals that hang together by
+    # luck say less but never more: the intervals hold rather too much
     share = cover(range(100), length_s=length_s, step_s=step_s, n=n)
 
-    assert share == pytest.approx(0.9, abs=0.06)
+    assert 0.84 < share < 0.97
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_powers_are_never_negative_whatever_is_read(seed: int) -> None:
+def test_whatever_is_read_the_answer_is_a_distribution(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = windows(rng, 60)
     # readings that fall with more work, and some beyond reason
     power_w = 400 - 600 * rows.design[:, 1] + rng.normal(0, 80, 60)
     power_w[rng.integers(0, 60, 3)] = rng.choice([0.0, 5000.0], 3)
 
-    fit = fit_class_power(replace(rows, power_w=power_w), PRIOR)
+    found = fit(replace(rows, power_w=power_w))
 
-    assert (fit.mean_w >= 0).all()
-    assert (fit.told_share >= 0).all()
-    assert (fit.told_share <= 1).all()
-    assert (np.linalg.eigvalsh(fit.covariance_w2) > 0).all()
+    assert np.isfinite(found.mean).all()
+    assert (found.told_share >= 0).all()
+    assert (found.told_share <= 1).all()
+    assert (np.linalg.eigvalsh(found.covariance) > 0).all()
+    assert found.temper >= 1
+    # readings never make it less sure than it was
+    assert (np.diag(found.covariance) <= np.diag(COVARIANCE_W2) * (1 + 1e-9)).all()
 
 
 def test_a_reading_far_off_is_pulled_in() -> None:
@@ -221,12 +314,12 @@ def test_a_reading_far_off_is_pulled_in() -> None:
     spoiled = power_w.copy()
     spoiled[[50, 200, 350]] += 3000.0
 
-    clean = fit_class_power(replace(rows, power_w=power_w), PRIOR)
-    fit = fit_class_power(replace(rows, power_w=spoiled), PRIOR)
+    clean = fit(replace(rows, power_w=power_w))
+    found = fit(replace(rows, power_w=spoiled))
 
     # three readings 3000 W off move a mean of 400 by 22 W; pulled in to 4.5 deviations, by far less
-    assert np.abs(fit.mean_w - clean.mean_w).max() < 22 / 2
-    assert fit.residual_sd_w < 30
+    assert np.abs(found.mean - clean.mean).max() < 22 / 2
+    assert found.residual_sd_w < 30
 
 
 def test_the_spread_of_what_is_left_is_that_of_the_noise() -> None:
@@ -234,6 +327,28 @@ def test_the_spread_of_what_is_left_is_that_of_the_noise() -> None:
     rows, true_w = windows(rng, 1000), draw(rng)
     power_w = rows.design @ true_w + rng.normal(0, 10, 1000)
 
-    fit = fit_class_power(replace(rows, power_w=power_w), PRIOR)
+    found = fit(replace(rows, power_w=power_w))
 
-    assert fit.residual_sd_w == pytest.approx(10, rel=0.15)
+    assert found.residual_sd_w == pytest.approx(10, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_columns_does_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = windows(rng, 80)
+    rows = replace(rows, power_w=rows.design @ draw(rng) + rng.normal(0, 5, 80))
+    order = np.concatenate(([0, 1], 2 + rng.permutation(6)))
+
+    found = fit(rows)
+    other = fit_class_power(
+        replace(rows, design=rows.design[:, order]),
+        MEAN_W[order],
+        COVARIANCE_W2[np.ix_(order, order)],
+    )
+
+    assert other.mean == pytest.approx(found.mean[order])
+    assert other.covariance == pytest.approx(found.covariance[np.ix_(order, order)], abs=1e-6)
+
+
+def test_the_inverse_of_a_covariance_undoes_it() -> None:
+    assert inverse_of(COVARIANCE_W2) @ COVARIANCE_W2 == pytest.approx(np.eye(8), abs=1e-9)
