@@ -13,7 +13,7 @@ from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.doubts import find_doubts
 from traceenergy.energy.effort import TimeEffort, effort_by_power
 from traceenergy.energy.full_time import MOST_APART, full_time_factor
-from traceenergy.energy.idle import IdlePower, measure_idle
+from traceenergy.energy.idle import FITTED, IdlePower, measure_idle
 from traceenergy.energy.possible_range import cut_blocks, find_presence
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries, read_series
@@ -101,17 +101,8 @@ def attribute_device(
     if not series:
         raise _too_few(len(evidence.samples), where)
     clock = share_clock(work.all_start_ns, work.all_end_ns)
-    seen = _seen_idle(series[0], work, window)
-    given_w = options.idle_power_w
-    idle = seen if given_w is None else IdlePower(given_w, "given", 0)
-    # Only means over time reach from idle stretches into the run, so only they need a level.
-    knows_level = seen.is_measured and series[0].sensor.window_ms > 0
-    power = BoardPower(idle.power_w, seen.power_w if knows_level else idle.power_w, most_w)
-    model: PowerModel | str | None = None
-    if options.method != WINDOW_SHARE and evidence.classes is not None:
-        from traceenergy.energy.regression import model_power  # noqa: PLC0415 - scipy is slow to load
-
-        model = model_power(series[0], work, evidence, clock, limit_w)
+    model = _model(series[0], work, evidence, clock, limit_w, options)
+    idle, power = _idle_power(series[0], work, window, model, most_w, options.idle_power_w)
     measured = model.series if isinstance(model, PowerModel) else series[0]
     whole = measured
     if isinstance(model, PowerModel) and measured.sees_part_of_time:
@@ -146,6 +137,38 @@ def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock)
     if not isinstance(model, PowerModel):
         return TimeEffort(clock)
     return effort_by_power(work.all_start_ns, work.all_end_ns, model.power_w)
+
+
+def _model(  # noqa: PLR0913, PLR0917 - all that is known of a device
+    series: PowerSeries,
+    work: DeviceWork,
+    evidence: Evidence,
+    clock: ShareClock,
+    limit_w: float | None,
+    options: AttributionOptions,
+) -> PowerModel | str | None:
+    if options.method == WINDOW_SHARE or evidence.classes is None:
+        return None
+    from traceenergy.energy.regression import model_power  # noqa: PLC0415 - scipy is slow to load
+
+    return model_power(series, work, evidence, clock, limit_w)
+
+
+def _idle_power(  # noqa: PLR0913, PLR0917 - all that may tell it
+    series: PowerSeries,
+    work: DeviceWork,
+    window: tuple[int, int],
+    model: PowerModel | str | None,
+    most_w: float | None,
+    given_w: float | None,
+) -> tuple[IdlePower, BoardPower]:
+    seen = _seen_idle(series, work, window)
+    if not seen.is_measured and isinstance(model, PowerModel):
+        seen = IdlePower(max(float(model.fit.mean[0]), 0.0), FITTED, model.n_rows)
+    idle = seen if given_w is None else IdlePower(given_w, "given", 0)
+    # Only means over time reach from idle stretches into the run, so only they need a level.
+    knows_level = seen.is_measured and series.sensor.window_ms > 0
+    return idle, BoardPower(idle.power_w, seen.power_w if knows_level else idle.power_w, most_w)
 
 
 def _refused(reason: str, where: str) -> Caveat:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from traceenergy.caveats import Caveat
-from traceenergy.energy.sensor import RULED_OUT, UNKNOWN
+from traceenergy.energy.idle import FITTED
+from traceenergy.energy.power_model import z_of
+from traceenergy.energy.sensor import AGAINST_KNOWN, RULED_OUT, UNKNOWN
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from traceenergy.energy.device_energy import DeviceEnergy
 
+LARGEST_LAG_MS = 60.0  # no sensor is known to give a value later than this after its window
 FEW_SAMPLES = 8  # below this, sharing by time is close to a guess
 
 
@@ -26,7 +29,9 @@ def find_doubts(energy: DeviceEnergy) -> tuple[Caveat, ...]:
     tuple of Caveat
     """
     where = f"rank {energy.work.rank}, device {energy.work.device_id}"
-    doubts = (_gaps, _few_samples, _assumed_idle, _high_idle, _assumed_sensor, _excess)
+    doubts = (
+        _gaps, _few_samples, _assumed_idle, _high_idle, _assumed_sensor, _odd_sensor, _lag, _excess,
+    )  # fmt: skip
     return tuple(caveat for doubt in doubts if (caveat := doubt(energy, where)) is not None)
 
 
@@ -62,10 +67,14 @@ def _few_samples(energy: DeviceEnergy, where: str) -> Caveat | None:
 def _assumed_idle(energy: DeviceEnergy, where: str) -> Caveat | None:
     if energy.idle.is_measured:
         return None
+    how = "is the mean of the lowest samples and may be too high"
+    if energy.idle.source == FITTED and energy.model is not None:
+        half_w = z_of(energy.confidence_level) * float(energy.model.fit.covariance[0, 0]) ** 0.5
+        how = f"was fitted with the power of kernels, give or take {half_w:.0f} W"
     return Caveat(
         "idle-power-assumed",
         "no power sample falls into a stretch without GPU work; idle power "
-        f"{energy.idle.power_w:.1f} W is the mean of the lowest samples and may be too high; "
+        f"{energy.idle.power_w:.1f} W {how}; "
         "record 2 s of idle before and after the run, or pass --idle-power",
         where,
         energy.idle.n_samples,
@@ -92,6 +101,41 @@ def _assumed_sensor(energy: DeviceEnergy, where: str) -> Caveat | None:
         "the averaging window of the power sensor is not known for this GPU, or its usual one "
         "does not fit the data; samples are read as instantaneous; pass --sensor average:1s, "
         "say, if you know better",
+        where,
+    )
+
+
+def _odd_sensor(energy: DeviceEnergy, where: str) -> Caveat | None:
+    if energy.series.sensor.source != AGAINST_KNOWN:
+        return None
+    sensor = energy.series.sensor
+    return Caveat(
+        "sensor-against-known",
+        f"the readings fit means over {sensor.window_ms:.3g} ms, against what is known of this "
+        "GPU; the fitted window is used; pass --sensor if you know better",
+        where,
+    )
+
+
+def _lag(energy: DeviceEnergy, where: str) -> Caveat | None:
+    if energy.model is None:
+        return None
+    found = energy.model.found
+    if not found.is_trusted:
+        return Caveat(
+            "lag-not-told",
+            "how late the readings are cannot be told from this run, since power hardly changes "
+            "or changes in step with the sensor; the sensor's usual lag is used, so a clock that "
+            "is off moves energy between steps",
+            where,
+        )
+    if found.lag_hi_ms > -LARGEST_LAG_MS and found.lag_lo_ms < LARGEST_LAG_MS:
+        return None
+    return Caveat(
+        "clock-offset",
+        f"the readings fit the work best when placed {found.lag_ms:.0f} ms earlier "
+        f"({found.lag_lo_ms:.0f} to {found.lag_hi_ms:.0f} ms), more than sensors are late: the "
+        "clocks of log and trace differ by about that; it was undone",
         where,
     )
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MIN_IDLE_SAMPLES = 3  # a median of fewer says little
 MARGIN_NS = 1_000_000  # clocks of log and trace agree to about a millisecond
 LOWEST_SHARE = 0.01  # fall-back: mean of the lowest one per cent of samples
+LOWEST = "lowest samples"
+FITTED = "fitted with the power of kernels"
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class IdlePower:
     power_w
         The static part of power [W].
     source
-        `given`, `idle stretches in the window`, `idle stretches around the window` or
-        `lowest samples`.
+        `given`, `idle stretches in the window`, `idle stretches around the window`, `FITTED` or
+        `LOWEST`.
     n_samples
         How many samples it rests on; 0 if given.
     """
@@ -41,7 +43,7 @@ class IdlePower:
     @property
     def is_measured(self) -> bool:
         """Whether it was seen without GPU work, or given by the user."""
-        return self.source != "lowest samples"
+        return self.source not in {LOWEST, FITTED}
 
 
 def measure_idle(
@@ -95,4 +97,4 @@ def measure_idle(
             return IdlePower(power, f"idle stretches {where} the window", int(chosen.sum()))
     n_lowest = max(1, round(LOWEST_SHARE * len(power_w)))
     lowest_w = float(np.sort(power_w)[:n_lowest].mean())
-    return IdlePower(lowest_w, "lowest samples", n_lowest)
+    return IdlePower(lowest_w, LOWEST, n_lowest)

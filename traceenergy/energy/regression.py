@@ -101,7 +101,7 @@ def model_power(
         shape = _shape_of(found)
         fit = _fit(series, design, shape, prior)
     return PowerModel(
-        series=_as_seen(series, shape),
+        series=_as_seen(series, shape, found),
         shape=shape,
         found=found,
         prior_source=prior.source,
@@ -113,11 +113,16 @@ def model_power(
     )
 
 
-def _as_seen(series: PowerSeries, shape: SensorShape) -> PowerSeries:
+def _as_seen(series: PowerSeries, shape: SensorShape, found: SensorFit) -> PowerSeries:
+    sensor = series.sensor
     is_instant = shape.window_ms <= LEAST_WINDOW_MS
-    window_ms = series.sensor.window_ms if is_instant else shape.window_ms
-    lag_ms = shape.lag_ms + shape.smoothing_ms
-    return replace(series, sensor=replace(series.sensor, window_ms=window_ms, lag_ms=lag_ms))
+    seen = replace(
+        sensor,
+        window_ms=sensor.window_ms if is_instant else shape.window_ms,
+        lag_ms=shape.lag_ms + shape.smoothing_ms,
+        source=found.source if found.is_trusted else sensor.source,
+    )
+    return replace(series, sensor=seen)
 
 
 def _at_updates(series: PowerSeries) -> PowerSeries:

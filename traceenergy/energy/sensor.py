@@ -26,6 +26,9 @@ GIVEN = "given"
 KNOWN = "known GPU"
 UNKNOWN = "unknown GPU, read as instantaneous"
 RULED_OUT = "ruled out by the data, read as instantaneous"
+FOUND = "found in the data"
+AGAINST_KNOWN = "found in the data, against what is known of the GPU"
+NOT_TOLD = "not told by the data"
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,9 @@ def sensor_text(row: Row) -> str:
     ]
     if row["sensor_window_ms"] == 0:
         parts.append("instantaneous")
+    if row["sensor_lag_lo_ms"] is not None:
+        low, high = significant(row["sensor_lag_lo_ms"]), significant(row["sensor_lag_hi_ms"])
+        parts.append(f"fitted: {low} to {high} ms late")
     return ", ".join(parts)
 
 
