@@ -9,7 +9,14 @@ import numpy as np
 
 from traceenergy.energy.clock_drift import Drift, fit_drift
 from traceenergy.energy.sensor import GIVEN, KNOWN
-from traceenergy.energy.sensor_likelihood import LAG, SMOOTHING, WINDOW, liveliest, place
+from traceenergy.energy.sensor_likelihood import (
+    LAG,
+    SMOOTHING,
+    WINDOW,
+    Readings,
+    liveliest,
+    place,
+)
 from traceenergy.energy.sensor_scan import LAG_RANGE_MS, Kind
 from traceenergy.energy.sensor_search import (
     BOARD_MS,
@@ -23,7 +30,7 @@ from traceenergy.energy.sensor_search import (
     search,
 )
 from traceenergy.energy.sensor_settle import AGAINST_KNOWN, FOUND, Settled, settle
-from traceenergy.energy.work_grid import CoarseWork, lay_grid, lay_power
+from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid, lay_power
 from traceenergy.units import MS_PER_NS, S_PER_NS
 
 if TYPE_CHECKING:
@@ -147,22 +154,20 @@ def find_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
         grid = grid.by_category()
     readings = place(at_s[rows], power_w[rows])
     found = search(readings.thin(THIN_ROWS), grid, asked)
-    middle_s = float(readings.at_s.mean())
-    drift = fit_drift(at_s, power_w, work, found.walks[0].found.shape_ms, middle_s)
+    fit = _conclude(readings, grid, asked, found)
+    middle_s, drift = float(readings.at_s.mean()), None
+    if fit.is_trusted:
+        shape_ms = np.array([fit.lag_ms, fit.smoothing_ms, fit.window_ms])
+        drift = fit_drift(at_s, power_w, work, shape_ms, middle_s)
     if drift is not None:
         readings = place(drift.undo_s(readings.at_s, middle_s), readings.power_w)
-
-    def conclude(asked: Asked, found: Search) -> SensorFit:
-        kind, start_ms = found.walks[0].kind, found.walks[0].found.shape_ms
-        fit = _sum_up(settle(readings, grid, asked, kind, start_ms), found)
-        return replace(fit, drift=drift, lag_at_ns=work.origin_ns + round(middle_s / S_PER_NS))
-
-    fit = conclude(asked, found)
-    if fit.source != AGAINST_KNOWN or fit.is_trusted:
-        return fit
-    # What is not trusted does not speak against what is known.
-    fit = conclude(replace(asked, given_ms=asked.known_ms), found.of_known(asked))
-    return replace(fit, is_trusted=False, source=KNOWN)
+        fit = _conclude(readings, grid, asked, found)
+    if fit.source == AGAINST_KNOWN and not fit.is_trusted:
+        # What is not trusted does not speak against what is known.
+        known = replace(asked, given_ms=asked.known_ms)
+        fit = _conclude(readings, grid, known, found.of_known(asked))
+        fit = replace(fit, is_trusted=False, source=KNOWN)
+    return replace(fit, drift=drift, lag_at_ns=work.origin_ns + round(middle_s / S_PER_NS))
 
 
 def refine_sensor(  # noqa: PLR0913, PLR0917 - readings, work, what was found
@@ -224,6 +229,12 @@ def refine_sensor(  # noqa: PLR0913, PLR0917 - readings, work, what was found
         is_trusted=fit.is_trusted and refined.is_trusted,
         source=fit.source if settled.source == FOUND else settled.source,
     )
+
+
+def _conclude(readings: Readings, grid: WorkGrid, asked: Asked, found: Search) -> SensorFit:
+    best = found.walks[0]
+    settled = settle(readings, grid, asked, best.kind, best.found.shape_ms)
+    return _sum_up(settled, found)
 
 
 def _rows_at_work(at_s: Float, power_w: Float, length_s: float) -> slice | None:

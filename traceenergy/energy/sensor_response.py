@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 S_PER_MS = S_PER_NS / MS_PER_NS
 LEAST_SMOOTHING_MS = 1e-3  # quicker smoothing is none
 LEAST_WIDTH_MS = 1e-9  # where two steps fall together
-LAG_ERROR = 0.004  # of the steps below, in time constants
+RESPONSE_ERROR = 0.004  # of mean and width of the steps below, over their time constant
 # Where the steps that stand for an exponential begin and end, in time constants: its mean is kept
-# to `LAG_ERROR`, its variance to 0.8 %. What comes later, 0.2 % of it, is shared out over them.
+# to `RESPONSE_ERROR`, its variance to twice that. The rest, 0.2 % of it, is shared out over them.
 STEPS = np.array([0.0, 0.2, 0.4, 0.6, 0.85, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 6.2])
 
 

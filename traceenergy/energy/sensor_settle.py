@@ -23,7 +23,7 @@ from traceenergy.energy.sensor_likelihood import (
     spread,
     weigh,
 )
-from traceenergy.energy.sensor_response import LAG_ERROR
+from traceenergy.energy.sensor_response import RESPONSE_ERROR
 from traceenergy.energy.sensor_search import (
     WINDOW_FREEDOM,
     WINDOWS_MS,
@@ -148,7 +148,7 @@ def _reach(kind: Kind, best_ms: Float, free_window_ms: float, se_ms: Float) -> t
     free_ms = best_ms.copy()
     free_ms[WINDOW] = free_window_ms
     wide_ms = WITHIN_NATS_SE * se_ms
-    wide_ms[LAG] += LAG_ERROR * best_ms[SMOOTHING]
+    wide_ms[[LAG, SMOOTHING]] += RESPONSE_ERROR * best_ms[SMOOTHING]
     limits = limits_of(kind)
     least_ms = np.array([limits.low_ms[LAG], 0.0, 0.0])
     most_ms = limits.high_ms.copy()

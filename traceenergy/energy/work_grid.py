@@ -162,7 +162,8 @@ def lay_grid(work: CoarseWork, at_s: Float) -> WorkGrid:
     n_lengths = len(LENGTH_EDGES_NS) + 1
     length = np.searchsorted(LENGTH_EDGES_NS, end_ns - start_ns)
     group = work.of_category[rows] * n_lengths + length
-    present = np.bincount(group) > 0
+    present = np.bincount(group, minlength=1) > 0
+    present[0] |= not len(group)
     column = (np.cumsum(present) - 1)[group]
     rows_busy = cells.inside(work.busy_start_ns, work.busy_end_ns)
     busy = work.busy_start_ns[rows_busy], work.busy_end_ns[rows_busy]
