@@ -83,25 +83,21 @@ def class_work(work: GpuWork, names: pl.Series) -> KernelClasses:
 
 def _join_rare(kernel: Int, length: Int, time_s: Float, full_name: pl.Series) -> Int:
     # Which class each one is joined to; itself where it is kept.
-    least_s = RARE_SHARE * time_s.sum()
-    if len(time_s) > MOST_CLASSES:
-        least_s = max(least_s, float(np.sort(time_s)[-MOST_CLASSES]))
     table = pl.DataFrame(
         {"index": np.arange(len(time_s)), "kernel": kernel, "length": length, "time_s": time_s}
     ).sort("time_s", descending=True, maintain_order=True)
-    # A kernel's longest-running class is kept for it if all of the kernel together is not rare.
+    # A kernel's longest-running class stands for it, and counts for all of the kernel.
+    stands = pl.col("index") == pl.col("index").first().over("kernel")
+    counts_s = pl.when(stands).then(pl.col("time_s").sum().over("kernel")).otherwise("time_s")
     table = table.with_columns(
-        kept=(pl.col("time_s") >= least_s)
-        | (
-            (pl.col("index") == pl.col("index").first().over("kernel"))
-            & (pl.col("time_s").sum().over("kernel") >= least_s)
-        )
+        kept=(counts_s >= RARE_SHARE * time_s.sum())
+        & (counts_s.rank("ordinal", descending=True) <= MOST_CLASSES)
     )
     kept, rare = table.filter("kept"), table.filter(~pl.col("kept"))
     nearest = (
         rare.join(kept.select("kernel", "length", to="index"), on="kernel")
         .with_columns(apart=(pl.col("length") - pl.col("length_right")).abs())
-        .sort("apart", maintain_order=True)
+        .sort("apart", "to")
         .unique("index", keep="first", maintain_order=True)
     )
     target = np.arange(len(time_s))
