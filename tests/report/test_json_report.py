@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.report import sample
+from traceenergy.analysis.model import ExpectedError
 from traceenergy.report import json_report
 from traceenergy.report.json_report import plain, render_json, utc_text
 
@@ -69,7 +70,7 @@ def test_objects_have_the_keys_of_the_contract() -> None:
     assert set(found["devices"][0]["sensor"]) == {"period_ms", "window_ms", "lag_ms", "source"}
     assert set(found["energy"]) == {
         "total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j", "tokens",
-        "tokens_per_j", "j_per_token", "method",
+        "tokens_per_j", "j_per_token", "method", "expected_error",
     }  # fmt: skip
     assert set(found["max_vs_sum"]) == {"elapsed_s", "critical_path_s", "levels"}
     assert found["power"] == {"limits": [], "transients": [], "swing": None, "clocks": []}
@@ -77,6 +78,18 @@ def test_objects_have_the_keys_of_the_contract() -> None:
         "slug", "title", "evidence", "energy_j", "time_s", "advice",
     }  # fmt: skip
     assert set(found["caveats"][0]) == {"slug", "text", "where", "n"}
+
+
+def test_the_expected_error_of_a_regression_is_told() -> None:
+    result = sample.rich_analysis()
+    expected = ExpectedError(0.06, 0.02, 0.9, 0.85)
+    regressed = replace(result, energy=replace(result.energy, expected_error=expected))
+
+    assert load(render_json(result))["energy"]["expected_error"] is None
+    assert load(render_json(regressed))["energy"]["expected_error"] == {
+        "kernel_share": 0.06, "phase_share": 0.02,
+        "kernel_held_share": 0.9, "phase_held_share": 0.85,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

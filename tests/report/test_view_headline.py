@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from tests.report import sample
-from traceenergy.analysis.model import EnergyTotals
+from traceenergy.analysis.model import EnergyTotals, ExpectedError
 from traceenergy.report.view_headline import banners, facts, intervals_text, verdict
 
 
@@ -71,3 +71,15 @@ def test_intervals_are_explained_as_the_method_explains_them() -> None:
         == ("intervals: limits of what is possible")
     )
     assert intervals_text(replace(result, options={"intervals": None})) == ""
+
+
+def test_the_expected_error_stands_where_a_regression_told_it() -> None:
+    result = sample.rich_analysis()
+    expected = ExpectedError(0.062, 0.0249, 0.9, 0.85)
+    regressed = replace(result, energy=replace(result.energy, expected_error=expected))
+
+    assert "Expected error" not in {fact.name for fact in facts(result)}
+    (fact,) = [fact for fact in facts(regressed) if fact.name == "Expected error"]
+    assert fact.value == "kernels 6.2 %, phases 2.5 %"
+    assert fact.note.startswith("if the model holds")
+    assert fact.note.endswith("90.0 % and 85.0 % of the energy")

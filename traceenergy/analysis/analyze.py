@@ -9,6 +9,7 @@ import polars as pl
 
 from traceenergy.analysis.calibration import read_calibration
 from traceenergy.analysis.classes import class_work
+from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from traceenergy.analysis.model import Window
+    from traceenergy.analysis.model import ExpectedError, Window
     from traceenergy.trace.model import Trace
 
 # Above this share of the energy, work that no rule matched deserves a word.
@@ -79,6 +80,61 @@ def analyze(
         If a rule file or an option means nothing.
     """
     options = options or AnalysisOptions()
+    return _assemble(trace, options, attribute_run(trace, options, calibration))
+
+
+@dataclass(frozen=True)
+class AttributedRun:
+    """Energy of each piece of work of a run, with what it belongs to.
+
+    Attributes
+    ----------
+    window : Window
+    ledger : Ledger
+    labels : Labels
+    tree, numberless : RangeTree
+        Ranges; the same without numbers of steps in their names.
+    steps : Steps
+    step_patterns : tuple of str
+        That steps were found by.
+    attribution : AttributionOptions
+        That energy was attributed with.
+    caveats : tuple of Caveat
+        Of the attribution.
+    """
+
+    window: Window
+    ledger: Ledger
+    labels: Labels
+    tree: RangeTree
+    numberless: RangeTree
+    steps: Steps
+    step_patterns: tuple[str, ...]
+    attribution: AttributionOptions
+    caveats: tuple[Caveat, ...]
+
+
+def attribute_run(
+    trace: Trace, options: AnalysisOptions, calibration: Trace | None
+) -> AttributedRun:
+    """Attribute energy to all work of a run, before anything is summed.
+
+    Parameters
+    ----------
+    trace : Trace
+    options : AnalysisOptions
+    calibration : Trace or None
+        As for `analyze`.
+
+    Returns
+    -------
+    AttributedRun
+
+    Raises
+    ------
+    TraceEnergyError
+        As `analyze` does.
+    """
     rules = read_rules(options.rules)
     projection = project_work(trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names)
     parent_row = _rows(projection.nesting["parent_row"])
@@ -111,33 +167,22 @@ def analyze(
     )
     tree = RangeTree(range_row[kept], parent_row, _rows(projection.range_path_id), projection.paths)
     numberless = without_numbers(tree, trace.names, patterns)
-    found = _Found(window, ledger, labels, tree, numberless, steps, patterns)
-    return _assemble(trace, options, found, power_doubts)
+    return AttributedRun(
+        window, ledger, labels, tree, numberless, steps, patterns, attribution, power_doubts
+    )
 
 
-@dataclass(frozen=True)
-class _Found:
-    window: Window
-    ledger: Ledger
-    labels: Labels
-    tree: RangeTree
-    numberless: RangeTree
-    steps: Steps
-    step_patterns: tuple[str, ...]
-
-
-def _assemble(
-    trace: Trace, options: AnalysisOptions, found: _Found, power_doubts: tuple[Caveat, ...]
-) -> Analysis:
+def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> Analysis:
     window, ledger, labels = found.window, found.ledger, found.labels
     phases = phase_rows(ledger, labels)
     steps = step_rows(ledger, labels, found.steps, found.step_patterns, options.tokens_per_step)
     devices = device_rows(ledger, window, trace)
-    energy = _totals(devices, steps, options, _method(ledger))
+    expected = expect_error(ledger, labels, options.confidence_level)
+    energy = _totals(devices, steps, options, _method(ledger), expected)
     kernels = kernel_rows(ledger, labels, trace.names)
     subphases = subphase_rows(ledger, labels)
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
-    caveats = (*trace.caveats, *power_doubts, *undecided, *_doubts(phases, steps, options))
+    caveats = (*trace.caveats, *found.caveats, *undecided, *_doubts(phases, steps, options))
     return Analysis(
         origins=trace.origins,
         options={**options.record(), **trace.read_options, **_assumptions(energy.method)},
@@ -173,7 +218,11 @@ def _method(ledger: Ledger) -> str:
 
 
 def _totals(
-    devices: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions, method: str
+    devices: pl.DataFrame,
+    steps: pl.DataFrame,
+    options: AnalysisOptions,
+    method: str,
+    expected: ExpectedError | None,
 ) -> EnergyTotals:
     measured = devices.filter(pl.col("total_j").is_not_null())
     names = ("total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j")
@@ -184,7 +233,7 @@ def _totals(
     tokens = None
     if options.tokens_per_step is not None and len(steps):
         tokens = int(steps["tokens"].sum())
-    return EnergyTotals(**sums, tokens=tokens, method=method)
+    return EnergyTotals(**sums, tokens=tokens, method=method, expected_error=expected)
 
 
 _INTERVALS = {

@@ -48,6 +48,8 @@ class Ledger:
         Devices that ran work in the window, in the order of their key.
     energies : tuple of DeviceEnergy or None
         Aligned with `devices`; None for a device without power.
+    evidence : tuple of Evidence or None
+        What each was attributed by; likewise.
     """
 
     work: pl.DataFrame
@@ -59,6 +61,7 @@ class Ledger:
     dynamic_j: NDArray[np.float64]
     devices: tuple[DeviceWork, ...]
     energies: tuple[DeviceEnergy | None, ...]
+    evidence: tuple[Evidence | None, ...]
 
     @property
     def energy_j(self) -> NDArray[np.float64]:
@@ -128,6 +131,7 @@ def open_ledger(
     device, devices = _split_by_device(trace, trace_index, start_ns, end_ns)
     static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
     energies: list[DeviceEnergy | None] = []
+    evidences: list[Evidence | None] = []
     caveats: list[Caveat] = []
     samples_of = [_samples_of(trace, work) for work in devices]
     if not time_only and not any(len(samples) for samples in samples_of):
@@ -135,6 +139,7 @@ def open_ledger(
     for work, samples in zip(devices, samples_of, strict=True):
         if time_only or len(samples) == 0:
             energies.append(None)
+            evidences.append(None)
             caveats += [] if time_only else [_unpowered(work)]
             continue
         evidence = Evidence(
@@ -148,10 +153,12 @@ def open_ledger(
         energy, doubts = attribute_device(work, evidence, span, options)
         static_j[work.row], dynamic_j[work.row] = energy.static_j, energy.dynamic_j
         energies.append(energy)
+        evidences.append(evidence)
         caveats += doubts
     ledger = Ledger(
-        frame, trace_index, device, start_ns, end_ns, static_j, dynamic_j, devices, tuple(energies)
-    )
+        frame, trace_index, device, start_ns, end_ns, static_j, dynamic_j, devices,
+        tuple(energies), tuple(evidences),
+    )  # fmt: skip
     return ledger, (*caveats, *_coverage_doubts(ledger))
 
 

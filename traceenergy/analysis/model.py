@@ -153,6 +153,25 @@ class Window:
 
 
 @dataclass(frozen=True)
+class ExpectedError:
+    """How far off the rows of two tables are likely to be, should the model of power hold.
+
+    Attributes
+    ----------
+    kernel_share, phase_share
+        Expected sizes of the errors of all rows, summed, over the energy of the GPU work.
+    kernel_held_share, phase_held_share
+        Part of the energy in rows whose interval would hold what is true, were the run recorded
+        again with powers as this recording tells them; 0 to 1.
+    """
+
+    kernel_share: float
+    phase_share: float
+    kernel_held_share: float
+    phase_held_share: float
+
+
+@dataclass(frozen=True)
 class EnergyTotals:
     """Energy of the whole run; the parts sum to the total.
 
@@ -166,6 +185,8 @@ class EnergyTotals:
         Output tokens of the window; None if not known.
     method
         How energy was attributed: `window-share`, or `time-only` without power.
+    expected_error
+        Of the split over kernels and phases; None where energy was not shared by a regression.
     """
 
     total_j: float | None
@@ -176,6 +197,7 @@ class EnergyTotals:
     dynamic_j: float | None
     tokens: int | None
     method: str
+    expected_error: ExpectedError | None = None
 
     @property
     def tokens_per_j(self) -> float | None:

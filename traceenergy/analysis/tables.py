@@ -89,12 +89,29 @@ def layer_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
     return _declared(rows.sort("layer", nulls_last=True), model.LAYER_ROW)
 
 
-def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFrame:
-    """Sum by kernel name within its phase, most energy first (`KERNEL_ROW`)."""
+def kernel_codes(ledger: Ledger, labels: Labels) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """Give each row of the kernel table a number.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    labels : Labels
+
+    Returns
+    -------
+    group : ndarray of int64 (n_work,)
+    keys : polars.DataFrame (n_groups rows)
+        `name_id`, `phase`, `subphase` of each.
+    """
     frame = pl.DataFrame(
         {"name_id": ledger.work["name_id"], "phase": labels.phase, "subphase": labels.subphase}
     )
-    group, keys = codes_of(frame, frame.columns)
+    return codes_of(frame, frame.columns)
+
+
+def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFrame:
+    """Sum by kernel name within its phase, most energy first (`KERNEL_ROW`)."""
+    group, keys = kernel_codes(ledger, labels)
     first_work = np.full(len(keys), -1)
     first_work[group[::-1]] = np.arange(len(group))[::-1]
     full = ledger.work["full_name_id"].gather(first_work.tolist())

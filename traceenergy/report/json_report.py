@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -161,7 +162,13 @@ def _energy(energy: EnergyTotals) -> dict[str, Any]:
         "tokens_per_j": energy.tokens_per_j,
         "j_per_token": energy.j_per_token,
     }
-    return {**{name: plain(value) for name, value in numbers.items()}, "method": energy.method}
+    return {
+        **{name: plain(value) for name, value in numbers.items()},
+        "method": energy.method,
+        "expected_error": None
+        if energy.expected_error is None
+        else plain(asdict(energy.expected_error)),
+    }
 
 
 def _max_vs_sum(result: Analysis) -> dict[str, Any]:

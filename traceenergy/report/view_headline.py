@@ -112,6 +112,7 @@ def facts(result: Analysis) -> tuple[Fact, ...]:
         Fact("Coverage", share_text(_float(coverage)), "of elapsed, lowest GPU"),
         _sensor(result),
         Fact("Method", energy.method, _interval_note(result)),
+        *_expected_error(result),
     ]
     if energy.j_per_token is not None:
         rate = (
@@ -142,6 +143,23 @@ def balance_rows(result: Analysis) -> tuple[BalanceRow, ...]:
     return tuple(
         BalanceRow(name, energy_text(value, 4), share_text(_of_total(result, value)), is_part, key)
         for key, name, value, is_part in rows
+    )
+
+
+def _expected_error(result: Analysis) -> tuple[Fact, ...]:
+    expected = result.energy.expected_error
+    if expected is None:
+        return ()
+    level = share_text(result.confidence_level)
+    return (
+        Fact(
+            "Expected error",
+            f"kernels {share_text(expected.kernel_share)}, "
+            f"phases {share_text(expected.phase_share)}",
+            f"if the model holds; intervals at {level} would hold "
+            f"{share_text(expected.kernel_held_share)} and "
+            f"{share_text(expected.phase_held_share)} of the energy",
+        ),
     )
 
 
