@@ -149,19 +149,13 @@ def _solve(
 ) -> _Posterior:
     design = rows.design
     off_w = power_w - design @ prior.mean
-    dynamic_w = np.maximum(design[:, rows.first_dynamic :] @ expected[rows.first_dynamic :], 0.0)
-    mean_w = max(float(dynamic_w.mean()), 1.0)
-    shape = np.clip(dynamic_w / mean_w, *SHAPE_RANGE)
+    mean_w, shape = _dynamic_w(rows, expected)
     weighted = np.column_stack((design, off_w))
     window_s = float(np.median(rows.high_s - rows.low_s))
     least = float(np.log((MISFIT_SHARE * mean_w) ** 2 * window_s))
 
     def whiten(log_noise: float) -> tuple[Float, Float]:
-        bands = np.exp(log_noise) * overlap
-        for lag in range(len(bands)):
-            bands[lag, : len(shape) - lag] *= shape[lag:] * shape[: len(shape) - lag]
-        bands[0] += READ_SD_W**2
-        factor = cholesky_banded(bands, lower=True)
+        factor = _noise_factor(overlap, shape, float(np.exp(log_noise)))
         return factor, cho_solve_banded((factor, True), weighted)
 
     def misfit(log_noise: float) -> float:
@@ -180,6 +174,44 @@ def _solve(
     covariance = inverse_of(information / temper + prior.precision)
     mean = prior.mean + covariance @ (pull / temper)
     return _Posterior(mean, covariance, float(np.exp(best)), temper)
+
+
+def information_of(rows: Rows, fit: ClassPower) -> Float:
+    """Say what readings tell of the parameters, whatever they read.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of the same work, but the readings may be others than those of the fit.
+    fit : ClassPower
+        Whose noise theirs is taken to be.
+
+    Returns
+    -------
+    ndarray of float64 (n_columns, n_columns)
+        ``Z' N^-1 Z``, tempered as in the fit; added to the precision of a prior it gives the
+        precision of the posterior.
+    """
+    factor = _noise_factor(_overlap_bands(rows), _dynamic_w(rows, fit.mean)[1], fit.process_w2_s)
+    told = rows.design.T @ cho_solve_banded((factor, True), rows.design)
+    return np.asarray(told / fit.temper, dtype=np.float64)
+
+
+def _dynamic_w(rows: Rows, expected: Float) -> tuple[float, Float]:
+    # Mean dynamic power; that of each window over it, within limits.
+    first = rows.first_dynamic
+    dynamic_w = np.maximum(rows.design[:, first:] @ expected[first:], 0.0)
+    mean_w = max(float(dynamic_w.mean()), 1.0)
+    return mean_w, np.clip(dynamic_w / mean_w, *SHAPE_RANGE)
+
+
+def _noise_factor(overlap: Float, shape: Float, process_w2_s: float) -> Float:
+    # Banded Cholesky factor of the noise covariance.
+    bands = process_w2_s * overlap
+    for lag in range(len(bands)):
+        bands[lag, : len(shape) - lag] *= shape[lag:] * shape[: len(shape) - lag]
+    bands[0] += READ_SD_W**2
+    return np.asarray(cholesky_banded(bands, lower=True), dtype=np.float64)
 
 
 def _hanging_together(noise: Float, left_w: Float) -> float:

@@ -70,7 +70,7 @@ def model_power(
     classes = evidence.classes
     if classes is None:
         return "kernels were not put into classes"
-    series = _at_updates(series)
+    series = at_updates(series)
     refusal = _refuse(series, work)
     if refusal:
         return refusal
@@ -125,7 +125,18 @@ def _as_seen(series: PowerSeries, shape: SensorShape, found: SensorFit) -> Power
     return replace(series, sensor=seen)
 
 
-def _at_updates(series: PowerSeries) -> PowerSeries:
+def at_updates(series: PowerSeries) -> PowerSeries:
+    """Put readings at the updates of the sensor, where the log was polled faster than that.
+
+    Parameters
+    ----------
+    series : PowerSeries
+
+    Returns
+    -------
+    PowerSeries
+        The same where no straight clock of updates is seen.
+    """
     updates = fit_updates(series.read_ns, series.read_w, series.sensor.period_ms)
     if updates is None:
         return series
@@ -223,13 +234,29 @@ def _shape_of(found: SensorFit) -> SensorShape:
 
 def _fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> ClassPower:
     mean, covariance = design.prior(prior.mean_w, prior.covariance_w2)
+    return fit_class_power(lay_rows(series, design, shape), mean, covariance)
+
+
+def lay_rows(series: PowerSeries, design: Design, shape: SensorShape) -> Rows:
+    """Make each reading a row of the model.
+
+    Parameters
+    ----------
+    series : PowerSeries
+        Readings at the sensor's updates.
+    design : Design
+    shape : SensorShape
+
+    Returns
+    -------
+    Rows
+    """
     end_ms = shape.lag_ms + shape.smoothing_ms
     high_s = (series.sample_ns - series.sample_ns[0]) * S_PER_NS - end_ms * NS_PER_MS * S_PER_NS
     low_s = high_s - shape.window_ms * NS_PER_MS * S_PER_NS
-    rows = Rows(
+    return Rows(
         design.rows(series.sample_ns, shape), series.power_w, low_s, high_s, design.n_background
     )
-    return fit_class_power(rows, mean, covariance)
 
 
 def _piece_power_w(design: Design, fit: ClassPower) -> Float:
