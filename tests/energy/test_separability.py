@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -189,6 +190,24 @@ def test_the_sum_of_a_set_is_told_much_better_than_its_members(spread: EnergySpr
         half = 1.645 * np.sqrt(np.diag(part)) / spread.energy_j[members]
         assert (half > 0.15).all()
         assert part.sum() < 0.5 * np.trace(part)
+
+
+@given(spreads())
+def test_no_two_of_a_set_are_told_apart(spread: EnergySpread) -> None:
+    def split(covariance: Float) -> Float:
+        # of two: variance of one's energy, their sum being known
+        sums = covariance.sum(axis=0)
+        return np.asarray(covariance[0, 0] - sums[0] ** 2 / sums.sum())
+
+    assume(not has_twins(spread))
+    for members in find_inseparable(spread):
+        for pair in combinations(members, 2):
+            pick = np.ix_(pair, pair)
+            before, after = (
+                split(spread.prior_covariance_j2[pick]),
+                split(spread.covariance_j2[pick]),
+            )
+            assert after > 0.499 * before
 
 
 @given(spreads(), st.floats(1e-3, 1e6))

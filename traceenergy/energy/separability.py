@@ -189,10 +189,7 @@ def _find_twins(spread: EnergySpread) -> Float:
 
 def _split_undecided(covariance: Float, prior: Float) -> Bool:
     # For each two: variance of one's part of their sum, against what it was before.
-    after, before = _split_variance(covariance), _split_variance(prior)
-    variance = np.diag(prior)
-    least = ROUNDING * np.minimum(variance[:, None], variance)
-    return np.asarray((after > UNDECIDED * before) & (before > least))
+    return np.asarray(_split_variance(covariance) > UNDECIDED * _split_variance(prior))
 
 
 def _split_variance(covariance: Float) -> Float:
