@@ -108,6 +108,12 @@ class BadCalibrationError(TraceEnergyError):
     slug = "bad-calibration"
 
 
+class RegressionRefusedError(TraceEnergyError):
+    """The readings do not tell the power of kernels, which the question needs."""
+
+    slug = "regression-refused"
+
+
 class BadPowerLogError(TraceEnergyError):
     """A power log cannot be understood."""
 

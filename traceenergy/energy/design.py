@@ -47,6 +47,11 @@ class SensorShape:
     smoothing_ms: float
     lag_ms: float
 
+    @property
+    def delay_ms(self) -> float:
+        """From the middle of the window to the update, smoothing included [ms]."""
+        return self.lag_ms + self.smoothing_ms + self.window_ms / 2
+
     def windows(self, update_ns: Int) -> list[tuple[Int, Int]]:
         """List windows whose mean is what the sensor shows.
 
@@ -139,8 +144,7 @@ class Design:
             np.mean([covered_s(times, *window) for window in windows], axis=0) / window_s
             for times in (self.busy, self.beside, self.sizes, self.classes)
         ]
-        delay_ms = shape.lag_ms + shape.smoothing_ms + shape.window_ms / 2
-        middle_ns = update_ns - round(delay_ms * NS_PER_MS)
+        middle_ns = update_ns - round(shape.delay_ms * NS_PER_MS)
         return np.column_stack((np.ones(len(update_ns)), self._wander(middle_ns), *shares))
 
     def background_w(self, time_ns: Int, theta: Float) -> Float:
