@@ -239,8 +239,7 @@ def _totals(
 _INTERVALS = {
     "time-only": None,
     "window-share": "limits of what is possible within each sensor window, not of what is likely",
-    "regression": "of the class powers at the confidence level, cut to what is possible; "
-    "limits of what is possible on devices where the regression was refused",
+    "regression": "what is likely at the confidence level, cut to what is possible",
 }
 
 

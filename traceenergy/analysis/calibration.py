@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.ledger import open_ledger
 from traceenergy.analysis.model import Window
@@ -39,8 +41,11 @@ def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
         If its readings cannot tell the power of kernels.
     """
     classes = class_work(trace.gpu_work, trace.names)
-    start_ns = int(trace.gpu_work["start_ns"].min() or 0)  # type: ignore[arg-type]
-    end_ns = int(trace.gpu_work["end_ns"].max() or 0)  # type: ignore[arg-type]
+    start_ns, end_ns = trace.gpu_work.select(pl.col("start_ns").min(), pl.col("end_ns").max()).row(
+        0
+    )
+    if start_ns is None:
+        raise _untold(["it holds no GPU work"])
     window = Window(start_ns, end_ns, None)
     ledger, doubts = open_ledger(trace, window, options, classes, time_only=False)
     models = [
@@ -49,12 +54,15 @@ def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
         if energy is not None and energy.model is not None
     ]
     if not models:
-        reasons = [doubt.text for doubt in doubts if doubt.slug == "regression-refused"]
-        raise BadCalibrationError(
-            "the calibration run does not tell the power of kernels",
-            details="\n".join(reasons),
-            next_step="repeat each kernel alone for about half a second, with power read every "
-            "20 ms, and record the whole stretch",
-        )
+        raise _untold([doubt.text for doubt in doubts if doubt.slug == "regression-refused"])
     model, work = max(models, key=lambda pair: pair[0].n_rows)
     return calibrate(model, model.names, work.name)
+
+
+def _untold(reasons: list[str]) -> BadCalibrationError:
+    return BadCalibrationError(
+        "the calibration run does not tell the power of kernels",
+        details="\n".join(reasons),
+        next_step="repeat each kernel alone for about half a second, with power read every "
+        "20 ms, and record the whole stretch",
+    )

@@ -1,4 +1,4 @@
-"""Rows whose split of energy the readings cannot decide, and what would decide it."""
+"""Rows whose split of energy the readings cannot decide, with what would decide it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Window, smoothing and lag of a power sensor, found from the work that its readings must show."""
+"""How a power sensor saw the work: window, smoothing, lag, found from its readings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOT_TOLD = "not told by the data"
 
 MIN_ROWS = 8
 ROWS_PER_COLUMN = 6  # fewer readings are explained by whole categories
-THIN_ROWS, MOST_ROWS = 500, 3000
+THIN_ROWS, MOST_ROWS = 400, 3000
 MOST_SPAN_S = 120.0
 BEFORE_S, AFTER_S = 2.0, 3.0  # readings further from the work than this show none of it
 LEAST_EXPLAINED = 0.3

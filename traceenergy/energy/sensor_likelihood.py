@@ -1,4 +1,4 @@
-"""How well a window, a smoothing and a lag explain the readings of a power sensor."""
+"""How well a window, a smoothing, a lag explain the readings of a power sensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search for the kind of sensor and the lag that explain readings best."""
+"""Search for the kind of sensor, with its lag, that explains readings best."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ USUAL_LAG_MS, USUAL_LAG_SD_MS = 50.0, 300.0
 WORTH_A_WALK = 4.0  # valleys more times as high as the lowest are out
 VALLEYS_PER_KIND, MOST_WALKS, WALK_ROUNDS = 3, 12, 4
 REACH_MS = 1.5 * STEP_MS
-NEAR_MS = np.arange(-60.0, 61.0)  # lags tried one by one around the best
+NEAR_MS = np.arange(-60.0, 61.0, 2.0)  # lags tried one by one around the best
 MOST_NEAR = 4
 AGAINST_NATS, AGAINST_MISFIT = 10.0, 1.2
 
@@ -191,10 +191,11 @@ def search(readings: Readings, grid: WorkGrid, asked: Asked) -> Search:
     Search
     """
     kinds = asked.kinds()
-    scans = dict(zip(kinds, scan_lags(readings, grid.by_category(), kinds), strict=True))
-    ends = [_downhill(readings, grid, *start) for start in _starts(scans, asked)]
+    coarse = grid.by_category()
+    scans = dict(zip(kinds, scan_lags(readings, coarse, kinds), strict=True))
+    ends = [_downhill(readings, coarse, *start) for start in _starts(scans, asked)]
     best = min((found for _, found in ends), key=lambda found: found.misfit_w2)
-    readings = weigh(readings, grid, best)
+    readings = weigh(readings, coarse, best)
     ends = [
         _downhill(readings, grid, kind, found.shape_ms)
         for kind, found in ends
@@ -257,7 +258,7 @@ def _near(readings: Readings, grid: WorkGrid, best: Explained) -> list[float]:
     valley = np.flatnonzero((mid <= left) & (mid <= right) & (mid <= enough_w2)) + 1
     valley = valley[np.argsort(misfit_w2[valley], kind="stable")][:MOST_NEAR]
     apart_ms = NEAR_MS[valley]
-    return [float(best.shape_ms[LAG] + one_ms) for one_ms in apart_ms[np.abs(apart_ms) > 1]]
+    return [float(best.shape_ms[LAG] + one_ms) for one_ms in apart_ms[apart_ms != 0]]
 
 
 def _rivals(scan: Scan) -> list[float]:

@@ -1,4 +1,4 @@
-"""The window of a power sensor decided, and how sure window, smoothing and lag are."""
+"""The window of a power sensor decided, with how sure window, smoothing, lag are."""
 
 from __future__ import annotations
 
