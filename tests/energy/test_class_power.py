@@ -14,6 +14,7 @@ from traceenergy.energy.class_power import (
     SHAPE_RANGE,
     Rows,
     fit_class_power,
+    information_of,
     inverse_of,
 )
 
@@ -348,6 +349,45 @@ def test_the_order_of_columns_does_not_matter(seed: int) -> None:
 
     assert other.mean == pytest.approx(found.mean[order])
     assert other.covariance == pytest.approx(found.covariance[np.ix_(order, order)], abs=1e-6)
+
+
+def test_information_of_the_rows_of_a_fit_is_what_they_told() -> None:
+    rng = np.random.default_rng(11)
+    rows = moving(rng, 100, 1.0, 0.1)
+    rows = replace(rows, power_w=rows.design @ draw(rng) + rng.normal(0, 20, 100))
+
+    found = fit(rows)
+
+    # noise follows the power of the last fit, which is near that of the first
+    after = inverse_of(information_of(rows, found) + inverse_of(COVARIANCE_W2))
+    assert np.abs(after - found.covariance).max() < 0.03 * found.covariance.max()
+
+
+def test_information_depends_on_the_work_not_on_what_is_read() -> None:
+    rng = np.random.default_rng(12)
+    rows = windows(rng, 100)
+    found = fit(replace(rows, power_w=rows.design @ draw(rng)))
+
+    silent = information_of(rows, found)
+    loud = information_of(replace(rows, power_w=np.full(100, 1e4)), found)
+
+    assert loud.tolist() == silent.tolist()
+
+
+def test_the_same_work_recorded_twice_tells_twice_as_much() -> None:
+    # in windows that do not overlap
+    rng = np.random.default_rng(13)
+    rows = windows(rng, 100)
+    found = fit(replace(rows, power_w=rows.design @ draw(rng)))
+    twice = Rows(
+        np.tile(rows.design, (2, 1)),
+        np.zeros(200),
+        np.concatenate((rows.low_s, rows.low_s + 20)),
+        np.concatenate((rows.high_s, rows.high_s + 20)),
+        1,
+    )
+
+    assert information_of(twice, found) == pytest.approx(2 * information_of(rows, found))
 
 
 def test_the_inverse_of_a_covariance_undoes_it() -> None:

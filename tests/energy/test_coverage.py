@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.energy.coverage import covered_s, sort_classes
+from traceenergy.energy.coverage import covered_s, effort_until, sort_classes
 
 S = 1_000_000_000
 
@@ -28,6 +28,36 @@ def test_a_class_without_work_has_no_time() -> None:
     times = sort_classes(np.array([0]), np.array([S]), np.ones(1), np.array([2]), 4)
 
     assert covered_s(times, np.array([0]), np.array([S])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
+
+
+def test_no_work_covers_nothing() -> None:
+    none = np.zeros(0, dtype=np.int64)
+
+    times = sort_classes(none, none, np.zeros(0), none, 2)
+
+    assert covered_s(times, np.array([0]), np.array([S])).tolist() == [[0.0, 0.0]]
+    assert effort_until(times, np.array([S])).tolist() == [0.0]
+
+
+def test_weights_below_zero_count_against_others() -> None:
+    # a size below the usual beside one above it: 2 s x -1 and 1 s x 3 within the window
+    start, end = np.array([0, 1]) * S, np.array([2, 4]) * S
+
+    times = sort_classes(start, end, np.array([-1.0, 3.0]), np.array([0, 0]), 1)
+
+    assert covered_s(times, np.array([0]), np.array([2 * S])).tolist() == [[1.0]]
+
+
+def test_effort_of_all_classes_adds_up_from_the_first_start() -> None:
+    # second    0 1 2 3 4 5 6
+    # class 0   - - -            weight 1
+    # class 1       - - -        weight 2
+    start, end = np.array([0, 2]) * S, np.array([3, 5]) * S
+    times = sort_classes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
+
+    effort = effort_until(times, np.array([-1, 0, 1, 3, 5, 9]) * S)
+
+    assert effort.tolist() == [0, 0, 1, 3 + 2, 3 + 6, 3 + 6]
 
 
 @given(
