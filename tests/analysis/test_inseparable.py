@@ -174,7 +174,7 @@ def test_no_bound_is_wider_than_what_is_possible(ledger: Ledger) -> None:
     assert (high_j >= own_high_j * (1 - 1e-9)).all()
 
 
-def test_covariances_are_those_of_the_model_and_add_over_devices(ledger: Ledger) -> None:
+def test_errors_are_those_of_the_model_and_add_over_devices(ledger: Ledger) -> None:
     energy, kernel = energy_of(ledger), kernel_of(ledger)
     assert energy.model is not None
     length_s = (energy.work.end_ns - energy.work.start_ns).astype(np.float64) * 1e-9
@@ -188,7 +188,9 @@ def test_covariances_are_those_of_the_model_and_add_over_devices(ledger: Ledger)
     assert np.sqrt(np.diag(one.covariance_j2)) == pytest.approx(se_j)
     assert one.energy_j.sum() == pytest.approx(np.nansum(energy.dynamic_j))
     assert (np.diag(one.prior_covariance_j2) > np.diag(one.covariance_j2)).all()
-    assert two.covariance_j2 == pytest.approx(2 * one.covariance_j2)
+    # Standard errors add, as bounds do: twice the error, four times the variance.
+    assert two.covariance_j2 == pytest.approx(4 * one.covariance_j2)
+    assert two.prior_covariance_j2 == pytest.approx(4 * one.prior_covariance_j2)
     assert two.energy_j == pytest.approx(2 * one.energy_j)
     assert spread_of([(replace(energy, model=None), kernel)], 3) is None
 

@@ -84,16 +84,25 @@ def spread_of(devices: Sequence[tuple[DeviceEnergy, Int]], n_groups: int) -> Ene
     Returns
     -------
     EnergySpread or None
-        Of the devices with a model, whose errors are independent; None if there is no such.
+        Of the devices with a model; None if there is no such. What is expected of kernels errs
+        alike on all, so standard errors add; correlations are those of the summed covariances.
     """
     parts = [part for energy, group in devices if (part := _of_device(energy, group, n_groups))]
     if not parts:
         return None
     return EnergySpread(
         np.sum([part.energy_j for part in parts], axis=0),
-        np.sum([part.covariance_j2 for part in parts], axis=0),
-        np.sum([part.prior_covariance_j2 for part in parts], axis=0),
+        _err_alike([part.covariance_j2 for part in parts]),
+        _err_alike([part.prior_covariance_j2 for part in parts]),
     )
+
+
+def _err_alike(covariances: list[Float]) -> Float:
+    total = np.sum(covariances, axis=0)
+    se = np.sum([np.sqrt(np.diag(one)) for one in covariances], axis=0)
+    independent = np.sqrt(np.diag(total))
+    factor = np.divide(se, independent, out=np.ones_like(se), where=independent > 0)
+    return np.asarray(total * np.outer(factor, factor), dtype=np.float64)
 
 
 def _of_device(energy: DeviceEnergy, group: Int, n_groups: int) -> EnergySpread | None:

@@ -165,7 +165,7 @@ def duration_cell(time_s: float | None) -> Cell:
 def _energy_cell(row: Row) -> Cell:
     together = [clean_name(name) for name in row["inseparable_with"] or ()]
     note = bounds_text(row["energy_j"], row["energy_lo_j"], row["energy_hi_j"])
-    title = f"split undecided with {', '.join(together)}; the interval is that of all" * bool(
+    title = f"split undecided with {', '.join(together)}; the interval holds all splits" * bool(
         together
     )
     return Cell(
