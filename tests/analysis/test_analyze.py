@@ -349,7 +349,7 @@ def test_kind_and_batch_of_a_step_are_in_its_text(text: str, kind: str, batch: i
     assert steps.select("kind", "batch").rows() == [(kind, batch)]
 
 
-def test_a_regression_says_what_its_intervals_are_worth() -> None:
+def test_a_regression_says_which_error_to_expect() -> None:
     readings = [(t * MS, 100.0 + 30 * (t // 20 % 7)) for t in range(-500, 2500, 20)]
     kernels = [("gemm", t * MS, (t + 30 + t % 7) * MS) for t in range(0, 1900, 50)]
     trace = build_trace(kernels=kernels, power=readings)
@@ -357,7 +357,7 @@ def test_a_regression_says_what_its_intervals_are_worth() -> None:
     result = run(AnalysisOptions(idle_power_w=100.0, method="regression"), trace)
 
     assert result.energy.method == "regression"
-    assert "regression-experimental" in [caveat.slug for caveat in result.caveats]
+    assert result.energy.expected_error is not None
     parts = result.energy.kernel_j + result.energy.idle_gap_j + result.energy.unattributed_j
     assert parts == pytest.approx(result.energy.total_j, rel=1e-6)
 

@@ -67,7 +67,10 @@ def test_objects_have_the_keys_of_the_contract() -> None:
     }  # fmt: skip
     assert set(found["window"]) == {"start_ns", "end_ns", "elapsed_s", "utc_start"}
     assert set(found["devices"][0]) == DEVICE
-    assert set(found["devices"][0]["sensor"]) == {"period_ms", "window_ms", "lag_ms", "source"}
+    assert set(found["devices"][0]["sensor"]) == {
+        "period_ms", "window_ms", "window_lo_ms", "window_hi_ms",
+        "lag_ms", "lag_lo_ms", "lag_hi_ms", "source",
+    }  # fmt: skip
     assert set(found["energy"]) == {
         "total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j", "tokens",
         "tokens_per_j", "j_per_token", "method", "expected_error",
