@@ -89,8 +89,8 @@ def fixed() -> Trace:
 def ledger(fixed: Trace) -> Ledger:
     window = Window(0, len(FIXED) * CYCLE_MS * MS, None)
     options = AttributionOptions(IDLE_W, 100.0, "regression")
-    classes = class_work(fixed.gpu_work, fixed.names)
-    return open_ledger(fixed, window, options, classes, time_only=False)[0]
+    
+    return open_ledger(fixed, window, options, time_only=False)[0]
 
 
 def energy_of(ledger: Ledger) -> DeviceEnergy:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.analysis.calibration import read_calibration
-from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
@@ -148,15 +147,10 @@ def attribute_run(
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
-    kernel_classes = None
-    if options.method != WINDOW_SHARE and not options.time_only:
-        kernel_classes = class_work(trace.gpu_work, trace.names)
-        if calibration is not None:
-            known = read_calibration(calibration, attribution)
-            attribution = replace(attribution, calibration=known)
-    ledger, power_doubts = open_ledger(
-        trace, window, attribution, kernel_classes, time_only=options.time_only
-    )
+    if calibration is not None and options.method != WINDOW_SHARE and not options.time_only:
+        known = read_calibration(calibration, attribution)
+        attribution = replace(attribution, calibration=known)
+    ledger, power_doubts = open_ledger(trace, window, attribution, time_only=options.time_only)
     kept = ledger.trace_index
     labels = Labels(
         phase=classes.work["phase"][kept],

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.ledger import open_ledger
 from traceenergy.analysis.model import Window
 from traceenergy.energy.calibration import calibrate
@@ -40,14 +39,13 @@ def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
     BadCalibrationError
         If its readings cannot tell the power of kernels.
     """
-    classes = class_work(trace.gpu_work, trace.names)
     start_ns, end_ns = trace.gpu_work.select(pl.col("start_ns").min(), pl.col("end_ns").max()).row(
         0
     )
     if start_ns is None:
         raise _untold(["it holds no GPU work"])
     window = Window(start_ns, end_ns, None)
-    ledger, doubts = open_ledger(trace, window, options, classes, time_only=False)
+    ledger, doubts = open_ledger(trace, window, options, time_only=False)
     models = [
         (energy.model, work)
         for energy, work in zip(ledger.energies, ledger.devices, strict=True)

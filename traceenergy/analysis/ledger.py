@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.classes import class_work
 from traceenergy.caveats import Caveat
-from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_device
 from traceenergy.energy.clock_factor import Clocks
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.errors import NoPowerError
-from traceenergy.trace.tables import GpuMetrics, PowerSamples
+from traceenergy.trace.tables import GpuMetrics, GpuWork, PowerSamples
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.analysis.classes import KernelClasses
     from traceenergy.analysis.model import Window
     from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
@@ -95,7 +95,6 @@ def open_ledger(
     trace: Trace,
     window: Window,
     options: AttributionOptions,
-    classes: KernelClasses | None = None,
     *,
     time_only: bool,
 ) -> tuple[Ledger, tuple[Caveat, ...]]:
@@ -106,8 +105,6 @@ def open_ledger(
     trace : Trace
     window : Window
     options : AttributionOptions
-    classes : KernelClasses or None
-        For a regression.
     time_only : bool
         Go on without power.
 
@@ -145,7 +142,7 @@ def open_ledger(
         evidence = Evidence(
             samples,
             _stated_limit_w(trace, work),
-            _classes_of(trace, work, classes),
+            _classes_of(trace, work) if options.method != WINDOW_SHARE else None,
             _clocks_of(trace, work),
             options.calibration,
         )
@@ -216,16 +213,12 @@ def _samples_of(trace: Trace, work: DeviceWork) -> PowerSamples:
     return PowerSamples(trace.power_samples.filter(mine))
 
 
-def _classes_of(
-    trace: Trace, work: DeviceWork, classes: KernelClasses | None
-) -> WorkClasses | None:
-    if classes is None:
-        return None
+def _classes_of(trace: Trace, work: DeviceWork) -> WorkClasses:
+    # Of this device alone, so that another one changes nothing here.
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
-    used, of_all = np.unique(classes.of_work[work.all_trace_row], return_inverse=True)
-    names = [classes.names[index] for index in used]
+    classes = class_work(GpuWork(trace.gpu_work[work.all_trace_row]), trace.names)
     metrics = GpuMetrics(trace.gpu_metrics.filter(mine))
-    return WorkClasses(of_all, names, classes.kernel[used], metrics)
+    return WorkClasses(classes.of_work, classes.names, classes.kernel, metrics)
 
 
 def _clocks_of(trace: Trace, work: DeviceWork) -> Clocks | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from traceenergy.energy.doubts import find_doubts
 from traceenergy.energy.effort import TimeEffort, effort_by_power
 from traceenergy.energy.full_time import MOST_APART, full_time_factor
 from traceenergy.energy.idle import FITTED, IdlePower, measure_idle
-from traceenergy.energy.possible_range import cut_blocks, find_presence
+from traceenergy.energy.possible_range import Blocks, Presence, cut_blocks, find_presence
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries, read_series
 from traceenergy.energy.sensor_windows import cut_samples
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from traceenergy.energy.device_work import DeviceWork
     from traceenergy.energy.effort import Effort
 
+CROWDED = 16  # pieces of work in a block, beyond which limits of the possible are far apart
 MIN_SAMPLES = 2  # one sample or none says nothing about energy
 AUTO = "auto"
 WINDOW_SHARE = "window-share"
@@ -107,7 +108,8 @@ def attribute_device(
     whole = measured
     if isinstance(model, PowerModel) and measured.sees_part_of_time:
         whole = fill_unseen(model, work.all_start_ns, work.all_end_ns)
-    chosen, factor = _calibrate([whole, *series[1:]], clock, power.background_w, window)
+    others = [_moved(other, model) for other in series[1:]]
+    chosen, factor = _calibrate([whole, *others], clock, power.background_w, window)
     effort = _effort(model, work, clock)
     windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
     cells = share_windows(windows, clock, effort, power, window)
@@ -121,7 +123,7 @@ def attribute_device(
         dynamic_j=shared.dynamic_j,
         cells=cells,
         blocks=blocks,
-        presence=find_presence(blocks.edge_ns, clock, work.start_ns, work.end_ns),
+        presence=_presence(blocks, clock, work, model),
         series=measured,
         idle=idle,
         most_w=most_w,
@@ -154,6 +156,18 @@ def _model(  # noqa: PLR0913, PLR0917 - all that is known of a device
     return model_power(series, work, evidence, clock, limit_w)
 
 
+def _presence(
+    blocks: Blocks, clock: ShareClock, work: DeviceWork, model: PowerModel | str | None
+) -> Presence | None:
+    # Where many pieces of work share a block, what is possible says nothing beside what is likely,
+    # and would take more memory than everything else.
+    if isinstance(model, PowerModel):
+        n_blocks = max(len(blocks.busy_ns), 1)
+        if len(work.row) > CROWDED * n_blocks:
+            return None
+    return find_presence(blocks.edge_ns, clock, work.start_ns, work.end_ns)
+
+
 def _idle_power(  # noqa: PLR0913, PLR0917 - all that may tell it
     series: PowerSeries,
     work: DeviceWork,
@@ -162,6 +176,8 @@ def _idle_power(  # noqa: PLR0913, PLR0917 - all that may tell it
     most_w: float | None,
     given_w: float | None,
 ) -> tuple[IdlePower, BoardPower]:
+    if isinstance(model, PowerModel) and model.found.is_trusted:
+        series = model.series.in_step
     seen = _seen_idle(series, work, window)
     if not seen.is_measured and isinstance(model, PowerModel):
         seen = IdlePower(max(float(model.fit.mean[0]), 0.0), FITTED, model.n_rows)
@@ -182,6 +198,14 @@ def _refused(reason: str, where: str) -> Caveat:
 def _seen_idle(series: PowerSeries, work: DeviceWork, window: tuple[int, int]) -> IdlePower:
     busy = union(work.all_start_ns, work.all_end_ns)
     return measure_idle(series.sample_ns, series.power_w, busy, window, series.sensor)
+
+
+def _moved(other: PowerSeries, model: PowerModel | str | None) -> PowerSeries:
+    # All fields of a log were read by one clock: if it is off, it is off for all.
+    if not isinstance(model, PowerModel) or not model.found.is_trusted:
+        return other
+    lag_ms = other.sensor.lag_ms + model.found.lag_ms
+    return replace(other, sensor=replace(other.sensor, lag_ms=lag_ms))
 
 
 def _calibrate(

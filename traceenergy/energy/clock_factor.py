@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Voltage falls with frequency, so dynamic power falls faster than the clock; see docs/method.md.
 EXPONENT = 2.2
 MIN_READINGS = 8
+LEAST_CLOCK = 0.5  # below this part of the usual one the GPU was resting, at an edge of the work
 LEAST_CHANGE = 0.01  # clocks that differ by less change power by less than the model misses
 
 
@@ -52,24 +53,25 @@ def clock_factor(clocks: Clocks | None, start_ns: Int, end_ns: Int) -> Float | N
 
     Notes
     -----
-    ``(f / median f) ** 2.2``. Readings in gaps are left out: an idle GPU clocks down, which says
-    nothing of the work before and after.
+    ``(f / median f) ** 2.2``. Readings in gaps, and those far below the usual clock, are left out:
+    an idle GPU clocks down, which says nothing of the work before and after.
     """
     low_ns, high_ns = union(start_ns, end_ns)
     if clocks is None or len(low_ns) == 0:
         return None
     at = np.searchsorted(low_ns, clocks.sample_ns, side="right") - 1
     busy = (at >= 0) & (clocks.sample_ns <= high_ns[np.maximum(at, 0)])
-    clock_mhz = clocks.clock_mhz[busy]
-    if len(clock_mhz) < MIN_READINGS or not (clock_mhz > 0).all():
+    at_ns, clock_mhz = clocks.sample_ns[busy], clocks.clock_mhz[busy]
+    if len(clock_mhz) < MIN_READINGS:
+        return None
+    awake = clock_mhz > LEAST_CLOCK * float(np.median(clock_mhz))
+    at_ns, clock_mhz = at_ns[awake], clock_mhz[awake]
+    if len(clock_mhz) < MIN_READINGS:
         return None
     usual_mhz = float(np.median(clock_mhz))
     if np.ptp(clock_mhz) < LEAST_CHANGE * usual_mhz:
         return None
-    origin_ns = int(clocks.sample_ns[0])
     at_mhz = np.interp(
-        (start_ns - origin_ns).astype(np.float64),
-        (clocks.sample_ns[busy] - origin_ns).astype(np.float64),
-        clock_mhz,
+        (start_ns - at_ns[0]).astype(np.float64), (at_ns - at_ns[0]).astype(np.float64), clock_mhz
     )
     return np.asarray((at_mhz / usual_mhz) ** EXPONENT, dtype=np.float64)

@@ -242,6 +242,7 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     classes: WorkClasses,
     clock: ShareClock,
     *,
+    traits: ClassTraits,
     span_ns: tuple[int, int],
     limit_w: float,
     clock_factor: Float | None = None,
@@ -254,6 +255,8 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     classes : WorkClasses
     clock : ShareClock
         Of all work of the device.
+    traits : ClassTraits
+        Of the classes.
     span_ns : tuple of int [ns]
         First and last reading.
     limit_w : float [W]
@@ -273,7 +276,6 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     """
     start_ns, end_ns = work.all_start_ns, work.all_end_ns
     length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
-    traits = _traits(classes, length_ns)
     category = traits.category_code
     usual_w = (traits.category_share * limit_w)[classes.of_all]
     share_rate = np.clip((clock.share_at(end_ns) - clock.share_at(start_ns)) / length_ns, 0, 1)
@@ -303,7 +305,20 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     )
 
 
-def _traits(classes: WorkClasses, length_ns: Float) -> ClassTraits:
+def class_traits(classes: WorkClasses, start_ns: Int, end_ns: Int) -> ClassTraits:
+    """Gather what is known of each class before any reading is seen.
+
+    Parameters
+    ----------
+    classes : WorkClasses
+    start_ns, end_ns : ndarray of int64 (n_all,) [ns]
+        All work of the device.
+
+    Returns
+    -------
+    ClassTraits
+    """
+    length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
     n_classes = len(classes.names)
     total = np.bincount(classes.of_all, length_ns, n_classes)
     # Mean length of what runs at a random moment: long pieces are what power is spent in.

@@ -63,7 +63,8 @@ class DeviceEnergy:
     cells
         How the measured energy was cut and shared.
     blocks, presence
-        What the sensor cannot tell apart, and which work ran there.
+        What the sensor cannot tell apart, and which work ran there; None where so much ran in
+        each block that the limits of what is possible say nothing beside the model.
     series
         Readings, with what was assumed of the sensor.
     idle
@@ -81,7 +82,7 @@ class DeviceEnergy:
     dynamic_j: NDArray[np.float64]
     cells: SharedCells
     blocks: Blocks
-    presence: Presence
+    presence: Presence | None
     series: PowerSeries
     idle: IdlePower
     most_w: float | None
@@ -127,7 +128,7 @@ class DeviceEnergy:
         low_j, high_j : ndarray of float64 (n_groups,) [J]
         """
         static_j = self._sum(self.static_j, group, n_groups)
-        low_j, high_j = bound_dynamic(self.presence, self.blocks, group, n_groups, self.most_w)
+        low_j, high_j = self._possible(group, n_groups)
         if self.model is not None:
             dynamic_j = self._sum(self.dynamic_j, group, n_groups)
             length_s = (self.work.end_ns - self.work.start_ns).astype(np.float64) * S_PER_NS
@@ -137,6 +138,13 @@ class DeviceEnergy:
             low_j = np.clip(dynamic_j - half_j, low_j, dynamic_j)
             high_j = np.clip(dynamic_j + half_j, dynamic_j, high_j)
         return static_j + low_j, static_j + high_j
+
+    def _possible(
+        self, group: NDArray[np.int64], n_groups: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.presence is None:
+            return np.zeros(n_groups), np.full(n_groups, float(self.blocks.dynamic_j.sum()))
+        return bound_dynamic(self.presence, self.blocks, group, n_groups, self.most_w)
 
     @staticmethod
     def _sum(

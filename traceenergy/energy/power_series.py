@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from traceenergy.energy.sensor import SensorModel, drop_held, identify_sensor
+from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,13 @@ class PowerSeries:
     def center_ns(self) -> NDArray[np.int64]:
         """Middle of the time that each reading stands for [ns]."""
         return self.sample_ns - self.sensor.center_delay_ns
+
+    @property
+    def in_step(self) -> PowerSeries:
+        """The series with each reading at the end of what it stands for, no longer late."""
+        late_ns = round(self.sensor.lag_ms * NS_PER_MS)
+        sensor = replace(self.sensor, lag_ms=0.0)
+        return replace(self, sample_ns=self.sample_ns - late_ns, sensor=sensor)
 
     @property
     def sees_all_time(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from traceenergy.energy.activity import measure_activity
 from traceenergy.energy.class_power import Rows, fit_class_power
 from traceenergy.energy.clock_factor import clock_factor
-from traceenergy.energy.design import Design, SensorShape, build_design
+from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
 from traceenergy.energy.sensor import GIVEN, KNOWN
@@ -74,19 +74,20 @@ def model_power(
     refusal = _refuse(series, work)
     if refusal:
         return refusal
-    factor = clock_factor(evidence.clocks, work.all_start_ns, work.all_end_ns)
+    traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
+    found = _find_sensor(series, work, traits.category_code[classes.of_all])
+    series, found = _undo_drift(series, found)
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
     design = build_design(
         work,
         classes,
         clock,
+        traits=traits,
         span_ns=span_ns,
         limit_w=limit_w or USUAL_LIMIT_W,
-        clock_factor=factor,
+        clock_factor=_clock_factor(evidence, work, found),
     )
     prior = _prior(work, classes, design, evidence.calibration)
-    found = _find_sensor(series, work, classes, design)
-    series, found = _undo_drift(series, found)
     shape = _first_shape(series, found)
     fit = _fit(series, design, shape, prior)
     for _ in range(ROUNDS if found.is_trusted else 0):
@@ -189,14 +190,21 @@ def _prior(
     return calibration.inform(prior, classes.names, design.traits)
 
 
-def _find_sensor(
-    series: PowerSeries, work: DeviceWork, classes: WorkClasses, design: Design
-) -> SensorFit:
+def _clock_factor(evidence: Evidence, work: DeviceWork, found: SensorFit) -> Float | None:
+    clocks = evidence.clocks
+    if clocks is not None and found.is_trusted:
+        # Clocks were read with the power, by a computer whose clock may be off.
+        off_ns = round(found.lag_ms * NS_PER_MS)
+        clocks = replace(clocks, sample_ns=clocks.sample_ns - off_ns)
+    return clock_factor(clocks, work.all_start_ns, work.all_end_ns)
+
+
+def _find_sensor(series: PowerSeries, work: DeviceWork, of_category: Int) -> SensorFit:
     coarse = CoarseWork(
         work.all_start_ns,
         work.all_end_ns,
         np.ones(len(work.all_start_ns)),
-        design.traits.category_code[classes.of_all],
+        of_category,
         *union(work.all_start_ns, work.all_end_ns),
     )
     sensor = series.sensor
