@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.energy.class_power import ClassPower
-from traceenergy.energy.design import Design, SensorShape, build_design
+from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries
@@ -60,8 +60,15 @@ def design_of(
     """Lay out the model of readings from the epoch on, on a board of 700 W."""
     clock = share_clock(work.all_start_ns, work.all_end_ns)
     span_ns = EPOCH_NS, EPOCH_NS + round(span_s * S)
+    traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
     return build_design(
-        work, classes, clock, span_ns=span_ns, limit_w=LIMIT_W, clock_factor=clock_factor
+        work,
+        classes,
+        clock,
+        traits=traits,
+        span_ns=span_ns,
+        limit_w=LIMIT_W,
+        clock_factor=clock_factor,
     )
 
 

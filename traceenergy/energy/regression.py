@@ -15,6 +15,7 @@ from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
 from traceenergy.energy.sensor import GIVEN, KNOWN
 from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
+from traceenergy.energy.untraced import without_untraced
 from traceenergy.energy.update_clock import fit_updates
 from traceenergy.energy.work_grid import CoarseWork
 from traceenergy.intervals import union
@@ -70,13 +71,15 @@ def model_power(
     classes = evidence.classes
     if classes is None:
         return "kernels were not put into classes"
-    series = at_updates(series)
+    whole = at_updates(series)
+    series = without_untraced(whole, work)
     refusal = _refuse(series, work)
     if refusal:
         return refusal
     traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
     found = _find_sensor(series, work, traits.category_code[classes.of_all])
-    series, found = _undo_drift(series, found)
+    whole, series = _undo_drift(whole, found), _undo_drift(series, found)
+    found = replace(found, drift=None)
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
     design = build_design(
         work,
@@ -102,7 +105,7 @@ def model_power(
         shape = _shape_of(found)
         fit = _fit(series, design, shape, prior)
     return PowerModel(
-        series=_as_seen(series, shape, found),
+        series=_as_seen(whole, shape, found),
         shape=shape,
         found=found,
         prior_source=prior.source,
@@ -218,15 +221,14 @@ def _find_sensor(series: PowerSeries, work: DeviceWork, of_category: Int) -> Sen
     )
 
 
-def _undo_drift(series: PowerSeries, found: SensorFit) -> tuple[PowerSeries, SensorFit]:
+def _undo_drift(series: PowerSeries, found: SensorFit) -> PowerSeries:
     # From here on the log's clock keeps in step with the trace's.
     if found.drift is None or not found.is_trusted:
-        return series, replace(found, drift=None)
+        return series
     since_s = (series.sample_ns - found.lag_at_ns).astype(np.float64) * S_PER_NS
     in_step_s: Float = found.drift.undo_s(since_s, 0.0)
     in_step_ns = np.round(in_step_s / S_PER_NS).astype(np.int64)
-    in_step = replace(series, sample_ns=found.lag_at_ns + in_step_ns)
-    return in_step, replace(found, drift=None)
+    return replace(series, sample_ns=found.lag_at_ns + in_step_ns)
 
 
 def _first_shape(series: PowerSeries, found: SensorFit) -> SensorShape:
