@@ -162,6 +162,41 @@ def test_a_log_whose_clock_drifts_is_set_right() -> None:
     assert found.power_w == pytest.approx(WATTS[of_all], abs=6)
 
 
+@pytest.mark.parametrize("seconds", [1, 20])
+def test_a_warm_up_that_was_not_traced_changes_no_power(seconds: int) -> None:
+    # 500 W in the log before the first traced kernel: not static power
+    work, of_all = run()
+    series = read(work, WATTS[of_all])
+    early_ns = series.sample_ns[0] - np.arange(10 * seconds, 0, -1) * 100 * MS
+    early_w = 500 + np.random.default_rng(6).normal(0, 2, len(early_ns))
+    at_ns = np.concatenate((early_ns, series.sample_ns))
+    power_w = np.concatenate((early_w, series.power_w))
+    longer = replace(series, sample_ns=at_ns, power_w=power_w, read_ns=at_ns, read_w=power_w)
+
+    found = fitted(work, of_all, longer)
+
+    assert found.power_w == pytest.approx(WATTS[of_all], abs=4)
+    # what was left out of the fit is still measured
+    assert len(found.series.sample_ns) == len(at_ns)
+    assert found.n_rows < len(at_ns) - 10 * seconds
+
+
+def test_a_log_of_a_day_costs_what_a_log_of_the_run_costs() -> None:
+    # 5 s of work in a day of readings, which are neither rows nor knots of static power
+    work, of_all = run(100)
+    series = read(work, WATTS[of_all])
+    early_ns = series.sample_ns[0] - np.arange(864_000, 0, -1) * 100 * MS
+    early_w = STATIC_W + np.random.default_rng(6).normal(0, 2, len(early_ns))
+    at_ns = np.concatenate((early_ns, series.sample_ns))
+    power_w = np.concatenate((early_w, series.power_w))
+    longer = replace(series, sample_ns=at_ns, power_w=power_w, read_ns=at_ns, read_w=power_w)
+
+    found = fitted(work, of_all, longer)
+
+    assert found.n_rows < 1000
+    assert found.design.n_background < 10
+
+
 def test_work_at_a_lower_clock_draws_less() -> None:
     # 1500 MHz, for the second half of the run 1200 MHz
     work, of_all = run()
