@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.clock_factor import Clocks
 from traceenergy.energy.coverage import covered_s, sort_classes
 from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
@@ -32,6 +33,7 @@ ACTIVE = {
     "SMs Active [Throughput %]": np.array([0.9, 0.8, 0.5, 0.1]),
     "DRAM Read Bandwidth [Throughput %]": np.array([0.4, 0.2, 0.6, 0.05]),
 }
+FULL_MHZ, LOW_MHZ = 1980.0, 345.0
 STATIC_W, LIMIT_W = 90.0, 700.0
 IDLE_NS = 1500 * MS  # before and after
 # As nvidia-smi reads an H100: a mean over 25 ms of each 100 ms, asked for every 20 ms.
@@ -59,6 +61,8 @@ class Device:
         As the log states it.
     board : str or None
     metrics : GpuMetrics
+    clock_mhz : ndarray of float64 (n_read,) [MHz]
+        Of the SMs, as read with the power; empty if not.
     """
 
     start_ns: Int
@@ -69,6 +73,7 @@ class Device:
     limit_w: float | None = LIMIT_W
     board: str | None = BOARD
     metrics: GpuMetrics = field(default_factory=lambda: GpuMetrics(pl.DataFrame()))
+    clock_mhz: Float = field(default_factory=lambda: np.zeros(0))
 
     @property
     def window_ns(self) -> tuple[int, int]:
@@ -89,7 +94,8 @@ class Device:
             )
         )
         classes = WorkClasses(self.of_all, NAMES, np.arange(len(NAMES)), self.metrics)
-        evidence = Evidence(samples, self.limit_w, classes)
+        clocks = Clocks(self.read_ns, self.clock_mhz) if len(self.clock_mhz) else None
+        evidence = Evidence(samples, self.limit_w, classes, clocks)
         return attribute_device(work, evidence, self.window_ns, options or AttributionOptions())
 
     def class_energy_j(self, options: AttributionOptions | None = None) -> Float:
@@ -102,6 +108,16 @@ class Device:
         length_s = (self.end_ns - self.start_ns) * 1e-9
         energy_j = (STATIC_W + WATTS[self.of_all]) * length_s
         return np.bincount(self.of_all, energy_j, len(NAMES)).astype(np.float64)
+
+    def with_clocks(self) -> Device:
+        """Read the full clock from first to last work, a low one around."""
+        first_ns, last_ns = self.window_ns
+        working = (self.read_ns >= first_ns) & (self.read_ns < last_ns)
+        return replace(self, clock_mhz=np.where(working, FULL_MHZ, LOW_MHZ))
+
+    def logged(self, late_ns: int) -> Device:
+        """Return the same device with another clock of its log."""
+        return replace(self, read_ns=self.read_ns + late_ns)
 
     def later(self, by_ns: int) -> Device:
         """Return the same device with all its clocks set."""
