@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.device import EPOCH_NS, MS, pieces, series_of
+from traceenergy.energy.attribute import AttributionOptions, attribute_device
+from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.untraced import EDGE_MS, FAR_MS, SETTLE_MS, without_untraced
+from traceenergy.trace.tables import POWER_SAMPLES, PowerSamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,6 +138,24 @@ def test_without_work_or_readings_of_it_nothing_is_left_out() -> None:
 
     assert without_untraced(before, STEADY) is before
     assert without_untraced(before, pieces()) is before
+
+
+def test_idle_power_is_not_that_of_a_warm_up() -> None:
+    # 30 s of warm-up before the run, 5 s of idle after it
+    series = log(-30, 15, (-30, 0))
+    schema = {column.name: column.dtype for column in POWER_SAMPLES}
+    rows = [
+        (0, 0, ns, power_w, "power.draw.instant", "nvidia-smi")
+        for ns, power_w in zip(series.sample_ns.tolist(), series.power_w.tolist(), strict=True)
+    ]
+    samples = PowerSamples(pl.DataFrame(rows, schema=schema, orient="row"))
+    window = int(STEADY.start_ns[0]), int(STEADY.end_ns[0])
+
+    energy, _ = attribute_device(STEADY, Evidence(samples), window, AttributionOptions())
+
+    assert energy.idle.power_w == pytest.approx(IDLE_W, abs=2)
+    assert energy.idle.source == "idle stretches around the window"
+    assert energy.static_j.sum() == pytest.approx(10 * IDLE_W, rel=0.03)
 
 
 @settings(max_examples=50)

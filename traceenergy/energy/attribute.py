@@ -19,6 +19,7 @@ from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries, read_series
 from traceenergy.energy.sensor_windows import cut_samples
 from traceenergy.energy.unseen_time import fill_unseen
+from traceenergy.energy.untraced import without_untraced
 from traceenergy.energy.window_share import (
     MAX_OVER_LIMIT,
     BoardPower,
@@ -197,7 +198,10 @@ def _refused(reason: str, where: str) -> Caveat:
 
 def _seen_idle(series: PowerSeries, work: DeviceWork, window: tuple[int, int]) -> IdlePower:
     busy = union(work.all_start_ns, work.all_end_ns)
-    return measure_idle(series.sample_ns, series.power_w, busy, window, series.sensor)
+    known = without_untraced(series, work)
+    if len(known.sample_ns) == 0:
+        known = series
+    return measure_idle(known.sample_ns, known.power_w, busy, window, series.sensor)
 
 
 def _moved(other: PowerSeries, model: PowerModel | str | None) -> PowerSeries:
