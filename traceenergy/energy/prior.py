@@ -61,7 +61,7 @@ class _Widths:
 
 _BY_NAME = _Widths(common=0.30, category=0.25, duration=0.30, kernel=0.20, size=0.10, own=0.15)
 # What the watts of the parts leave; the common error is that of the watts.
-_BY_METRICS = _Widths(common=0.0, category=0.10, duration=0.10, kernel=0.20, size=0.10, own=0.15)
+_BY_METRICS = _Widths(common=0.0, category=0.09, duration=0.09, kernel=0.17, size=0.09, own=0.13)
 DURATION_SCALE, SIZE_SCALE = 1.0, 0.7  # how far apart in the log of duration errors are alike
 
 METRIC_WATT_SD = 0.5
