@@ -1,4 +1,4 @@
-"""Readings before and after a run, left out where they show work that was not traced."""
+"""Readings around a run, left out where they show work that was not traced."""
 
 from __future__ import annotations
 
