@@ -234,8 +234,23 @@ def descend(
 
     Notes
     -----
-    Levenberg-Marquardt: Gauss-Newton steps, shortened while they do not help.
+    Levenberg-Marquardt: Gauss-Newton steps, shortened while they do not help. Without smoothing
+    data say little of where to go, so a walk that ends there is tried again from the usual.
     """
+    best = _walk_down(readings, work, start_ms, limits, rounds)
+    usual_ms = float(limits.usual_ms[SMOOTHING])
+    if best.shape_ms[SMOOTHING] > 0 or limits.high_ms[SMOOTHING] < usual_ms:
+        return best
+    start_ms = best.shape_ms + usual_ms * DIRECTIONS[:, SMOOTHING]
+    other = _walk_down(readings, work, start_ms, limits, rounds)
+    weight_w2 = best.misfit_w2 + FLOOR_W2
+    better = _cost_w2(other, limits, weight_w2) < _cost_w2(best, limits, weight_w2)
+    return other if better else best
+
+
+def _walk_down(
+    readings: Readings, work: Source, start_ms: Float, limits: Limits, rounds: int
+) -> Explained:
     best = explain(readings, work, np.clip(start_ms, limits.low_ms, limits.high_ms))
     moves = np.flatnonzero(limits.high_ms > limits.low_ms)
     shorten = 1e-3

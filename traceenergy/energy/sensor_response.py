@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 S_PER_MS = S_PER_NS / MS_PER_NS
 LEAST_SMOOTHING_MS = 1e-3  # quicker smoothing is none
 LEAST_WIDTH_MS = 1e-9  # where two steps fall together
-RESPONSE_ERROR = 0.004  # of mean and width of the steps below, over their time constant
-# Where the steps that stand for an exponential begin and end, in time constants: its mean is kept
-# to `RESPONSE_ERROR`, its variance to twice that. The rest, 0.2 % of it, is shared out over them.
-STEPS = np.array([0.0, 0.2, 0.4, 0.6, 0.85, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 6.2])
+# Where the steps that stand for an exponential begin and end, in time constants. The rest of it,
+# 0.1 %, is shared out over them; middle and width of what they stand for are off by so much.
+RESPONSE_ERROR = 0.01
+STEPS = np.array([0.0, 0.2, 0.4, 0.6, 0.85, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 5.2, 7.2])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from traceenergy.energy.sensor_likelihood import (
     FLOOR_W2,
     LAG,
     NATS,
+    SMOOTHING,
     WINDOW,
     Explained,
     Limits,
@@ -37,7 +38,7 @@ WINDOWS_MS = (INSTANT_MS, 10.0, 20.0, 25.0, 50.0, 100.0, 500.0, 1000.0)
 WINDOW_FREEDOM = (0.7, 1.3)
 # Smoothing of boards with a fast sensor, and of the capacitors before the sensors of old boards:
 # where to begin, how far it may be, weak prior.
-BOARD_MS, BOARD_RANGE_MS, BOARD_SD_MS = 1.0, (0.0, 10.0), 2.0
+BOARD_MS, BOARD_RANGE_MS, BOARD_SD_MS = 1.0, (0.0, 10.0), 1.0
 SLOW_MS, SLOW_RANGE_MS, SLOW_SD_MS = 100.0, (20.0, 500.0), 100.0
 USUAL_LAG_MS, USUAL_LAG_SD_MS = 50.0, 300.0
 
@@ -45,7 +46,8 @@ WORTH_A_WALK = 4.0  # valleys more times as high as the lowest are out
 VALLEYS_PER_KIND, MOST_WALKS, WALK_ROUNDS = 3, 12, 4
 REACH_MS = 1.5 * STEP_MS
 NEAR_MS = np.arange(-60.0, 61.0, 2.0)  # lags tried one by one around the best
-MOST_NEAR = 4
+NEAREST_MS = np.arange(-8.0, 9.0)
+MOST_NEAR, KINDS_NEAR = 4, 3
 AGAINST_NATS, AGAINST_MISFIT = 10.0, 1.2
 
 
@@ -201,14 +203,15 @@ def search(readings: Readings, grid: WorkGrid, asked: Asked) -> Search:
         for kind, found in ends
         if misfit_ratio(found, best) < WORTH_A_WALK or asked.is_known(kind)
     ]
-    n_rows = independent_rows(min((end[1] for end in ends), key=lambda end: end.misfit_w2).left_w)
-    believed = _judge(ends, n_rows, asked)[0]
-    lags_ms = _near(readings, grid, believed.found) + _rivals(scans[believed.kind])
-    for lag_ms in lags_ms:
-        start_ms = believed.found.shape_ms.copy()
-        start_ms[LAG] = lag_ms
-        ends.append(_downhill(readings, grid, believed.kind, start_ms))
-    walks = _judge(ends, n_rows, asked)
+    best_of_kind: dict[Kind, Walk] = {}
+    for walk in _judge(ends, asked):
+        best_of_kind.setdefault(walk.kind, walk)
+    for walk in list(best_of_kind.values())[:KINDS_NEAR]:
+        ends += _from(readings, grid, walk, _near(readings, grid, walk.found))
+    believed = _judge(ends, asked)[0]
+    ends += _from(readings, grid, believed, _rivals(scans[believed.kind]))
+    walks = _judge(ends, asked)
+    n_rows = independent_rows(walks[0].found.left_w)
     return Search(walks, _likely(scans[walks[0].kind], n_rows))
 
 
@@ -233,32 +236,42 @@ def _downhill(
     return kind, descend(readings, grid, start_ms, limits, WALK_ROUNDS)
 
 
-def _judge(ends: Sequence[tuple[Kind, Explained]], n_rows: float, asked: Asked) -> list[Walk]:
+def _from(
+    readings: Readings, grid: WorkGrid, walk: Walk, lags_ms: Sequence[float]
+) -> list[tuple[Kind, Explained]]:
+    starts_ms = (np.array([lag_ms, *walk.found.shape_ms[SMOOTHING:]]) for lag_ms in lags_ms)
+    return [_downhill(readings, grid, walk.kind, start_ms) for start_ms in starts_ms]
+
+
+def _judge(ends: Sequence[tuple[Kind, Explained]], asked: Asked) -> list[Walk]:
+    """Sort by cost, with the one to believe first."""
+    n_rows = independent_rows(min((end[1] for end in ends), key=lambda end: end.misfit_w2).left_w)
     walks = [Walk(kind, end, end.cost_nats(n_rows, limits_of(kind))) for kind, end in ends]
     walks.sort(key=lambda walk: walk.cost_nats)
     best = walks[0]
-    for walk in walks:
-        ratio = misfit_ratio(walk.found, best.found)
-        if asked.is_known(walk.kind):
-            if not is_contradicted(walk.cost_nats, best.cost_nats, ratio):
-                best = walk
-            break
+    known = next((walk for walk in walks if asked.is_known(walk.kind)), best)
+    ratio = misfit_ratio(known.found, best.found)
+    if not is_contradicted(known.cost_nats, best.cost_nats, ratio):
+        best = known
     return [best] + [walk for walk in walks if walk is not best]
 
 
 def _near(readings: Readings, grid: WorkGrid, best: Explained) -> list[float]:
-    # Steps of a model may be shorter than those of the scan: with the powers found, lag by lag.
-    curve = grid.fold(best.column_w)
-    misfit_w2 = np.empty(len(NEAR_MS))
-    for index, apart_ms in enumerate(NEAR_MS.tolist()):
-        shape_ms = best.shape_ms + np.array([apart_ms, 0.0, 0.0])
-        misfit_w2[index] = explain(readings, curve, shape_ms).misfit_w2
-    left, mid, right = misfit_w2[:-2], misfit_w2[1:-1], misfit_w2[2:]
-    enough_w2 = WORTH_A_WALK * (misfit_w2.min() + FLOOR_W2)
-    valley = np.flatnonzero((mid <= left) & (mid <= right) & (mid <= enough_w2)) + 1
-    valley = valley[np.argsort(misfit_w2[valley], kind="stable")][:MOST_NEAR]
-    apart_ms = NEAR_MS[valley]
-    return [float(best.shape_ms[LAG] + one_ms) for one_ms in apart_ms[apart_ms != 0]]
+    """List the valleys around the best that are narrower than the steps of the scan."""
+    # Steps of a model may be shorter: with the powers as found, far. Edges of windows make
+    # valleys within a valley: with all columns, nearby.
+    lags_ms = []
+    for source, apart_ms in ((grid.fold(best.column_w), NEAR_MS), (grid, NEAREST_MS)):
+        misfit_w2 = np.empty(len(apart_ms))
+        for index, one_ms in enumerate(apart_ms.tolist()):
+            shape_ms = best.shape_ms + np.array([one_ms, 0.0, 0.0])
+            misfit_w2[index] = explain(readings, source, shape_ms).misfit_w2
+        left, mid, right = misfit_w2[:-2], misfit_w2[1:-1], misfit_w2[2:]
+        enough_w2 = WORTH_A_WALK * (misfit_w2.min() + FLOOR_W2)
+        valley = np.flatnonzero((mid <= left) & (mid <= right) & (mid <= enough_w2)) + 1
+        valley = valley[np.argsort(misfit_w2[valley], kind="stable")][:MOST_NEAR]
+        lags_ms += [float(best.shape_ms[LAG] + one_ms) for one_ms in apart_ms[valley] if one_ms]
+    return lags_ms
 
 
 def _rivals(scan: Scan) -> list[float]:

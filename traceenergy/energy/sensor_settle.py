@@ -100,8 +100,9 @@ def settle(readings: Readings, work: Source, asked: Asked, kind: Kind, start_ms:
 
     Notes
     -----
-    The window that is known of the GPU stays unless another is clearly better; else the nearest
-    known window is taken where it costs less than `SNAP_MISFIT` of the misfit, or `NATS`.
+    The window that is known of the GPU stays unless another is clearly better; else the best of
+    those that boards have is taken where it costs less than `SNAP_MISFIT` of the misfit or `NATS`,
+    or is no further off than the free window is unsure.
     """
     limits = limits_of(kind)
     readings = weigh(readings, work, explain(readings, work, start_ms))
@@ -109,10 +110,10 @@ def settle(readings: Readings, work: Source, asked: Asked, kind: Kind, start_ms:
     free = descend(
         readings, work, start_ms, limits.hold(WINDOW, kind.window_ms) if fixed else limits
     )
-    held, source = _hold(readings, work, asked, kind, free)
-    seen_ms = float(held.shape_ms[WINDOW] + held.shape_ms[SMOOTHING])
+    seen_ms = float(free.shape_ms[WINDOW] + free.shape_ms[SMOOTHING])
     reach_rows = int(np.ceil(seen_ms / asked.period_ms))
     loose = spread(readings, work, free, limits, (LAG, SMOOTHING, WINDOW), reach_rows)
+    held, source = _hold(readings, work, asked, kind, free, float(loose.se_ms[WINDOW]))
     sure, se_ms = loose, loose.se_ms
     if source in {GIVEN, KNOWN} or kind.is_slow:
         sure = spread(readings, work, held, limits, (LAG, SMOOTHING), reach_rows)
@@ -122,8 +123,8 @@ def settle(readings: Readings, work: Source, asked: Asked, kind: Kind, start_ms:
     return Settled(kind, readings, held, low_ms, high_ms, sure.n_edges, source)
 
 
-def _hold(
-    readings: Readings, work: Source, asked: Asked, kind: Kind, free: Explained
+def _hold(  # noqa: PLR0913, PLR0917 - what was found, and of what
+    readings: Readings, work: Source, asked: Asked, kind: Kind, free: Explained, se_ms: float
 ) -> tuple[Explained, str]:
     if asked.given_ms is not None:
         return free, GIVEN
@@ -131,17 +132,24 @@ def _hold(
     if kind.is_slow:
         return free, source
     limits, n_rows = limits_of(kind), independent_rows(free.left_w)
-    free_nats = free.cost_nats(n_rows, limits)
+    free_nats, free_ms = free.cost_nats(n_rows, limits), float(free.shape_ms[WINDOW])
     if asked.is_known(kind):
         held = descend(readings, work, free.shape_ms, limits.hold(WINDOW, kind.window_ms))
         held_nats = held.cost_nats(n_rows, limits)
         if not is_contradicted(held_nats, free_nats, misfit_ratio(held, free)):
             return held, KNOWN
-    free_ms = free.shape_ms[WINDOW]
-    nearest_ms = min(WINDOWS_MS, key=lambda one_ms: abs(float(np.log(one_ms / free_ms))))
-    held = descend(readings, work, free.shape_ms, limits.hold(WINDOW, nearest_ms))
-    nats = held.cost_nats(n_rows, limits) - free_nats
-    return (held if nats < NATS or misfit_ratio(held, free) < SNAP_MISFIT else free), source
+    ways = [
+        descend(readings, work, free.shape_ms, limits.hold(WINDOW, one_ms))
+        for one_ms in WINDOWS_MS
+        if limits.low_ms[WINDOW] <= one_ms <= limits.high_ms[WINDOW]
+    ]
+    held = min(ways, key=lambda one: one.misfit_w2, default=free)
+    snaps = (
+        held.cost_nats(n_rows, limits) < free_nats + NATS
+        or misfit_ratio(held, free) < SNAP_MISFIT
+        or abs(float(held.shape_ms[WINDOW]) - free_ms) < WITHIN_NATS_SE * se_ms
+    )
+    return held if snaps else free, source
 
 
 def _reach(kind: Kind, best_ms: Float, free_window_ms: float, se_ms: Float) -> tuple[Float, Float]:

@@ -1,0 +1,116 @@
+"""Updates that polling hides, found by the work."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tests.energy.sensor_loads import Load, poll, read, serve
+from traceenergy.energy.hidden_clock import find_hidden_updates
+from traceenergy.energy.sensor_fit import find_sensor
+from traceenergy.energy.update_clock import fit_updates
+from traceenergy.simulate.sensor import SENSORS, SensorField
+
+MS = 1_000_000
+
+
+@cache
+def serving(seed: int) -> Load:
+    return serve(seed, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "poll_ms", "known"),
+    [("a100", 101.3, True), ("a100", 77.0, True), ("a100", 130.0, False), ("v100", 20.3, True)],
+)
+def test_updates_are_found_whatever_the_polling(name: str, poll_ms: float, *, known: bool) -> None:
+    load, sensor = serving(1), SENSORS[name]
+    period_ms, window_ms = sensor.draw.update_ns / MS, sensor.draw.window_ns / MS
+    poll_ns, power_w, made_ns = poll(load, sensor, sensor.draw, poll_ms, 1)
+    assert fit_updates(poll_ns, power_w, period_ms) is None
+
+    found = find_hidden_updates(
+        poll_ns, power_w, load.work, period_ms=period_ms, window_ms=window_ms if known else None
+    )
+
+    assert found is not None
+    assert found.period_ms == pytest.approx(period_ms, rel=2e-4)
+    assert found.gain > 0.5
+    late_ms = (found.update_ns - made_ns) / MS
+    late_ms -= np.median(late_ms)
+    # a reading next to an update may be counted to the other one
+    assert (np.abs(late_ms) < 0.05 * period_ms).mean() > 0.97
+
+
+def test_a_sensor_is_found_with_them_and_hardly_without() -> None:
+    load, sensor = serving(2), SENSORS["a100"]
+    poll_ns, power_w, made_ns = poll(load, sensor, sensor.draw, 101.3, 2)
+    hidden = find_hidden_updates(poll_ns, power_w, load.work, period_ms=100.0, window_ms=25.0)
+    assert hidden is not None
+
+    with_, without = (
+        find_sensor(at_ns, power_w, load.work, period_ms=100.0, given_window_ms=25.0)
+        for at_ns in (hidden.update_ns, poll_ns)
+    )
+
+    late_ms = float(np.median(hidden.update_ns - made_ns)) / MS
+    assert with_.is_trusted
+    assert with_.lag_ms == pytest.approx(sensor.lag_ns / MS + late_ms, abs=1.5)
+    assert with_.left_w < without.left_w / 3
+
+
+def test_two_readings_of_one_update_have_one_time() -> None:
+    # 77 ms between readings: every fourth shows what the one before did
+    load, sensor = serving(1), SENSORS["a100"]
+    poll_ns, power_w, _ = poll(load, sensor, sensor.draw, 77.0, 1)
+    found = find_hidden_updates(poll_ns, power_w, load.work, period_ms=100.0, window_ms=25.0)
+    assert found is not None
+
+    same = np.diff(found.update_ns) == 0
+
+    assert same.mean() == pytest.approx(0.23, abs=0.03)
+    assert (np.diff(power_w)[same] == 0).mean() > 0.9
+    assert (found.update_ns <= poll_ns + 1 * MS).mean() > 0.95
+
+
+def test_readings_made_when_asked_for_have_no_clock() -> None:
+    # a sensor that updates every microsecond
+    load = serving(1)
+    field = SensorField(1000, 25 * MS)
+    poll_ns, power_w, _ = poll(load, SENSORS["a100"], field, 101.3, 1)
+
+    found = find_hidden_updates(poll_ns, power_w, load.work, period_ms=100.0, window_ms=25.0)
+
+    assert found is None
+
+
+def test_power_that_has_nothing_to_do_with_the_work_has_no_clock() -> None:
+    load, sensor = serving(1), SENSORS["a100"]
+    poll_ns, power_w, _ = poll(load, sensor, sensor.draw, 101.3, 1)
+    power_w = np.random.default_rng(1).normal(300, 60, len(power_w))
+
+    assert find_hidden_updates(poll_ns, power_w, load.work, period_ms=100.0, window_ms=25.0) is None
+
+
+def test_means_over_a_second_are_not_worth_the_search() -> None:
+    load = serving(1)
+    shown = read(load, "h100-average", 1)
+
+    assert (
+        find_hidden_updates(
+            shown.at_ns, shown.power_w, load.work, period_ms=100.0, window_ms=1000.0
+        )
+        is None
+    )
+
+
+def test_few_readings_are_not_searched() -> None:
+    load, sensor = serving(1), SENSORS["a100"]
+    poll_ns, power_w, _ = poll(load, sensor, sensor.draw, 101.3, 1)
+
+    assert (
+        find_hidden_updates(poll_ns[:40], power_w[:40], load.work, period_ms=100.0, window_ms=25.0)
+        is None
+    )
