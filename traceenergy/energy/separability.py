@@ -99,8 +99,8 @@ def spread_of(devices: Sequence[tuple[DeviceEnergy, Int]], n_groups: int) -> Ene
 
 def _err_alike(covariances: list[Float]) -> Float:
     total = np.sum(covariances, axis=0)
-    se = np.sum([np.sqrt(np.diag(one)) for one in covariances], axis=0)
-    independent = np.sqrt(np.diag(total))
+    se = np.sum([np.sqrt(np.maximum(np.diag(one), 0.0)) for one in covariances], axis=0)
+    independent = np.sqrt(np.maximum(np.diag(total), 0.0))
     factor = np.divide(se, independent, out=np.ones_like(se), where=independent > 0)
     return np.asarray(total * np.outer(factor, factor), dtype=np.float64)
 
@@ -128,7 +128,7 @@ def find_inseparable(spread: EnergySpread) -> list[Int]:
     Parameters
     ----------
     spread : EnergySpread
-        Of groups that are worth a word, their energy above zero.
+        Of groups that are worth a word; what has no energy is in no set.
 
     Returns
     -------
@@ -160,8 +160,8 @@ def find_inseparable(spread: EnergySpread) -> list[Int]:
     covariance = twins @ spread.covariance_j2 @ twins.T
     undecided = _split_undecided(covariance, twins @ spread.prior_covariance_j2 @ twins.T)
     members = _Members(twins @ spread.energy_j, covariance, undecided, twins.sum(axis=1))
-    half_j = z_of(0.9) * np.sqrt(np.diag(covariance))
-    free = half_j > UNCERTAIN * members.energy_j
+    half_j = z_of(0.9) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    free = (half_j > UNCERTAIN * members.energy_j) & (members.energy_j > 0)
     found = []
     order = np.argsort(-members.energy_j, kind="stable")
     for seed in order[free[order]]:
