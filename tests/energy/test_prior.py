@@ -21,7 +21,7 @@ from traceenergy.energy.prior import (
 # Widths of the log of power: shared by all, within a category, by duration, within a kernel, by
 # size, of a class alone; by name, and what the watts of the parts leave of them.
 COMMON, CATEGORY, DURATION, KERNEL, SIZE, OWN = 0.30, 0.25, 0.30, 0.20, 0.10, 0.15
-LEFT_CATEGORY, LEFT_DURATION = 0.10, 0.10
+LEFT_CATEGORY, LEFT_DURATION, LEFT_KERNEL, LEFT_SIZE, LEFT_OWN = 0.09, 0.09, 0.17, 0.09, 0.13
 
 # Names as profilers show them, by library.
 NAMES = {
@@ -175,13 +175,13 @@ def test_errors_by_activity_are_those_of_the_watts_of_parts() -> None:
 
     prior = prior_by_activity(traits, activity, np.zeros((4, 4)), METRIC_BOARD_W)
 
-    by_size = (SIZE * METRIC_BOARD_W) ** 2
+    by_size = (LEFT_SIZE * METRIC_BOARD_W) ** 2
     shares = [CATEGORY_SHARE[name] for name in traits.category]
     # SMs 120 W to 50 %: 60 W in the first, 30 W in the second, together; nothing with DRAM
     assert prior.covariance_w2[0, 1] == pytest.approx(60 * 30 + by_size * shares[0] * shares[1])
     assert prior.covariance_w2[1, 2] == pytest.approx(by_size * shares[1] * shares[2])
     assert prior.covariance_w2[2, 3] == pytest.approx(100 * 20 + by_size * shares[2] * shares[3])
-    left = LEFT_CATEGORY**2 + LEFT_DURATION**2 + KERNEL**2 + OWN**2
+    left = LEFT_CATEGORY**2 + LEFT_DURATION**2 + LEFT_KERNEL**2 + LEFT_OWN**2
     assert prior.covariance_w2[0, 0] == pytest.approx(
         60**2 + 120**2 * left + by_size * shares[0] ** 2
     )
