@@ -142,7 +142,9 @@ def doubt_split(
     if not counts:
         return ()
     every = pl.concat(sets for sets in found.values())
-    largest = every.sort("energy_j", descending=True, maintain_order=True).row(0, named=True)
+    # Kernels, where there are any: a set of phases follows from its kernels.
+    of_rows = next(sets for sets in found.values() if len(sets))
+    largest = of_rows.sort("energy_j", descending=True, maintain_order=True).row(0, named=True)
     names = largest["names"][:NAMES_IN_TEXT]
     more = len(largest["names"]) - len(names)
     listed = ", ".join(names) + f" and {more} more" * bool(more)
