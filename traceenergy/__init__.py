@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from traceenergy.analysis import Analysis, AnalysisOptions, analyze
+    from traceenergy.analysis.validation import Validation, validate
     from traceenergy.caveats import Caveat
     from traceenergy.errors import TraceEnergyError
     from traceenergy.inspection import inspect_trace
@@ -24,10 +25,12 @@ __all__ = [
     "ReadOptions",
     "Trace",
     "TraceEnergyError",
+    "Validation",
     "__version__",
     "analyze",
     "inspect_trace",
     "read_trace",
+    "validate",
     "write",
 ]
 
@@ -39,9 +42,11 @@ _HOMES = {
     "ReadOptions": "traceenergy.read.options",
     "Trace": "traceenergy.trace.model",
     "TraceEnergyError": "traceenergy.errors",
+    "Validation": "traceenergy.analysis.validation",
     "analyze": "traceenergy.analysis",
     "inspect_trace": "traceenergy.inspection",
     "read_trace": "traceenergy.read",
+    "validate": "traceenergy.analysis.validation",
     "write": "traceenergy.report",
 }
 

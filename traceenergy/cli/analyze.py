@@ -41,14 +41,13 @@ def analyze(
     """Say where the energy of a run went: per phase, layer, kernel, NVTX range and step."""
     del verbose  # read by main()
     from traceenergy.analysis import AnalysisOptions
-    from traceenergy.cli.run_analysis import run_analysis
+    from traceenergy.cli.run_analysis import Inputs, run_analysis
     from traceenergy.read.options import ReadOptions
 
+    read_options = ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ()))
     run_analysis(
-        traces,
-        power=power or [],
+        Inputs(traces, power or [], read_options, calibration, calibration_power or []),
         outs=out or [f"traceenergy-{Path(traces[0]).stem}.html"],
-        read_options=ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ())),
         options=AnalysisOptions(
             filter_time_ns=filter_time,
             filter_nvtx=filter_nvtx,
@@ -62,8 +61,6 @@ def analyze(
             time_only=time_only,
             method=method,
         ),
-        calibration=calibration,
-        calibration_power=calibration_power or [],
         force=force,
         quiet=quiet,
     )

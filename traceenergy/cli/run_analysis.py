@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,33 +25,76 @@ if TYPE_CHECKING:
     from traceenergy.analysis import AnalysisOptions
     from traceenergy.read.options import ReadOptions
     from traceenergy.report.summary_text import TerminalSummary, TextTable
+    from traceenergy.trace.model import Trace
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that a run is read from.
+
+    Attributes
+    ----------
+    traces, power : sequence of Path
+    options : ReadOptions
+    calibration : Path or None
+        Another trace that tells the power of kernels.
+    calibration_power : sequence of Path
+        Its power logs.
+    """
+
+    traces: Sequence[Path]
+    power: Sequence[Path]
+    options: ReadOptions
+    calibration: Path | None = None
+    calibration_power: Sequence[Path] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a log of a calibration that is not there."""
+        if self.calibration_power and self.calibration is None:
+            raise UsageError(
+                "--calibration-power was given without --calibration",
+                next_step="name the trace that the log belongs to by --calibration TRACE",
+            )
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        known = [] if self.calibration is None else [self.calibration]
+        return [*self.traces, *self.power, *known, *self.calibration_power]
+
+    def read(self, say: Callable[[str], None]) -> tuple[Trace, Trace | None]:
+        """Read the run, and the calibration where there is one.
+
+        Parameters
+        ----------
+        say : callable
+            Is told what is being read.
+
+        Returns
+        -------
+        trace : Trace
+        calibration : Trace or None
+        """
+        say("reading")
+        trace = read_trace(list(self.traces), power=list(self.power), options=self.options)
+        if self.calibration is None:
+            return trace, None
+        say("reading the calibration")
+        logs = list(self.calibration_power)
+        return trace, read_trace([self.calibration], power=logs, options=self.options)
 
 
 def run_analysis(
-    traces: Sequence[Path],
-    *,
-    power: Sequence[Path],
-    outs: Sequence[str],
-    read_options: ReadOptions,
-    options: AnalysisOptions,
-    calibration: Path | None,
-    calibration_power: Sequence[Path],
-    force: bool,
-    quiet: bool,
+    inputs: Inputs, *, outs: Sequence[str], options: AnalysisOptions, force: bool, quiet: bool
 ) -> None:
     """Read, analyze, write, and say what was written.
 
     Parameters
     ----------
-    traces, power : sequence of Path
+    inputs : Inputs
     outs : sequence of str
         Refused before any work is done if they cannot be written.
-    read_options : ReadOptions
     options : AnalysisOptions
-    calibration : Path or None
-        Another trace that tells the power of kernels.
-    calibration_power : sequence of Path
-        Its power logs.
     force : bool
         Overwrite.
     quiet : bool
@@ -61,21 +105,10 @@ def run_analysis(
     TraceEnergyError
         Whatever the library raises.
     """
-    if calibration_power and calibration is None:
-        raise UsageError(
-            "--calibration-power was given without --calibration",
-            next_step="name the trace that the log belongs to by --calibration TRACE",
-        )
-    others = [] if calibration is None else [calibration, *calibration_power]
-    check_outputs(outs, [*traces, *power, *others], force=force)
+    check_outputs(outs, inputs.files, force=force)
     console = Console(stderr=True)
-    with _progress(console, quiet=quiet) as say:
-        say("reading")
-        trace = read_trace(list(traces), power=list(power), options=read_options)
-        known = None
-        if calibration is not None:
-            say("reading the calibration")
-            known = read_trace([calibration], power=list(calibration_power), options=read_options)
+    with progress(console, quiet=quiet) as say:
+        trace, known = inputs.read(say)
         say("attributing energy")
         result = analyze(trace, options, calibration=known)
         written = []
@@ -86,23 +119,25 @@ def run_analysis(
     if STDOUT in outs:
         sys.stdout.write(render_json(result))
     if not quiet:
-        _print_summary(terminal_summary(result), console if STDOUT in outs else Console())
+        print_summary(terminal_summary(result), console if STDOUT in outs else Console())
         for path in written:
             console.print(Text(f"Wrote {path}"), soft_wrap=True)
 
 
 @contextmanager
-def _progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+def progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, on a terminal only; yields what to tell it to."""
     if quiet or not console.is_terminal:
         yield lambda _: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda words: progress.update(task, description=words)
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task("", total=None)
+        yield lambda words: shown.update(task, description=words)
 
 
-def _print_summary(summary: TerminalSummary, console: Console) -> None:
+def print_summary(summary: TerminalSummary, console: Console) -> None:
+    """Print a summary: verdict, facts, tables, doubts."""
     console.print(Text(summary.verdict, style="bold"))
     for warning in summary.warnings:
         console.print(Text(f"! {warning}", style="yellow"))

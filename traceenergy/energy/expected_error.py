@@ -30,33 +30,29 @@ class GroupErrors:
 
     Attributes
     ----------
-    variance_j2 : ndarray of float64 [J^2]
-        Of these energies, given the readings.
-    claimed_j : ndarray of float64 [J]
-        Standard error that intervals are made of.
-    again_bias_j, again_variance_j2 : ndarray of float64 [J], [J^2]
-        Mean and variance of the error if the same work were recorded again, with powers as
-        this recording tells them.
+    sd_j : ndarray of float64 [J]
+        Standard deviation of the error of these energies, which intervals are made of.
+    again_bias_j, again_sd_j : ndarray of float64 [J]
+        Mean and standard deviation of the error if the same work were recorded again, with
+        powers as this recording tells them.
     """
 
-    variance_j2: Float
-    claimed_j: Float
+    sd_j: Float
     again_bias_j: Float
-    again_variance_j2: Float
+    again_sd_j: Float
 
     def __add__(self, other: GroupErrors) -> GroupErrors:
-        """Sum the energies of two devices: errors are independent, intervals add up."""
+        """Sum the energies of two devices, of whose kernels the same was expected."""
         return GroupErrors(
-            self.variance_j2 + other.variance_j2,
-            self.claimed_j + other.claimed_j,
+            self.sd_j + other.sd_j,
             self.again_bias_j + other.again_bias_j,
-            self.again_variance_j2 + other.again_variance_j2,
+            self.again_sd_j + other.again_sd_j,
         )
 
     @property
     def expected_j(self) -> Float:
         """Expected size of the error, ``(n_groups,)`` [J]."""
-        return MEAN_SIZE * np.sqrt(self.variance_j2)
+        return MEAN_SIZE * self.sd_j
 
     def held_share(self, confidence_level: float) -> Float:
         """Say how often intervals of another recording would hold what is true.
@@ -70,10 +66,9 @@ class GroupErrors:
         ndarray of float64 (n_groups,)
             1 where there is neither error nor interval.
         """
-        half_j = z_of(confidence_level) * self.claimed_j
-        sd_j = np.sqrt(self.again_variance_j2)
-        known = sd_j > 0
-        scale_j = np.where(known, sd_j, 1.0)
+        half_j = z_of(confidence_level) * self.sd_j
+        known = self.again_sd_j > 0
+        scale_j = np.where(known, self.again_sd_j, 1.0)
         high, low = (half_j - self.again_bias_j) / scale_j, (-half_j - self.again_bias_j) / scale_j
         return np.where(known, _normal_share(high) - _normal_share(low), 1.0)
 
@@ -140,12 +135,10 @@ def expect_errors(model: PowerModel, gain: Float) -> GroupErrors:
         + np.einsum("ij,ij->i", kept_by_covariance, kept)
         - np.einsum("ij,ij->i", kept_by_covariance, gain)
     )
-    variance_j2 = np.maximum(variance_j2, 0.0) + missed_j2
     return GroupErrors(
-        variance_j2=variance_j2,
-        claimed_j=np.sqrt(variance_j2),
+        sd_j=np.sqrt(np.maximum(variance_j2, 0.0) + missed_j2),
         again_bias_j=kept @ (fit.prior_mean - fit.mean),
-        again_variance_j2=np.maximum(again_j2, 0.0) + missed_j2,
+        again_sd_j=np.sqrt(np.maximum(again_j2, 0.0) + missed_j2),
     )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PIECE_SD = 0.03  # of the log of a piece's power, beside all that it shares with others
 MOST_STRETCH_SD = 0.5
+ROUNDING = 1e-9  # of covariances over their variances
 POSTERIOR, PRIOR = "posterior", "prior"
 
 
@@ -123,8 +124,9 @@ def recorded_device(
 
 
 def _root(covariance: Float) -> Float:
-    value, vector = np.linalg.eigh(covariance)
-    return np.asarray(vector * np.sqrt(np.maximum(value, 0.0)), dtype=np.float64)
+    # By Cholesky: devices with the same classes draw alike from the same normal numbers.
+    floor = np.diag(ROUNDING * np.diag(covariance))
+    return np.asarray(np.linalg.cholesky(covariance + floor), dtype=np.float64)
 
 
 def replay(device: RecordedDevice, theta: Float, rng: np.random.Generator) -> Replay:

@@ -68,7 +68,7 @@ def analysis_object(result: Analysis) -> dict[str, Any]:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "producer": {"name": "traceenergy", "version": __version__},
-        "inputs": [_input(origin) for origin in result.origins],
+        "inputs": [input_object(origin) for origin in result.origins],
         "options": plain(result.options),
         "window": _window(result.window),
         "confidence_level": plain(result.confidence_level),
@@ -79,7 +79,7 @@ def analysis_object(result: Analysis) -> dict[str, Any]:
         # Not computed by this version; the keys are part of the format.
         "power": {"limits": [], "transients": [], "swing": None, "clocks": []},
         "findings": [_finding(finding) for finding in result.findings],
-        "caveats": [_caveat(caveat) for caveat in (*result.caveats, *cut)],
+        "caveats": [caveat_object(caveat) for caveat in (*result.caveats, *cut)],
     }
 
 
@@ -121,7 +121,8 @@ def _unordered(value: Iterable[object]) -> bool:
     return isinstance(value, (set, frozenset))
 
 
-def _input(origin: Origin) -> dict[str, Any]:
+def input_object(origin: Origin) -> dict[str, Any]:
+    """Build the JSON object of an input file."""
     return {
         "name": origin.name,
         "kind": origin.kind,
@@ -145,7 +146,10 @@ def _window(window: Window) -> dict[str, Any]:
 def _devices(result: Analysis) -> list[dict[str, Any]]:
     rows = finite(declared_table(result, "devices")).to_dicts()
     for row in rows:
-        keys = ("period_ms", "window_ms", "lag_ms", "source")
+        keys = (
+            "period_ms", "window_ms", "window_lo_ms", "window_hi_ms",
+            "lag_ms", "lag_lo_ms", "lag_hi_ms", "source",
+        )  # fmt: skip
         row["sensor"] = {key: row.pop(f"sensor_{key}") for key in keys}
     return rows
 
@@ -191,7 +195,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _caveat(caveat: Caveat) -> dict[str, Any]:
+def caveat_object(caveat: Caveat) -> dict[str, Any]:
+    """Build the JSON object of a caveat."""
     return {"slug": caveat.slug, "text": caveat.text, "where": caveat.where, "n": caveat.n}
 
 

@@ -11,7 +11,10 @@ from traceenergy.report.summary_text import TextTable, terminal_summary
 from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from traceenergy.analysis.model import Analysis
+    from traceenergy.trace.model import Origin
 
 # Not among them: what is harmless within a line and common in numbers, such as ( ) + - .
 _SPECIAL = re.compile(r"[\\`*_{}\[\]|~$]")
@@ -34,7 +37,7 @@ def render_markdown(result: Analysis) -> str:
     lines += [f"> **Note:** {escape(text)}\n" for text in summary.warnings]
     lines += [f"{escape(name)}: {escape(value)}  " for name, value in summary.facts]
     for table in summary.tables:
-        lines += ["", *_table(table)]
+        lines += ["", *table_lines(table)]
     if view.findings:
         lines += ["", "### Findings", ""]
         lines += [f"- **{escape(f.title)}** {escape(f.evidence)} {escape(f.advice)}"
@@ -42,7 +45,7 @@ def render_markdown(result: Analysis) -> str:
     if summary.caveats:
         lines += ["", "### What to doubt", ""]
         lines += [f"- {escape(text)}" for text in summary.caveats]
-    lines += ["", f"<sub>{_foot(result)}</sub>"]
+    lines += ["", f"<sub>{foot(result.origins)}</sub>"]
     return "\n".join(lines) + "\n"
 
 
@@ -65,7 +68,8 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", text).replace("@", "&#64;")
 
 
-def _table(table: TextTable) -> list[str]:
+def table_lines(table: TextTable) -> list[str]:
+    """Write a table with its title, line by line."""
     head = "| " + " | ".join(escape(text) for text in table.headings) + " |"
     rule = "|" + "|".join(" ---: " if number else " --- " for number in table.is_number) + "|"
     rows = ["| " + " | ".join(escape(text) for text in row) + " |" for row in table.rows]
@@ -73,8 +77,7 @@ def _table(table: TextTable) -> list[str]:
     return [f"### {escape(table.title)}", "", head, rule, *rows, *note]
 
 
-def _foot(result: Analysis) -> str:
-    inputs = ", ".join(
-        f"{escape(origin.name)} (sha256 {origin.sha256[:12]})" for origin in result.origins
-    )
+def foot(origins: Iterable[Origin]) -> str:
+    """Say what made the text, from which files."""
+    inputs = ", ".join(f"{escape(origin.name)} (sha256 {origin.sha256[:12]})" for origin in origins)
     return f"traceenergy {__version__}; from {inputs or 'no file'}"

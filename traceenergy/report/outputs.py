@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from traceenergy.errors import OutputError, OutputExistsError, UsageError
 from traceenergy.report.tables import DECLARED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from traceenergy.analysis.model import Analysis
@@ -25,10 +26,7 @@ STDOUT = "-"
 _ENDINGS = (".html", ".json", ".md", ".csv", ".parquet", ".sqlite")
 # Endings of files that a trace can be made of; these may not appear in a folder of input.
 _INPUT_LIKE = (".json", ".csv", ".parquet", ".sqlite")
-_ACCEPTED = (
-    f"use one of {' '.join(_ENDINGS)}, a folder that ends in / for one parquet per table, "
-    "or - for JSON on stdout"
-)
+_ALSO_ACCEPTED = ", a folder that ends in / for one parquet per table, or - for JSON on stdout"
 
 
 def write(
@@ -70,19 +68,44 @@ def write(
     if text == STDOUT:
         raise UsageError("`-` is no file", next_step="print what render_json returns")
     path = Path(text)
+    if _is_folder(text):
+        with _part_of(path) as part:
+            _write_folder(result, path, part)
+    else:
+        writer = _WRITERS[path.suffix.lower()]
+        put_file(path, lambda part: writer(result, part, made_at))
+    return path
+
+
+def put_file(path: Path, write_part: Callable[[Path], object]) -> None:
+    """Write a file that appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    write_part : callable
+        Writes the file that it is told.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with _part_of(path) as part:
+        write_part(part)
+        part.replace(path)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
     part = path.parent / f".traceenergy-{uuid.uuid4().hex}.part"
     try:
-        if _is_folder(text):
-            _write_folder(result, path, part)
-        else:
-            _WRITERS[path.suffix.lower()](result, part, made_at)
-            part.replace(path)
+        yield part
     except (OSError, sqlite3.Error, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise OutputError(f"cannot write {text}", details=str(reason)) from error
+        raise OutputError(f"cannot write {path}", details=str(reason)) from error
     finally:
         _remove(part)
-    return path
 
 
 def check_outputs(
@@ -90,6 +113,7 @@ def check_outputs(
     inputs: Iterable[str | os.PathLike[str]] = (),
     *,
     force: bool = False,
+    endings: Sequence[str] = _ENDINGS,
 ) -> None:
     """Refuse outputs that cannot or should not be written, before any work is done.
 
@@ -101,6 +125,8 @@ def check_outputs(
         Traces and power logs; none may be an output.
     force : bool
         Existing outputs may be replaced; inputs never.
+    endings : sequence of str
+        Of files that can be written; without these, a result of `analyze`, no folder either.
 
     Raises
     ------
@@ -113,7 +139,7 @@ def check_outputs(
     """
     texts = [os.fspath(out) for out in outs]
     for text in texts:
-        _check_ending(text)
+        _check_ending(text, endings)
     _check_distinct(texts)
     files = [text for text in texts if text != STDOUT]
     sources = [Path(source) for source in inputs]
@@ -130,14 +156,17 @@ def check_outputs(
         )
 
 
-def _check_ending(text: str) -> None:
-    if text == STDOUT or _is_folder(text):
+def _check_ending(text: str, endings: Sequence[str]) -> None:
+    is_analysis = endings is _ENDINGS
+    if text == STDOUT or (_is_folder(text) and is_analysis):
         return
+    accepted = f"use one of {' '.join(endings)}"
+    accepted += _ALSO_ACCEPTED if is_analysis else ", or - for JSON on stdout"
     name = Path(text).name.lower()
     if name.endswith(".perfetto.json"):
-        raise UsageError(f"{text}: this version writes no Perfetto trace", next_step=_ACCEPTED)
-    if Path(name).suffix not in _ENDINGS:
-        raise UsageError(f"{text}: unknown ending of an output", next_step=_ACCEPTED)
+        raise UsageError(f"{text}: this version writes no Perfetto trace", next_step=accepted)
+    if Path(name).suffix not in endings or _is_folder(text):
+        raise UsageError(f"{text}: unknown ending of an output", next_step=accepted)
 
 
 def _check_distinct(texts: list[str]) -> None:
