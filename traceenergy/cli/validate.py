@@ -13,35 +13,37 @@ EXAMPLES = (
     "traceenergy validate trace.sqlite --power smi.csv --draws 20 -o validation.md"
 )
 
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        show_default="text on stdout only",
+        help="Where the result goes beside the text; may be given several times. The ending "
+        "decides: .json, .md, - (JSON on stdout, text on stderr).",
+    ),
+]
+Draws = Annotated[
+    int,
+    typer.Option(
+        "--draws",
+        metavar="N",
+        min=1,
+        help="Runs with powers drawn as the readings tell them, and as many with powers as "
+        "they were expected before.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random number.")]
+
 
 def validate(
     traces: opt.Traces,
     *,
     power: opt.PowerLogs = None,
-    out: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="OUT",
-            show_default="text on stdout only",
-            help="Where the result goes beside the text; may be given several times. The ending "
-            "decides: .json, .md, - (JSON on stdout, text on stderr).",
-        ),
-    ] = None,
-    draws: Annotated[
-        int,
-        typer.Option(
-            "--draws",
-            metavar="N",
-            min=1,
-            help="Runs with powers drawn as the readings tell them, and as many with powers as "
-            "they were expected before.",
-        ),
-    ] = 8,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Of every random number.")
-    ] = 0,
+    out: Outputs = None,
+    draws: Draws = 8,
+    seed: Seed = 0,
     filter_time: opt.FilterTime = None,
     filter_nvtx: opt.FilterNvtx = None,
     steps: opt.Steps = None,
