@@ -13,7 +13,9 @@ from traceenergy.energy.sensor_likelihood import (
     LAG,
     SMOOTHING,
     WINDOW,
+    Explained,
     Readings,
+    descend,
     liveliest,
     place,
 )
@@ -25,8 +27,10 @@ from traceenergy.energy.sensor_search import (
     SLOW_MS,
     SLOW_RANGE_MS,
     USUAL_LAG_MS,
+    WINDOWS_MS,
     Asked,
     Search,
+    limits_of,
     search,
 )
 from traceenergy.energy.sensor_settle import AGAINST_KNOWN, FOUND, Settled, settle
@@ -49,6 +53,7 @@ BEFORE_S, AFTER_S = 2.0, 3.0  # readings further from the work than this show no
 LEAST_EXPLAINED = 0.3
 LEAST_EDGES = 1.5  # a single edge may lie where it lies for another reason
 WIDEST_LAG_MS = 30.0
+WINDOW_DOUBT = 4.0  # by which factor a window that was found may be wrong
 
 
 @dataclass(frozen=True)
@@ -217,10 +222,9 @@ def refine_sensor(  # noqa: PLR0913, PLR0917 - readings, work, what was found
         known_ms=fit.window_ms if fit.source == KNOWN else None,
         given_ms=fit.window_ms if fit.source == GIVEN else None,
     )
-    is_slow = fit.smoothing_ms >= SLOW_RANGE_MS[0]
-    kind = Kind(max(fit.window_ms, INSTANT_MS), SLOW_MS if is_slow else BOARD_MS, is_slow)
-    start_ms = np.array([fit.lag_ms, fit.smoothing_ms, kind.window_ms])
-    settled = settle(place(at_s, power_w), grid, asked, kind, start_ms)
+    readings = place(at_s, power_w)
+    kind, start_ms = _refined_start(readings, grid, fit)
+    settled = settle(readings, grid, asked, kind, start_ms)
     refined = _state(settled, settled.low_ms, settled.high_ms)
     return replace(
         refined,
@@ -229,6 +233,29 @@ def refine_sensor(  # noqa: PLR0913, PLR0917 - readings, work, what was found
         is_trusted=fit.is_trusted and refined.is_trusted,
         source=fit.source if settled.source == FOUND else settled.source,
     )
+
+
+def _refined_start(readings: Readings, grid: WorkGrid, fit: SensorFit) -> tuple[Kind, Float]:
+    """Say from where to refine; a window that was found may be another one after all."""
+    start_ms = np.array([fit.lag_ms, fit.smoothing_ms, max(fit.window_ms, INSTANT_MS)])
+    if fit.smoothing_ms >= SLOW_RANGE_MS[0]:
+        return Kind(INSTANT_MS, SLOW_MS, is_slow=True), start_ms
+    as_found = Kind(float(start_ms[WINDOW]), BOARD_MS)
+    if fit.source in {GIVEN, KNOWN}:
+        return as_found, start_ms
+    middle_ms = fit.lag_ms + fit.smoothing_ms + fit.window_ms / 2
+    tried = [(as_found, _held_at(readings, grid, as_found, start_ms))]
+    for window_ms in WINDOWS_MS:
+        if 1 / WINDOW_DOUBT <= window_ms / fit.window_ms <= WINDOW_DOUBT:
+            kind = Kind(window_ms, BOARD_MS)
+            one_ms = np.array([middle_ms - BOARD_MS - window_ms / 2, BOARD_MS, window_ms])
+            tried.append((kind, _held_at(readings, grid, kind, one_ms)))
+    kind, best = min(tried, key=lambda pair: pair[1].misfit_w2)
+    return kind, best.shape_ms
+
+
+def _held_at(readings: Readings, grid: WorkGrid, kind: Kind, start_ms: Float) -> Explained:
+    return descend(readings, grid, start_ms, limits_of(kind).hold(WINDOW, kind.window_ms))
 
 
 def _conclude(readings: Readings, grid: WorkGrid, asked: Asked, found: Search) -> SensorFit:

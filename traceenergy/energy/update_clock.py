@@ -28,7 +28,8 @@ class Updates:
     Attributes
     ----------
     update_ns : ndarray of int64 (n_updates,) [ns]
-        Evenly spaced.
+        Evenly spaced, all late or early by one constant of up to half a poll: where polls keep
+        in step with updates, nothing tells it. It ends up in the lag that is found for them.
     power_w : ndarray of float64 (n_updates,) [W]
     seen : ndarray of bool (n_updates,)
         Whether the log has a reading between this update and the next.
