@@ -13,7 +13,6 @@ import pytest
 from tests.build import build_trace
 from traceenergy import read_trace
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
-from traceenergy.analysis.classes import class_work
 from traceenergy.analysis.inseparable import distinct_names, doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Window
@@ -89,7 +88,7 @@ def fixed() -> Trace:
 def ledger(fixed: Trace) -> Ledger:
     window = Window(0, len(FIXED) * CYCLE_MS * MS, None)
     options = AttributionOptions(IDLE_W, 100.0, "regression")
-    
+
     return open_ledger(fixed, window, options, time_only=False)[0]
 
 
