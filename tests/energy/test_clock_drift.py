@@ -12,6 +12,7 @@ import pytest
 from tests.energy.sensor_loads import Load, read, serve
 from traceenergy.energy.clock_drift import Drift, fit_drift
 from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
+from traceenergy.energy.work_grid import lay_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,8 +81,9 @@ def test_parts_in_which_nothing_changes_are_left_out() -> None:
     at_s = (shown.at_ns - load.work.origin_ns).astype(np.float64) * 1e-9
 
     power_w = np.where(still, 300.0, shown.power_w)
+    laid = lay_grid(load.work, at_s[:10])
 
-    assert fit_drift(at_s, power_w, load.work, SHAPE_MS, 30.0) is None
+    assert fit_drift(at_s, power_w, load.work, laid, SHAPE_MS, 30.0) is None
 
 
 def test_noise_pulls_no_slope_far_beyond_what_clocks_do() -> None:
@@ -89,8 +91,9 @@ def test_noise_pulls_no_slope_far_beyond_what_clocks_do() -> None:
     shown = read(load, "a100", 11)
     at_s = (shown.at_ns - load.work.origin_ns).astype(np.float64) * 1e-9
     power_w = np.random.default_rng(2).normal(300, 50, len(at_s))
+    laid, shape_ms = lay_grid(load.work, at_s[:10]), np.array([shown.lag_ms, 1.2, 25.0])
 
-    drift = fit_drift(at_s, power_w, load.work, np.array([shown.lag_ms, 1.2, 25.0]), 30.0)
+    drift = fit_drift(at_s, power_w, load.work, laid, shape_ms, 30.0)
 
     assert drift is not None
     assert drift.lo_ppm < 0 < drift.hi_ppm

@@ -99,6 +99,15 @@ def test_work_that_began_before_the_grid_counts_from_its_start() -> None:
     assert grid.read(np.array([20.5]))[0] == pytest.approx([20.5 - grid.first_s] * 2)
 
 
+def test_a_grid_covers_what_it_was_laid_for() -> None:
+    grid = lay_grid(two_pieces(), np.array([10.0, 30.0]))
+
+    assert grid.covers(np.array([10.0, 30.0]))
+    assert grid.covers(np.array([12.0, 20.0]))
+    assert not grid.covers(np.array([9.0, 20.0]))
+    assert not grid.covers(np.array([12.0, 31.0]))
+
+
 def test_long_spans_have_wider_steps() -> None:
     short, long = (lay_grid(two_pieces(), np.array([0.0, s])) for s in (10.0, 3600.0))
 

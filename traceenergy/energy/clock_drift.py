@@ -17,7 +17,7 @@ from traceenergy.energy.sensor_likelihood import (
     place,
     spread,
 )
-from traceenergy.energy.work_grid import CoarseWork, lay_grid
+from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,8 +51,13 @@ class Drift:
         return at_s - self.ppm * 1e-6 * (at_s - still_s)
 
 
-def fit_drift(
-    at_s: Float, power_w: Float, work: CoarseWork, shape_ms: Float, shape_at_s: float
+def fit_drift(  # noqa: PLR0913, PLR0917 - readings, work, what was found
+    at_s: Float,
+    power_w: Float,
+    work: CoarseWork,
+    grid: WorkGrid,
+    shape_ms: Float,
+    shape_at_s: float,
 ) -> Drift | None:
     """Fit a line to the lags of stretches along a run.
 
@@ -61,6 +66,8 @@ def fit_drift(
     at_s, power_w : ndarray of float64 (n_rows,) [s], [W]
         Readings along the whole run.
     work : CoarseWork
+    grid : WorkGrid
+        Of a part of the run, or all.
     shape_ms : ndarray of float64 (3,) [ms]
         Lag, smoothing, window as found around a time.
     shape_at_s : float [s]
@@ -78,21 +85,23 @@ def fit_drift(
     """
     if len(at_s) < MIN_ROWS or at_s[-1] - at_s[0] < LEAST_SPAN_S:
         return None
+    grid = grid.by_category()
     cuts = np.searchsorted(at_s, np.linspace(at_s[0], at_s[-1], PARTS + 1)[1:-1])
     told = []
     for part_s, part_w in zip(np.split(at_s, cuts), np.split(power_w, cuts), strict=True):
         if len(part_s) < MIN_ROWS or np.ptp(part_w) == 0:
             continue
         rows = liveliest(part_s, part_w, PART_S, PART_ROWS)
-        told.append(_local_lag(part_s[rows], part_w[rows], work, shape_ms, shape_at_s))
+        near_s = part_s[rows]
+        of_part = grid if grid.covers(near_s) else lay_grid(work, near_s).by_category()
+        told.append(_local_lag(near_s, part_w[rows], of_part, shape_ms, shape_at_s))
     return _line(np.array(told), shape_at_s) if len(told) >= MIN_PARTS else None
 
 
 def _local_lag(
-    at_s: Float, power_w: Float, work: CoarseWork, shape_ms: Float, shape_at_s: float
+    at_s: Float, power_w: Float, grid: WorkGrid, shape_ms: Float, shape_at_s: float
 ) -> tuple[float, float, float]:
     """Give time, lag and standard error of the lag of one stretch."""
-    grid = lay_grid(work, at_s).by_category()
     readings = place(at_s, power_w)
     middle_s = float(at_s.mean())
     reach_ms = REACH_MS + MOST_PPM * MS_PER_S_PPM * abs(middle_s - shape_at_s)

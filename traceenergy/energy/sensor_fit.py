@@ -163,7 +163,7 @@ def find_sensor(  # noqa: PLR0913 - one keyword per fact about a sensor
     middle_s, drift = float(readings.at_s.mean()), None
     if fit.is_trusted:
         shape_ms = np.array([fit.lag_ms, fit.smoothing_ms, fit.window_ms])
-        drift = fit_drift(at_s, power_w, work, shape_ms, middle_s)
+        drift = fit_drift(at_s, power_w, work, grid, shape_ms, middle_s)
     if drift is not None:
         readings = place(drift.undo_s(readings.at_s, middle_s), readings.power_w)
         fit = _conclude(readings, grid, asked, found)

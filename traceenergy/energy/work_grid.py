@@ -80,6 +80,13 @@ class WorkGrid:
     done: Float
     category: Int
 
+    def covers(self, at_s: Float) -> bool:
+        """Say whether it holds what readings at sorted times may show."""
+        last_s = self.first_s + self.step_s * (len(self.done) - 1)
+        slack_s = self.step_s
+        starts = self.first_s <= float(at_s[0]) - BEFORE_S + slack_s
+        return starts and last_s >= float(at_s[-1]) + AFTER_S - slack_s
+
     def read(self, at_s: Float) -> Float:
         """Read the work up to times, on straight lines between the points.
 
