@@ -353,7 +353,8 @@ def spread(  # noqa: PLR0913, PLR0917 - what was found, and of what
     both = (ways @ one @ ways.T for one in (inverse, inverse @ middle @ inverse))
     variance = np.maximum(*(np.diag(one) for one in both))
     told = rate[:, 0] ** 2
-    around = np.convolve(told, np.ones(2 * reach_rows + 1), mode="same")
+    reach = min(reach_rows, len(told) - 1)
+    around = np.convolve(told, np.ones(2 * reach + 1))[reach : reach + len(told)]
     n_edges = float(told.sum() ** 2 / max(float(told @ around), 1e-300))
     return Spread(np.sqrt(variance), n_edges)
 
