@@ -11,7 +11,7 @@ import pytest
 
 from tests.energy.sensor_loads import Load, read, serve
 from traceenergy.energy.clock_drift import Drift, fit_drift
-from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
+from traceenergy.energy.sensor_fit import SensorFit, find_sensor, refine_sensor
 from traceenergy.energy.work_grid import lay_grid
 
 if TYPE_CHECKING:
@@ -36,12 +36,17 @@ def drifting(load: Load, ppm: float) -> tuple[NDArray[np.int64], NDArray[np.floa
     )
 
 
+@cache
+def found(ppm: float) -> SensorFit:
+    at_ns, power_w, _ = drifting(serving(75.0), ppm)
+    work = serving(75.0).work
+    return find_sensor(at_ns, power_w, work, period_ms=100.0, known_window_ms=25.0)
+
+
 @pytest.mark.parametrize("ppm", [-120.0, 60.0])
 def test_drift_is_found_with_the_lag_in_the_middle(ppm: float) -> None:
-    load = serving(75.0)
-    at_ns, power_w, lag_ms = drifting(load, ppm)
-
-    fit = find_sensor(at_ns, power_w, load.work, period_ms=100.0, known_window_ms=25.0)
+    load, fit = serving(75.0), found(ppm)
+    _, _, lag_ms = drifting(load, ppm)
 
     assert fit.drift is not None
     # a lag known to 0.3 ms in each of six parts of 13 s: some 0.3 / sqrt(6) / 22 s = 6 ppm
@@ -54,15 +59,14 @@ def test_drift_is_found_with_the_lag_in_the_middle(ppm: float) -> None:
 
 
 def test_refining_keeps_the_drift() -> None:
-    load = serving(75.0)
-    at_ns, power_w, lag_ms = drifting(load, 120.0)
+    load, fit = serving(75.0), found(-120.0)
+    at_ns, power_w, lag_ms = drifting(load, -120.0)
     work = load.work
-    fit = find_sensor(at_ns, power_w, work, period_ms=100.0, known_window_ms=25.0)
 
     refined = refine_sensor(at_ns, power_w, work.start_ns, work.end_ns, load.piece_w + 30, fit)
 
     assert (refined.drift, refined.lag_at_ns) == (fit.drift, fit.lag_at_ns)
-    late_ms = lag_ms + 120e-6 * (fit.lag_at_ns - work.origin_ns) * 1e-6
+    late_ms = lag_ms - 120e-6 * (fit.lag_at_ns - work.origin_ns) * 1e-6
     assert refined.lag_ms == pytest.approx(late_ms, abs=0.3)
 
 
