@@ -135,8 +135,8 @@ class DeviceEnergy:
             se_j = self.model.standard_error_j(self.work.all_row, length_s, group, n_groups)
             half_j = z_of(self.confidence_level) * se_j
             # What is not possible is not likely either.
-            low_j = np.clip(dynamic_j - half_j, low_j, dynamic_j)
-            high_j = np.clip(dynamic_j + half_j, dynamic_j, high_j)
+            low_j = np.minimum(dynamic_j, np.maximum(dynamic_j - half_j, low_j))
+            high_j = np.maximum(dynamic_j, np.minimum(dynamic_j + half_j, high_j))
         return static_j + low_j, static_j + high_j
 
     def _possible(

@@ -11,6 +11,7 @@ from traceenergy.energy.activity import measure_activity
 from traceenergy.energy.class_power import Rows, fit_class_power
 from traceenergy.energy.clock_factor import clock_factor
 from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
+from traceenergy.energy.hidden_clock import find_hidden_updates
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
 from traceenergy.energy.sensor import GIVEN, KNOWN
@@ -71,13 +72,14 @@ def model_power(
     classes = evidence.classes
     if classes is None:
         return "kernels were not put into classes"
-    whole = at_updates(series)
-    series = without_untraced(whole, work)
-    refusal = _refuse(series, work)
+    refusal = _refuse(without_untraced(at_updates(series), work), work)
     if refusal:
         return refusal
     traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
-    found = _find_sensor(series, work, traits.category_code[classes.of_all])
+    coarse = _coarse(work, traits.category_code[classes.of_all])
+    whole = _at_hidden_updates(at_updates(series), coarse)
+    series = without_untraced(whole, work)
+    found = _find_sensor(series, coarse)
     whole, series = _undo_drift(whole, found), _undo_drift(series, found)
     found = replace(found, drift=None)
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
@@ -124,7 +126,7 @@ def _as_seen(series: PowerSeries, shape: SensorShape, found: SensorFit) -> Power
         sensor,
         window_ms=sensor.window_ms if is_instant else shape.window_ms,
         lag_ms=shape.lag_ms + shape.smoothing_ms,
-        source=found.source if found.is_trusted else sensor.source,
+        source=found.source if found.is_trusted and found.source != GIVEN else sensor.source,
     )
     return replace(series, sensor=seen)
 
@@ -202,23 +204,50 @@ def _clock_factor(evidence: Evidence, work: DeviceWork, found: SensorFit) -> Flo
     return clock_factor(clocks, work.all_start_ns, work.all_end_ns)
 
 
-def _find_sensor(series: PowerSeries, work: DeviceWork, of_category: Int) -> SensorFit:
-    coarse = CoarseWork(
+def _coarse(work: DeviceWork, of_category: Int) -> CoarseWork:
+    return CoarseWork(
         work.all_start_ns,
         work.all_end_ns,
         np.ones(len(work.all_start_ns)),
         of_category,
         *union(work.all_start_ns, work.all_end_ns),
     )
+
+
+def _find_sensor(series: PowerSeries, coarse: CoarseWork) -> SensorFit:
     sensor = series.sensor
+    # Readings that are up to a period old, by how much is not seen, fit longer windows as well.
+    is_sure = sensor.source == GIVEN or (sensor.source == KNOWN and not _is_placed(series))
     return find_sensor(
         series.sample_ns,
         series.power_w,
         coarse,
         period_ms=sensor.period_ms,
         known_window_ms=sensor.window_ms if sensor.source == KNOWN else None,
-        given_window_ms=sensor.window_ms if sensor.source == GIVEN else None,
+        given_window_ms=sensor.window_ms if is_sure else None,
     )
+
+
+def _is_placed(series: PowerSeries) -> bool:
+    return len(series.sample_ns) < len(series.read_ns)
+
+
+def _at_hidden_updates(series: PowerSeries, coarse: CoarseWork) -> PowerSeries:
+    sensor = series.sensor
+    if _is_placed(series) or sensor.source != KNOWN:
+        return series
+    hidden = find_hidden_updates(
+        series.sample_ns,
+        series.power_w,
+        coarse,
+        period_ms=sensor.period_ms,
+        window_ms=sensor.window_ms,
+    )
+    if hidden is None:
+        return series
+    update_ns, first = np.unique(hidden.update_ns, return_index=True)
+    seen = replace(sensor, period_ms=hidden.period_ms, lag_ms=0.0)
+    return replace(series, sample_ns=update_ns, power_w=series.power_w[first], sensor=seen)
 
 
 def _undo_drift(series: PowerSeries, found: SensorFit) -> PowerSeries:

@@ -167,6 +167,10 @@ def replay(device: RecordedDevice, theta: Float, rng: np.random.Generator) -> Re
             stamped_ns = update_ns = series.sample_ns
             shape = _shape_beside(series, model)
         power = _read_w(times, model, theta, update_ns, shape)
+        if len(stamped_ns) != len(update_ns):
+            # Polled as slowly as it updates: each reading shows the update before it.
+            shown = np.searchsorted(update_ns, stamped_ns, side="right") - 1
+            power = power[np.maximum(shown, 0)]
         power += rng.normal(0.0, READ_SD_W, len(power))
         frames.append(_logged(evidence.samples, series, stamped_ns, power))
     samples = PowerSamples(pl.concat(frames))
