@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.energy.coverage import covered_s, effort_until, sort_classes
+from traceenergy.energy.coverage import ClassTimes, covered_s, effort_until
 
 S = 1_000_000_000
 
@@ -19,13 +19,13 @@ def test_a_window_holds_the_parts_of_work_inside_it() -> None:
     # window      [- - -)        1 to 4 s: 2 s of class 0, 2 s x 2 of class 1
     start, end = np.array([0, 2]) * S, np.array([3, 5]) * S
 
-    times = sort_classes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
+    times = ClassTimes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
 
     assert covered_s(times, np.array([S]), np.array([4 * S])).tolist() == [[2.0, 4.0]]
 
 
 def test_a_class_without_work_has_no_time() -> None:
-    times = sort_classes(np.array([0]), np.array([S]), np.ones(1), np.array([2]), 4)
+    times = ClassTimes(np.array([0]), np.array([S]), np.ones(1), np.array([2]), 4)
 
     assert covered_s(times, np.array([0]), np.array([S])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
 
@@ -33,7 +33,7 @@ def test_a_class_without_work_has_no_time() -> None:
 def test_no_work_covers_nothing() -> None:
     none = np.zeros(0, dtype=np.int64)
 
-    times = sort_classes(none, none, np.zeros(0), none, 2)
+    times = ClassTimes(none, none, np.zeros(0), none, 2)
 
     assert covered_s(times, np.array([0]), np.array([S])).tolist() == [[0.0, 0.0]]
     assert effort_until(times, np.array([S])).tolist() == [0.0]
@@ -43,7 +43,7 @@ def test_weights_below_zero_count_against_others() -> None:
     # a size below the usual beside one above it: 2 s x -1 and 1 s x 3 within the window
     start, end = np.array([0, 1]) * S, np.array([2, 4]) * S
 
-    times = sort_classes(start, end, np.array([-1.0, 3.0]), np.array([0, 0]), 1)
+    times = ClassTimes(start, end, np.array([-1.0, 3.0]), np.array([0, 0]), 1)
 
     assert covered_s(times, np.array([0]), np.array([2 * S])).tolist() == [[1.0]]
 
@@ -53,7 +53,7 @@ def test_effort_of_all_classes_adds_up_from_the_first_start() -> None:
     # class 0   - - -            weight 1
     # class 1       - - -        weight 2
     start, end = np.array([0, 2]) * S, np.array([3, 5]) * S
-    times = sort_classes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
+    times = ClassTimes(start, end, np.array([1.0, 2.0]), np.array([0, 1]), 2)
 
     effort = effort_until(times, np.array([-1, 0, 1, 3, 5, 9]) * S)
 
@@ -77,7 +77,7 @@ def test_coverage_equals_counting_at_any_epoch(
     of_class = np.array([p[2] for p in pieces])
     low, high = window[0] * S + epoch_ns, (window[0] + window[1]) * S + epoch_ns
 
-    times = sort_classes(start, end, np.ones(len(pieces)), of_class, 3)
+    times = ClassTimes(start, end, np.ones(len(pieces)), of_class, 3)
 
     expected = np.zeros(3)
     for s, e, k in zip(start, end, of_class, strict=True):

@@ -28,7 +28,7 @@ from traceenergy import AnalysisOptions, analyze, read_trace
 from traceenergy.energy import power_model
 from traceenergy.energy.calibration import Calibration
 from traceenergy.energy.clock_factor import EXPONENT, Clocks
-from traceenergy.energy.coverage import covered_s, sort_classes
+from traceenergy.energy.coverage import ClassTimes, covered_s
 from traceenergy.energy.design import SensorShape
 from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.power_model import MODEL_SD, PowerModel, z_of
@@ -68,7 +68,7 @@ def run(n: int = 600, seed: int = 1) -> tuple[DeviceWork, Int]:
 def read(work: DeviceWork, piece_w: Float, lag_ms: float = 0.0) -> PowerSeries:
     """Read 90 W beside the power of pieces, means over 25 ms, every 100 ms."""
     start_ns, end_ns = work.all_start_ns, work.all_end_ns
-    times = sort_classes(start_ns, end_ns, piece_w, np.zeros(len(start_ns), dtype=np.int64), 1)
+    times = ClassTimes(start_ns, end_ns, piece_w, np.zeros(len(start_ns), dtype=np.int64), 1)
     at_ns = np.arange(int(start_ns[0]), int(end_ns[-1]), 100 * MS)
     high_ns = at_ns - round(lag_ms * MS)
     work_w = covered_s(times, high_ns - 25 * MS, high_ns)[:, 0] / 0.025

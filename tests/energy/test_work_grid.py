@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.energy.sensor_loads import EPOCH_NS, serve
-from traceenergy.energy.coverage import covered_s, effort_until, sort_classes
+from traceenergy.energy.coverage import ClassTimes, covered_s, effort_until
 from traceenergy.energy.sensor_response import respond
 from traceenergy.energy.work_grid import (
     FINEST_NS,
@@ -57,7 +57,7 @@ def test_a_window_shows_the_mean_of_its_weights() -> None:
 def test_a_grid_is_exact_at_its_points() -> None:
     work = serve(1, 4.0).work
     grid = lay_grid(work, np.array([1.0, 3.0]))
-    times = sort_classes(work.start_ns, work.end_ns, work.weight, work.of_category, 4)
+    times = ClassTimes(work.start_ns, work.end_ns, work.weight, work.of_category, 4)
     at_ns = work.origin_ns + round(grid.first_s * 1e9) + np.arange(len(grid.done)) * FINEST_NS
 
     exact_s = covered_s(times, np.full(len(at_ns), at_ns[0]), at_ns)
@@ -133,7 +133,7 @@ def test_expected_power_is_read_as_exactly_as_it_matters(
     end_s = np.linspace(0.5, 3.5, 200)
     grid = lay_power(work.start_ns, work.end_ns, load.piece_w, work.origin_ns, end_s, window_ms)
     none = np.zeros(len(load.piece_w), dtype=np.int64)
-    times = sort_classes(work.start_ns, work.end_ns, load.piece_w, none, 1)
+    times = ClassTimes(work.start_ns, work.end_ns, load.piece_w, none, 1)
     at_ns = work.origin_ns + np.round((end_s[:, None] - response.delay_s) * 1e9).astype(np.int64)
 
     exact_w = effort_until(times, at_ns.ravel()).reshape(at_ns.shape) @ response.weight_hz

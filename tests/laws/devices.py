@@ -10,7 +10,7 @@ import polars as pl
 
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
 from traceenergy.energy.clock_factor import Clocks
-from traceenergy.energy.coverage import covered_s, sort_classes
+from traceenergy.energy.coverage import ClassTimes, covered_s
 from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.trace.tables import GpuMetrics, PowerSamples
@@ -227,7 +227,7 @@ def with_metrics(bare: Device) -> Device:
 
 
 def _share(bare: Device, end_ns: Int, length_ns: int) -> Float:
-    times = sort_classes(
+    times = ClassTimes(
         bare.start_ns, bare.end_ns, np.ones(len(bare.of_all)), bare.of_all, len(NAMES)
     )
     return covered_s(times, end_ns - length_ns, end_ns) / (length_ns * 1e-9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.coverage import ClassTimes, covered_s, sort_classes
+from traceenergy.energy.coverage import ClassTimes, covered_s, one_class
 from traceenergy.energy.prior import ClassTraits, category_of
 from traceenergy.intervals import union
 from traceenergy.units import NS_PER_MS, S_PER_NS
@@ -284,18 +284,16 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     size_w = _size(classes.of_all, length_ns, len(classes.names)) * usual_w
     weight = np.ones(len(start_ns)) if clock_factor is None else clock_factor
     shared = np.flatnonzero(beside_w > 0)
-    same = np.zeros(len(start_ns), dtype=np.int64)
     stretches = union(start_ns, end_ns)
-    n_stretches = len(stretches[0])
     return Design(
         traits=traits,
         knot_ns=_knots(span_ns),
-        busy=sort_classes(*stretches, np.ones(n_stretches), np.zeros(n_stretches, np.int64), 1),
-        beside=sort_classes(start_ns[shared], end_ns[shared], beside_w[shared], same[shared], 1),
-        sizes=sort_classes(
+        busy=one_class(*stretches, np.ones(len(stretches[0]))),
+        beside=one_class(start_ns[shared], end_ns[shared], beside_w[shared]),
+        sizes=ClassTimes(
             start_ns, end_ns, size_w, category[classes.of_all], int(category.max()) + 1
         ),
-        classes=sort_classes(start_ns, end_ns, weight, classes.of_all, len(classes.names)),
+        classes=ClassTimes(start_ns, end_ns, weight, classes.of_all, len(classes.names)),
         of_all=classes.of_all,
         share_rate=share_rate,
         weight=weight,

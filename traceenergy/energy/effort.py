@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from traceenergy.energy.coverage import ClassTimes, effort_until, sort_classes
+from traceenergy.energy.coverage import ClassTimes, effort_until, one_class
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -97,5 +97,4 @@ def effort_by_power(start_ns: Int, end_ns: Int, power_w: Float) -> PowerEffort:
     -------
     PowerEffort
     """
-    one = np.zeros(len(start_ns), dtype=np.int64)
-    return PowerEffort(sort_classes(start_ns, end_ns, power_w, one, 1), power_w)
+    return PowerEffort(one_class(start_ns, end_ns, power_w), power_w)

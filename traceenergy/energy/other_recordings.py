@@ -12,7 +12,7 @@ from traceenergy.energy.prior import LEAST_SHARE, METRIC_BOARD_W, METRIC_WATTS, 
 from traceenergy.energy.regression import lay_rows
 from traceenergy.energy.sensor import KNOWN
 from traceenergy.energy.untraced import FAR_MS
-from traceenergy.units import MS_PER_NS, NS_PER_MS, S_PER_NS
+from traceenergy.units import MS_PER_NS, NS_PER_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +104,7 @@ def _denser(model: PowerModel, every_ns: int) -> Int:
     # Readings as they are around the run, up to where they were of use; others during the run.
     at_ns, busy = model.series.sample_ns, model.design.busy
     first_ns = busy.origin_ns
-    last_ns = first_ns + round(float(busy.end_s[-1]) / S_PER_NS)
+    last_ns = int(busy.end_ns[-1])
     far_ns = round(FAR_MS * NS_PER_MS)
     before_ns = at_ns[(at_ns < first_ns) & (at_ns >= first_ns - far_ns)]
     after_ns = at_ns[(at_ns > last_ns) & (at_ns <= last_ns + far_ns)]

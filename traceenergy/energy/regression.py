@@ -41,6 +41,7 @@ LEAST_COVERAGE = 0.5
 LEAST_POWER_SHARE = 0.01  # no class runs for less than this part of the board's limit
 USUAL_LIMIT_W = 500.0  # scale of the prior for a board that is not known
 ROUNDS = 2  # of fitting power and sensor in turn
+STEADY_AGE = 0.2  # readings whose age differs by less of a period are all equally late
 LEAST_WINDOW_MS = 1.0  # an instant is read as this long
 
 
@@ -245,6 +246,9 @@ def _at_hidden_updates(series: PowerSeries, coarse: CoarseWork) -> PowerSeries:
     )
     if hidden is None:
         return series
+    age_ns = series.sample_ns - hidden.update_ns
+    if np.ptp(age_ns) < STEADY_AGE * sensor.period_ms * NS_PER_MS:
+        return series  # polled in step with the updates: readings are late by one lag
     update_ns, first = np.unique(hidden.update_ns, return_index=True)
     seen = replace(sensor, period_ms=hidden.period_ms, lag_ms=0.0)
     return replace(series, sample_ns=update_ns, power_w=series.power_w[first], sensor=seen)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.energy.class_power import READ_SD_W
-from traceenergy.energy.coverage import effort_until, sort_classes
+from traceenergy.energy.coverage import effort_until, one_class
 from traceenergy.energy.design import SensorShape
 from traceenergy.energy.power_model import MODEL_SD
 from traceenergy.energy.power_series import read_series
@@ -155,8 +155,7 @@ def replay(device: RecordedDevice, theta: Float, rng: np.random.Generator) -> Re
     energy, evidence, model = device.energy, device.evidence, device.model
     work = energy.work
     power_w = _piece_power_w(model, energy, theta, rng)
-    one = np.zeros(len(power_w), dtype=np.int64)
-    times = sort_classes(work.all_start_ns, work.all_end_ns, power_w, one, 1)
+    times = one_class(work.all_start_ns, work.all_end_ns, power_w)
     fields = read_series(evidence.samples, work.name, energy.most_w, device.sensor_window_ms)
     frames = []
     for series in fields:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.coverage import effort_until, sort_classes
+from traceenergy.energy.coverage import effort_until, one_class
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def fill_unseen(model: PowerModel, start_ns: Int, end_ns: Int) -> PowerSeries:
     the 25 ms showed (arXiv 2312.02741 calls this part-time measuring).
     """
     series, shape = model.series, model.shape
-    one = np.zeros(len(start_ns), dtype=np.int64)
-    times = sort_classes(start_ns, end_ns, model.power_w, one, 1)
+    times = one_class(start_ns, end_ns, model.power_w)
 
     def mean_w(low_ns: Int, high_ns: Int) -> Float:
         expected_j = effort_until(times, high_ns) - effort_until(times, low_ns)
