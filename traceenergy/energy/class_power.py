@@ -165,8 +165,10 @@ def _solve(
         log_det = 2 * float(np.log(noise[0]).sum() + np.log(np.diag(factor[0])).sum())
         return log_det + float(off_w @ solved[:, -1] - pull @ cho_solve(factor, pull))
 
-    tried = least + np.arange(0.0, LOG_NOISE_SPAN + 1.0)
-    best = float(tried[np.argmin([misfit(log_noise) for log_noise in tried])])
+    best, cost = least, misfit(least)
+    # One minimum: upward from the floor until it gets worse.
+    while best < least + LOG_NOISE_SPAN and (higher := misfit(best + 1.0)) < cost:
+        best, cost = best + 1.0, higher
     noise, solved = whiten(best)
     information, pull = design.T @ solved[:, :-1], design.T @ solved[:, -1]
     first = inverse_of(information + prior.precision)

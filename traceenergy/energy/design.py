@@ -138,10 +138,15 @@ class Design:
         -------
         ndarray of float64 (n_rows, n_columns)
         """
-        windows = shape.windows(update_ns)
+        low_ns, high_ns = (
+            np.concatenate(ends) for ends in zip(*shape.windows(update_ns), strict=True)
+        )
         window_s = shape.window_ms * NS_PER_MS * S_PER_NS
         shares = [
-            np.mean([covered_s(times, *window) for window in windows], axis=0) / window_s
+            covered_s(times, low_ns, high_ns)
+            .reshape(-1, len(update_ns), times.n_classes)
+            .mean(axis=0)
+            / window_s
             for times in (self.busy, self.beside, self.sizes, self.classes)
         ]
         middle_ns = update_ns - round(shape.delay_ms * NS_PER_MS)
