@@ -123,7 +123,11 @@ def _until(times: ClassTimes, edge_ns: Int) -> Float:
         first = np.searchsorted(edge_ns, start_ns, side="right")
         after = np.maximum(np.searchsorted(edge_ns, end_ns, side="left"), first)
         length_s = (end_ns - start_ns) * S_PER_NS
-        whole += np.bincount(after * n_classes + of_class, weight * length_s, len(whole))
+        # Pieces come about in order of time, so those of one turn end before few of the times.
+        low, high = int(first.min()), int(after.max()) + 1
+        cell = (after - low) * n_classes + of_class
+        n_cells = (high - low) * n_classes
+        whole[low * n_classes : high * n_classes] += np.bincount(cell, weight * length_s, n_cells)
         # Ends of windows within a piece, one row for each pair.
         n_inside = after - first
         cut = np.flatnonzero(n_inside)
@@ -133,8 +137,10 @@ def _until(times: ClassTimes, edge_ns: Int) -> Float:
         )
         edge = first[piece] + turn
         so_far_s = (edge_ns[edge] - start_ns[piece]) * S_PER_NS
-        within += np.bincount(
-            edge * n_classes + of_class[piece], weight[piece] * so_far_s, len(within)
+        cell = (edge - low) * n_classes + of_class[piece]
+        n_cells -= n_classes
+        within[low * n_classes : (high - 1) * n_classes] += np.bincount(
+            cell, weight[piece] * so_far_s, n_cells
         )
     ended = np.cumsum(whole.reshape(n_edges + 1, n_classes), axis=0)[:n_edges]
     return np.asarray(ended + within.reshape(n_edges, n_classes), dtype=np.float64)

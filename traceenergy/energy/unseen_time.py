@@ -43,12 +43,11 @@ def fill_unseen(model: PowerModel, start_ns: Int, end_ns: Int) -> PowerSeries:
     series, shape = model.series, model.shape
     times = one_class(start_ns, end_ns, model.power_w)
 
-    def mean_w(low_ns: Int, high_ns: Int) -> Float:
-        expected_j = effort_until(times, high_ns) - effort_until(times, low_ns)
-        return np.asarray(expected_j / ((high_ns - low_ns) * S_PER_NS), dtype=np.float64)
-
-    seen = shape.windows(series.sample_ns)
-    seen_w = np.mean([mean_w(low_ns, high_ns) for low_ns, high_ns in seen], axis=0)
     half_ns = round(series.sensor.period_ms * NS_PER_MS / 2)
-    all_w = mean_w(series.center_ns - half_ns, series.center_ns + half_ns)
+    period = (series.center_ns - half_ns, series.center_ns + half_ns)
+    windows = [period, *shape.windows(series.sample_ns)]
+    low_ns, high_ns = (np.concatenate(ends) for ends in zip(*windows, strict=True))
+    low_j, high_j = np.split(effort_until(times, np.concatenate((low_ns, high_ns))), 2)
+    mean_w = ((high_j - low_j) / ((high_ns - low_ns) * S_PER_NS)).reshape(len(windows), -1)
+    all_w, seen_w = mean_w[0], mean_w[1:].mean(axis=0)
     return series.scaled(np.maximum(series.power_w + all_w - seen_w, 0.0))
