@@ -164,11 +164,15 @@ class ShareClock:
     def _read(self, time_ns: Int, clock_ns: Float) -> Float:
         if len(self.edge_ns) == 0:
             return np.zeros(len(time_ns))
-        # Offsets, because float64 holds nanoseconds exactly only up to 2**53 (104 days).
-        origin_ns = self.edge_ns[0]
-        offset_ns = (time_ns - origin_ns).astype(np.float64)
-        read = np.interp(offset_ns, (self.edge_ns - origin_ns).astype(np.float64), clock_ns)
-        return np.asarray(read, dtype=np.float64)
+        if len(self.edge_ns) == 1:
+            return np.full(len(time_ns), clock_ns[0])
+        # Only the edges beside each time are turned to float64: there may be millions of them.
+        at = np.searchsorted(self.edge_ns, time_ns, side="right") - 1
+        at = np.clip(at, 0, len(self.edge_ns) - 2)
+        width_ns = self.edge_ns[at + 1] - self.edge_ns[at]
+        since_ns = np.clip(time_ns - self.edge_ns[at], 0, width_ns)
+        gone = clock_ns[at + 1] - clock_ns[at]
+        return np.asarray(clock_ns[at] + gone / width_ns * since_ns, dtype=np.float64)
 
 
 def share_clock(start_ns: Int, end_ns: Int) -> ShareClock:
