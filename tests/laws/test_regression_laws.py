@@ -171,13 +171,7 @@ def test_no_energy_is_negative_whatever_is_read(form: str) -> None:
     assert min(bounds(energy, run(form))) >= 0
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        pytest.param("long", marks=pytest.mark.xfail(reason="shares beyond what a board can draw")),
-        "steps",
-    ],
-)
+@pytest.mark.parametrize("form", ["long", "steps"])
 def test_intervals_hold_what_is_attributed_whatever_is_read(form: str) -> None:
     energy, of_all = attributed_nonsense(form), run(form).of_all
 
