@@ -29,10 +29,10 @@ from traceenergy.energy import power_model
 from traceenergy.energy.calibration import Calibration
 from traceenergy.energy.clock_factor import EXPONENT, Clocks
 from traceenergy.energy.coverage import ClassTimes, covered_s
-from traceenergy.energy.design import SensorShape
+from traceenergy.energy.design import LEAST_POWER_SHARE, SensorShape
 from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.power_model import MODEL_SD, PowerModel, z_of
-from traceenergy.energy.regression import LEAST_POWER_SHARE, at_updates, lay_rows, model_power
+from traceenergy.energy.regression import at_updates, lay_rows, model_power
 from traceenergy.intervals import share_clock
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run

@@ -18,10 +18,9 @@ from tests.energy.sensor_loads import (
     serve,
 )
 from traceenergy.energy.prior import category_of
-from traceenergy.energy.sensor import GIVEN, KNOWN
-from traceenergy.energy.sensor_fit import NOT_TOLD, SensorFit, find_sensor, refine_sensor
+from traceenergy.energy.sensor import AGAINST_KNOWN, FOUND, GIVEN, KNOWN, NOT_TOLD
+from traceenergy.energy.sensor_fit import SensorFit, find_sensor, refine_sensor
 from traceenergy.energy.sensor_scan import LAG_RANGE_MS
-from traceenergy.energy.sensor_settle import AGAINST_KNOWN, FOUND
 from traceenergy.energy.work_grid import CoarseWork
 from traceenergy.intervals import union
 from traceenergy.simulate.catalog import CATALOG

@@ -29,6 +29,7 @@ WANDER_W = 2.0
 SIZE_SLOPE_SD = 0.10
 BESIDE, BESIDE_SD = -0.12, 0.08  # what a piece draws less while others run
 NODES = 5  # of the delay of a first-order smoothing
+LEAST_POWER_SHARE = 0.01  # no piece runs for less than this part of the board's limit
 LARGEST_SIZE = 3.0  # log of duration over the usual one; waiting for others can last forever
 
 
@@ -198,7 +199,7 @@ class Design:
     def power_w(self, theta: Float) -> Float:
         """Give the expected dynamic power of each piece, ``(n_all,)`` [W]."""
         n_static, first = self.n_background, self.first_class
-        slope = theta[n_static + 2 : first][self.traits.category_code[self.of_all]]
+        slope = theta[n_static + 2 : first][self.sizes.of_class]
         return np.asarray(
             theta[first:][self.of_all] * self.weight
             + slope * self.size_w
@@ -206,6 +207,10 @@ class Design:
             + theta[n_static] * self.share_rate,
             dtype=np.float64,
         )
+
+    def likely_w(self, theta: Float) -> Float:
+        """Give the expected dynamic power of each piece, above zero, ``(n_all,)`` [W]."""
+        return np.maximum(self.power_w(theta), LEAST_POWER_SHARE * self.limit_w)
 
     def gain(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
         """Say how the energy of groups of work follows from the parameters.
@@ -236,7 +241,7 @@ class Design:
         gain = np.zeros((n_groups, self.n_columns))
         gain[:, n_static : n_static + 1] = summed(none, self.share_rate[row], 1)
         gain[:, n_static + 1 : n_static + 2] = summed(none, self.beside_w[row], 1)
-        category = self.traits.category_code[self.of_all[row]]
+        category = self.sizes.of_class[row]
         gain[:, n_static + 2 : first] = summed(category, self.size_w[row], n_slopes)
         gain[:, first:] = summed(self.of_all[row], self.weight[row], n_classes)
         return gain

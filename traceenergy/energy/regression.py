@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 MIN_WINDOWS = 8  # fewer different readings of work say nothing about its parts
 LEAST_COVERAGE = 0.5
-LEAST_POWER_SHARE = 0.01  # no class runs for less than this part of the board's limit
 USUAL_LIMIT_W = 500.0  # scale of the prior for a board that is not known
 ROUNDS = 2  # of fitting power and sensor in turn
 STEADY_AGE = 0.2  # readings whose age differs by less of a period are all equally late
@@ -102,7 +101,7 @@ def model_power(
             series.power_w - design.background_w(series.sample_ns, fit.mean),
             work.all_start_ns,
             work.all_end_ns,
-            _piece_power_w(design, fit),
+            design.likely_w(fit.mean),
             found,
         )
         shape = _shape_of(found)
@@ -115,7 +114,7 @@ def model_power(
         names=classes.names,
         design=design,
         fit=fit,
-        power_w=_piece_power_w(design, fit),
+        power_w=design.likely_w(fit.mean),
         n_rows=len(series.sample_ns),
     )
 
@@ -300,7 +299,3 @@ def lay_rows(series: PowerSeries, design: Design, shape: SensorShape) -> Rows:
     return Rows(
         design.rows(series.sample_ns, shape), series.power_w, low_s, high_s, design.n_background
     )
-
-
-def _piece_power_w(design: Design, fit: ClassPower) -> Float:
-    return np.maximum(design.power_w(fit.mean), LEAST_POWER_SHARE * design.limit_w)

@@ -13,7 +13,7 @@ from traceenergy.energy.coverage import effort_until, one_class
 from traceenergy.energy.design import SensorShape
 from traceenergy.energy.power_model import MODEL_SD
 from traceenergy.energy.power_series import read_series
-from traceenergy.energy.regression import LEAST_POWER_SHARE, LEAST_WINDOW_MS, at_updates
+from traceenergy.energy.regression import LEAST_WINDOW_MS, at_updates
 from traceenergy.intervals import share_clock
 from traceenergy.trace.tables import PowerSamples
 from traceenergy.units import NS_PER_MS, S_PER_NS
@@ -187,7 +187,7 @@ def _piece_power_w(
     model: PowerModel, energy: DeviceEnergy, theta: Float, rng: np.random.Generator
 ) -> Float:
     design, work = model.design, energy.work
-    expected_w = np.maximum(design.power_w(theta), LEAST_POWER_SHARE * design.limit_w)
+    expected_w = design.likely_w(theta)
     of_class = rng.normal(0.0, MODEL_SD, design.classes.n_classes)[design.of_all]
     of_piece = rng.normal(0.0, PIECE_SD, len(expected_w))
     window_ns = round(model.shape.window_ms * NS_PER_MS)

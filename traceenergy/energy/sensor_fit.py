@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.clock_drift import Drift, fit_drift
-from traceenergy.energy.sensor import GIVEN, KNOWN
+from traceenergy.energy.sensor import AGAINST_KNOWN, FOUND, GIVEN, KNOWN, NOT_TOLD
 from traceenergy.energy.sensor_likelihood import (
     LAG,
     SMOOTHING,
@@ -33,7 +33,7 @@ from traceenergy.energy.sensor_search import (
     limits_of,
     search,
 )
-from traceenergy.energy.sensor_settle import AGAINST_KNOWN, FOUND, Settled, settle
+from traceenergy.energy.sensor_settle import Settled, settle
 from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid, lay_power
 from traceenergy.units import MS_PER_NS, S_PER_NS
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-NOT_TOLD = "not told by the data"
 
 MIN_ROWS = 8
 ROWS_PER_COLUMN = 6  # fewer readings are explained by whole categories

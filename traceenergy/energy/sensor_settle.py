@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.sensor import GIVEN, KNOWN
+from traceenergy.energy.sensor import AGAINST_KNOWN, FOUND, GIVEN, KNOWN
 from traceenergy.energy.sensor_likelihood import (
     LAG,
     NATS,
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-FOUND = "found in the data"
-AGAINST_KNOWN = "found in the data, against what is known of the GPU"
 SNAP_MISFIT = 1.04
 
 
