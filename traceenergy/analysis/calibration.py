@@ -9,7 +9,7 @@ import polars as pl
 from traceenergy.analysis.ledger import open_ledger
 from traceenergy.analysis.model import Window
 from traceenergy.energy.calibration import calibrate
-from traceenergy.errors import BadCalibrationError
+from traceenergy.errors import BadCalibrationError, NoPowerError
 
 if TYPE_CHECKING:
     from traceenergy.energy.attribute import AttributionOptions
@@ -39,6 +39,11 @@ def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
     BadCalibrationError
         If its readings cannot tell the power of kernels.
     """
+    if len(trace.power_samples) == 0:
+        raise NoPowerError(
+            "the calibration run has no power data",
+            next_step="pass its power log by --calibration-power",
+        )
     start_ns, end_ns = trace.gpu_work.select(pl.col("start_ns").min(), pl.col("end_ns").max()).row(
         0
     )
