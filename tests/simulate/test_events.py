@@ -52,6 +52,20 @@ def test_marks_carry_milliwatts_of_each_processs_gpu(tmp_path: Path) -> None:
     ) == [("traceenergy", tid) for tid in threads]
 
 
+def test_marks_of_energy_stand_beside_those_of_power(tmp_path: Path) -> None:
+    simulate_run(tmp_path, replace(SMALL, gpus=1, power="marks", energy_counter=True))
+
+    marks = query(
+        tmp_path,
+        "SELECT s.value, e.start, e.int64Value FROM NVTX_EVENTS e JOIN StringIds s"
+        " ON s.id = e.textId WHERE e.eventType = 34 ORDER BY e.start",
+    )
+    energy = [(ns, mj) for text, ns, mj in marks if text == "energy"]
+    assert [ns for ns, _ in energy] == [ns for text, ns, _ in marks if text == "power"]
+    assert energy == sorted(energy, key=lambda mark: mark[1])
+    assert energy[0][1] == 5_000_000_000
+
+
 def test_plugin_rows_are_json_in_old_schemas(tmp_path: Path) -> None:
     simulate_run(tmp_path, replace(SMALL, schema="3.11.1"))
     simulate_run(tmp_path / "nvml", replace(SMALL, schema="3.11.1", power="nvml"))

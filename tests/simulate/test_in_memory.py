@@ -121,3 +121,15 @@ def test_drift_moves_static_power_by_as_much_as_asked() -> None:
     assert_frame_equal(
         steady.work.drop("static_j", "energy_j"), drifting.work.drop("static_j", "energy_j")
     )
+
+
+def test_power_is_read_alike_with_and_without_the_counter() -> None:
+    plain, counted = (
+        run_in_memory(replace(SMALL, gpus=2, energy_counter=asked)) for asked in (False, True)
+    )
+
+    assert plain.readings[0].counter_j is None
+    for one, other in zip(plain.readings, counted.readings, strict=True):
+        assert one.sharp_w.tolist() == other.sharp_w.tolist()
+        assert other.counter_j is not None
+        assert (np.diff(other.counter_j) >= 0).all()

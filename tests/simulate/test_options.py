@@ -35,6 +35,7 @@ def test_defaults_are_fine() -> None:
         (Options(quantum_w=0.0), "0.01 to 10"),
         (Options(calibration_s=float("inf")), "0 to 60"),
         (Options(calibration_only=True), "with calibration_s"),
+        (Options(energy_counter=True, power="nvml"), "smi or marks"),
     ],
 )
 def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from traceenergy.simulate.power import Law, PowerCurve, true_power
-from traceenergy.simulate.sensor import SENSORS, Sensor, SensorField, poll_times, read_field
+from traceenergy.simulate.sensor import (
+    SENSORS,
+    Sensor,
+    SensorField,
+    poll_times,
+    read_counter,
+    read_field,
+)
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
 MS, S = NS_PER_MS, NS_PER_S
@@ -150,3 +157,16 @@ def test_a_logger_loses_readings_but_never_its_ends() -> None:
     assert (np.diff(asked_ns) > 0).all()
     # 501 planned, 60 % kept; 5 standard deviations are 55.
     assert len(asked_ns) == pytest.approx(301, abs=55)
+
+
+def test_a_counter_sees_the_time_that_its_power_field_does_not() -> None:
+    poll_ns = np.arange(-2 * S, 12 * S, 20 * MS)
+    sensor = noiseless(SENSORS["a100"])
+
+    counted_j = read_counter(step_of_300_w(), sensor, poll_ns, 1.02, np.random.default_rng(1))
+
+    # 12 s + 10 s of 100 W and 300 W more; each end is known to one update of 100 ms
+    assert counted_j[-1] - counted_j[0] == pytest.approx(1.02 * (1400.0 + 3000.0), abs=11.0)
+    steps_j = np.diff(counted_j)
+    assert ((steps_j == 0).sum() / len(steps_j)) == pytest.approx(0.8, abs=0.01)
+    assert steps_j.max() == pytest.approx(1.02 * 40.0, abs=0.002)

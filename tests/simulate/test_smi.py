@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from traceenergy.simulate.smi import Readings, render_log, stamps_ns
@@ -33,6 +35,16 @@ def test_lines_look_as_printed() -> None:
         "2025/02/06 18:19:37.483, 0, GPU-abc, 1755 MHz, 345.67 W, 340.10 W, 45",
         "2025/02/06 18:19:37.583, 0, GPU-abc, 1755 MHz, 9.05 W, 340.10 W, 45",
     ]
+
+
+def test_the_counter_is_the_last_column_in_whole_millijoules() -> None:
+    counted = replace(readings(1, 21, instant=True), counter_j=np.array([5e6, 5000004.1234]))
+
+    lines = render_log([counted], ["a"], LOCAL_NS).splitlines()
+
+    assert [line.split(", ")[-1] for line in lines] == [
+        "total_energy_consumption [mJ]", "5000000000 mJ", "5000004123 mJ",
+    ]  # fmt: skip
 
 
 def test_a_fast_clock_gains_as_much_as_said() -> None:

@@ -151,6 +151,9 @@ CalibrationSpread = Annotated[
 CalibrationOnly = Annotated[
     bool, typer.Option("--calibration-only", help="Leave out the run that it would follow.")
 ]
+EnergyCounter = Annotated[
+    bool, typer.Option("--energy-counter", help="Log the board's energy counter as well.")
+]
 
 
 def simulate(
@@ -191,6 +194,7 @@ def simulate(
     calibration: Calibration = None,
     calibration_spread: CalibrationSpread = 0.0,
     calibration_only: CalibrationOnly = False,
+    energy_counter: EnergyCounter = False,
     force: Force = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -210,6 +214,7 @@ def simulate(
         step_power_spread=step_power_spread, clock_spread=clock_spread, clock_drift_ppm=clock_drift,
         concurrency_factor=concurrency_factor, quantum_w=quantum, calibration_only=calibration_only,
         calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
+        energy_counter=energy_counter,
     )  # fmt: skip
     made = simulate_run(out, options, force=force)
     if not quiet:

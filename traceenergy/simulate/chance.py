@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 HOST, TIMELINE, IDLE_POWER, LOG, CATEGORY_POWER, STEP_POWER, DRIFT = range(7)
-CLOCK, CALIBRATION, CALIBRATION_POWER = range(7, 10)
+CLOCK, CALIBRATION, CALIBRATION_POWER, COUNTER = range(7, 11)
 
 
 def stream(seed: int, *cause: int) -> np.random.Generator:

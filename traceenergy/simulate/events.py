@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from traceenergy.simulate.smi import Readings
 
 MARK, PUSH_POP, DOMAIN = 34, 59, 75
-POWER_DOMAIN, POWER_DOMAIN_ID, POWER_MARK = "traceenergy", 1, "power"
+POWER_DOMAIN, POWER_DOMAIN_ID = "traceenergy", 1
+POWER_MARK, ENERGY_MARK = "power", "energy"
 DOMAIN_NS = 1_000_000_000
 # Serial numbers of the sources of generic events, above the machine's bits.
 PLUGIN_SOURCE, METRICS_SOURCE = VM | 3 << 32, VM | 7 << 32
 POWER_FIELD, TEMPERATURE_FIELD = "Power", "Temperature"
 MW_PER_W = 1000.0
+MJ_PER_J = 1000.0
 
 
 def nvtx_rows(
@@ -38,7 +40,8 @@ def nvtx_rows(
         As from `nvtx_ranges`. Those of level 0 carry their text themselves, the others as
         registered strings, since exports hold both.
     marks : sequence of Readings
-        By device, to be written as power marks; empty for none.
+        By device, to be written as marks of power, and of energy where there is a counter; empty
+        for none.
     host : Host
         For thread ids.
     strings : Strings
@@ -70,17 +73,21 @@ def nvtx_rows(
 def _power_marks(
     marks: Sequence[Readings], host: Host, strings: Strings, schema: pl.Schema
 ) -> pl.DataFrame:
-    text_id, frames = strings.id_of(POWER_MARK), []
+    frames = []
     for device, readings in enumerate(marks):
-        n_marks = len(readings.poll_ns)
+        poll_ns = readings.poll_ns.tolist()
+        values = [(strings.id_of(POWER_MARK), readings.sharp_w * MW_PER_W)]
+        if readings.counter_j is not None:
+            values.append((strings.id_of(ENERGY_MARK), readings.counter_j * MJ_PER_J))
+        n_marks = len(poll_ns) * len(values)
         columns = {
-            "start": [DOMAIN_NS, *readings.poll_ns.tolist()],
+            "start": [DOMAIN_NS, *poll_ns * len(values)],
             "eventType": [DOMAIN] + [MARK] * n_marks,
             "text": [POWER_DOMAIN] + [None] * n_marks,
             "globalTid": [host.global_tid(device)] * (n_marks + 1),
-            "textId": [None] + [text_id] * n_marks,
+            "textId": [None, *(text_id for text_id, _ in values for _ in poll_ns)],
             "domainId": [POWER_DOMAIN_ID] * (n_marks + 1),
-            "int64Value": [None, *np.round(readings.sharp_w * MW_PER_W).astype(int).tolist()],
+            "int64Value": [None, *(round(one) for _, value in values for one in value.tolist())],
         }
         frames.append(pl.DataFrame(columns, schema_overrides=schema, strict=False))
     frame = pl.concat(frames).with_columns(end=pl.lit(None, dtype=pl.Int64))

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from traceenergy.simulate.activity import Activity, sample_activity
-from traceenergy.simulate.chance import HOST, IDLE_POWER, LOG, TIMELINE, stream
+from traceenergy.simulate.chance import COUNTER, HOST, IDLE_POWER, LOG, TIMELINE, stream
 from traceenergy.simulate.host import UTC_EPOCH_NS, Host, make_host
 from traceenergy.simulate.options import Options, board_of, check_options
-from traceenergy.simulate.sensor import SENSORS, poll_times, read_field
+from traceenergy.simulate.sensor import SENSORS, poll_times, read_counter, read_field
 from traceenergy.simulate.smi import Readings, stamps_ns
 from traceenergy.simulate.target import BOARDS, Board
 from traceenergy.simulate.timeline import Timeline, lay_out
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.simulate.clock import ClockPath
+    from traceenergy.simulate.power import PowerCurve
 
 # The log begins before the run, ends after it, so that idle power can be seen.
 LOG_BEFORE_NS, LOG_AFTER_NS = 2 * NS_PER_S, 1500 * NS_PER_MS
@@ -163,6 +164,17 @@ def _read_power(
                 instant_w=instant_w,
                 clock_mhz=np.where(at_work, clocks[device].at(poll_ns), board.idle_clock_mhz),
                 temperature_c=curve.temperature_at(poll_ns),
+                counter_j=_counter_j(options, curve, poll_ns, device),
             )
         )
     return tuple(readings)
+
+
+def _counter_j(
+    options: Options, curve: PowerCurve, poll_ns: NDArray[np.int64], device: int
+) -> NDArray[np.float64] | None:
+    if not options.energy_counter:
+        return None
+    # A stream of its own: power is read alike with and without the counter.
+    rng = stream(options.seed, COUNTER, device)
+    return read_counter(curve, SENSORS[options.sensor], poll_ns, options.gain, rng)

@@ -15,6 +15,7 @@ from traceenergy.units import NS_PER_MS
 SCENARIOS = ("decode", "prefill", "mixed", "varying")
 SCHEMAS = ("3.0.0", "3.7.2", "3.11.1", "3.25.0")
 POWER_FORMS = ("smi", "nvml", "marks", "none")
+COUNTER_FORMS = ("smi", "marks")
 MAX_GPUS = 8
 MAX_UTC_OFFSET_H = 14.0
 INSTANCE_SPREAD = 0.03
@@ -27,7 +28,7 @@ MAX_CLOCK_DRIFT_PPM = 10_000.0
 _NAMED_WHERE_SET = (
     "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
     "drift_w", "clock_spread", "clock_drift_ppm", "quantum_w", "calibration_s",
-    "calibration_spread", "calibration_only",
+    "calibration_spread", "calibration_only", "energy_counter",
 )  # fmt: skip
 
 
@@ -103,6 +104,8 @@ class Options:
     calibration_only
         Leave the run out: the stretch that would follow it is a recording of its own, of the same
         GPUs and classes.
+    energy_counter
+        The CSV file or the marks hold the board's cumulative energy counter as well.
     """
 
     scenario: str = "decode"
@@ -141,6 +144,7 @@ class Options:
     calibration_s: float = 0.0
     calibration_spread: float = 0.0
     calibration_only: bool = False
+    energy_counter: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name, without those of the power model that are not set."""
@@ -227,6 +231,11 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
             "calibration_only",
             "given with calibration_s",
             options.calibration_s > 0 or not options.calibration_only,
+        ),
+        (
+            "energy_counter",
+            f"given with power {' or '.join(COUNTER_FORMS)}",
+            options.power in COUNTER_FORMS or not options.energy_counter,
         ),
         ("missing_share", "0 to less than 1", 0 <= options.missing_share < 1),
         (

@@ -61,6 +61,7 @@ class Sensor:
 
 
 QUANTUM_W = 0.01
+COUNTED_J = 5.0e6  # that a counter already shows; drivers stay loaded for days
 _AVERAGE_1S = SensorField(100 * NS_PER_MS, NS_PER_S)
 _PART_TIME = SensorField(100 * NS_PER_MS, 25 * NS_PER_MS)
 _FAST = SensorField(20 * NS_PER_MS, 10 * NS_PER_MS)
@@ -143,6 +144,38 @@ def _seen(curve: PowerCurve, window_ns: int, smoothing_ns: float, end_ns: Int) -
     edge_ns = np.concatenate((end_ns - window_ns, end_ns))
     begin_j, done_j = np.split(curve.smoothed_energy_j(edge_ns, smoothing_ns), 2)
     return (done_j - begin_j) / (window_ns / NS_PER_S)
+
+
+def read_counter(
+    curve: PowerCurve, sensor: Sensor, poll_ns: Int, gain: float, rng: np.random.Generator
+) -> Float:
+    """Read the board's cumulative energy counter at given times.
+
+    Parameters
+    ----------
+    curve : PowerCurve
+        True power.
+    sensor : Sensor
+        Whose lag and smoothing; the counter updates as often as its `draw`.
+    poll_ns : ndarray of int64 (n,) [ns]
+        When the driver is asked, sorted.
+    gain : float
+        What the counter adds up over what is true.
+    rng : numpy.random.Generator
+        For the hidden phase of the updates.
+
+    Returns
+    -------
+    ndarray of float64 (n,) [J]
+        In whole millijoules, held until the next update: the counter sees all of the time, so
+        what two values differ by is exact.
+    """
+    update_ns = sensor.draw.update_ns
+    phase_ns = int(rng.integers(update_ns))
+    update = (poll_ns - sensor.lag_ns - phase_ns) // update_ns
+    which, back = np.unique(update, return_inverse=True)
+    seen_j = gain * curve.smoothed_energy_j(which * update_ns + phase_ns, sensor.smoothing_ns)
+    return np.asarray(np.round(COUNTED_J + seen_j - seen_j[0], 3)[back], dtype=np.float64)
 
 
 def poll_times(  # noqa: PLR0913 - a logger is described by this much

@@ -19,6 +19,8 @@ HEADER = (
     "timestamp, index, uuid, clocks.current.sm [MHz], power.draw [W], power.draw.instant [W], "
     "temperature.gpu"
 )
+COUNTER = "total_energy_consumption [mJ]"
+"""Last column of a log with the energy counter, which nvidia-smi itself cannot print."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Readings:
         SM clock.
     temperature_c : ndarray of float64 [C]
         Of the chip.
+    counter_j : ndarray of float64 [J]
+        Cumulative energy; None where it was not asked for.
     """
 
     poll_ns: NDArray[np.int64]
@@ -44,6 +48,7 @@ class Readings:
     instant_w: NDArray[np.float64] | None
     clock_mhz: NDArray[np.int64]
     temperature_c: NDArray[np.float64]
+    counter_j: NDArray[np.float64] | None = None
 
     @property
     def sharp_w(self) -> NDArray[np.float64]:
@@ -98,6 +103,7 @@ def render_log(
     str
         One header line, then a line per reading.
     """
+    counts = any(one.counter_j is not None for one in readings)
     frames = [
         pl.DataFrame(
             {
@@ -111,6 +117,9 @@ def render_log(
                 if one.instant_w is not None
                 else pl.Series([None] * len(one.poll_ns), dtype=pl.Float64),
                 "temperature": one.temperature_c,
+                "counter": one.counter_j
+                if one.counter_j is not None
+                else pl.Series([None] * len(one.poll_ns), dtype=pl.Float64),
             }
         )
         for index, one in enumerate(readings)
@@ -120,7 +129,7 @@ def render_log(
         .sort("poll_ns", "index")
         .select(
             pl.format(
-                "{}, {}, {}, {} MHz, {}, {}, {}",
+                "{}, {}, {}, {} MHz, {}, {}, {}{}",
                 pl.col("stamp_ns").cast(pl.Datetime("ns")).dt.strftime("%Y/%m/%d %H:%M:%S%.3f"),
                 "index",
                 "uuid",
@@ -128,14 +137,21 @@ def render_log(
                 _watts("draw"),
                 _watts("instant"),
                 pl.col("temperature").round().cast(pl.Int64),
+                _millijoules("counter") if counts else pl.lit(""),
             )
         )
         .to_series()
     )
-    return "\n".join([HEADER, *lines]) + "\n"
+    header = f"{HEADER}, {COUNTER}" if counts else HEADER
+    return "\n".join([header, *lines]) + "\n"
 
 
 def _watts(column: str) -> pl.Expr:
     cents = (pl.col(column) * 100).round().cast(pl.Int64)
     whole, part = cents // 100, (cents % 100).cast(pl.String).str.zfill(2)
     return pl.format("{}.{} W", whole, part).fill_null("[N/A]")
+
+
+def _millijoules(column: str) -> pl.Expr:
+    whole = (pl.col(column) * 1000).round().cast(pl.Int64)
+    return pl.format(", {} mJ", whole).fill_null(", [N/A]")
