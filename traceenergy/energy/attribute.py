@@ -27,7 +27,7 @@ from traceenergy.energy.window_share import (
     share_work,
 )
 from traceenergy.errors import TooFewSamplesError
-from traceenergy.intervals import ShareClock, share_clock, union
+from traceenergy.intervals import ShareClock, share_clock
 
 if TYPE_CHECKING:
     from traceenergy.energy.calibration import Calibration
@@ -104,7 +104,7 @@ def attribute_device(
         raise _too_few(len(evidence.samples), where)
     clock = share_clock(work.all_start_ns, work.all_end_ns)
     model = _model(series[0], work, evidence, clock, limit_w, options)
-    idle, power = _idle_power(series[0], work, window, model, most_w, options.idle_power_w)
+    idle, power = _idle_power(series[0], work, clock, window, model, most_w, options.idle_power_w)
     measured = model.series if isinstance(model, PowerModel) else series[0]
     whole = measured
     if isinstance(model, PowerModel) and measured.sees_part_of_time:
@@ -172,6 +172,7 @@ def _presence(
 def _idle_power(  # noqa: PLR0913, PLR0917 - all that may tell it
     series: PowerSeries,
     work: DeviceWork,
+    clock: ShareClock,
     window: tuple[int, int],
     model: PowerModel | str | None,
     most_w: float | None,
@@ -179,7 +180,7 @@ def _idle_power(  # noqa: PLR0913, PLR0917 - all that may tell it
 ) -> tuple[IdlePower, BoardPower]:
     if isinstance(model, PowerModel) and model.found.is_trusted:
         series = model.series.in_step
-    seen = _seen_idle(series, work, window)
+    seen = _seen_idle(series, work, clock, window)
     if not seen.is_measured and isinstance(model, PowerModel):
         seen = IdlePower(max(float(model.fit.mean[0]), 0.0), FITTED, model.n_rows)
     idle = seen if given_w is None else IdlePower(given_w, "given", 0)
@@ -196,12 +197,13 @@ def _refused(reason: str, where: str) -> Caveat:
     )
 
 
-def _seen_idle(series: PowerSeries, work: DeviceWork, window: tuple[int, int]) -> IdlePower:
-    busy = union(work.all_start_ns, work.all_end_ns)
+def _seen_idle(
+    series: PowerSeries, work: DeviceWork, clock: ShareClock, window: tuple[int, int]
+) -> IdlePower:
     known = without_untraced(series, work)
     if len(known.sample_ns) == 0:
         known = series
-    return measure_idle(known.sample_ns, known.power_w, busy, window, series.sensor)
+    return measure_idle(known.sample_ns, known.power_w, clock.stretches, window, series.sensor)
 
 
 def _moved(other: PowerSeries, model: PowerModel | str | None) -> PowerSeries:

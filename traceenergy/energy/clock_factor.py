@@ -56,8 +56,10 @@ def clock_factor(clocks: Clocks | None, start_ns: Int, end_ns: Int) -> Float | N
     ``(f / median f) ** 2.2``. Readings in gaps, and those far below the usual clock, are left out:
     an idle GPU clocks down, which says nothing of the work before and after.
     """
+    if clocks is None:
+        return None
     low_ns, high_ns = union(start_ns, end_ns)
-    if clocks is None or len(low_ns) == 0:
+    if len(low_ns) == 0:
         return None
     at = np.searchsorted(low_ns, clocks.sample_ns, side="right") - 1
     busy = (at >= 0) & (clocks.sample_ns <= high_ns[np.maximum(at, 0)])

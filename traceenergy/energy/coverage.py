@@ -10,13 +10,16 @@ import numpy as np
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-# Bounds on what is held at once, whatever the length of a trace and its log.
-PIECES_AT_ONCE = 1 << 20
+# Bounds on what is held at once, whatever the length of a trace and its log. So many pieces stay
+# in the cache of a core.
+PIECES_AT_ONCE = 1 << 15
 CELLS_AT_ONCE = 1 << 24
 
 
@@ -58,7 +61,27 @@ def one_class(start_ns: Int, end_ns: Int, weight: Float) -> ClassTimes:
     -------
     ClassTimes
     """
-    return ClassTimes(start_ns, end_ns, weight, np.zeros(len(start_ns), dtype=np.int64), 1)
+    none = np.broadcast_to(np.int64(0), len(start_ns))
+    return ClassTimes(start_ns, end_ns, weight, none, 1)
+
+
+def parts_in_order(start_ns: Int) -> Iterator[slice | Int]:
+    """Choose pieces some at a time, in order of their starts.
+
+    Parameters
+    ----------
+    start_ns : ndarray of int64 (n_work,) [ns]
+
+    Yields
+    ------
+    slice or ndarray of int64
+        Rows of at most `PIECES_AT_ONCE` pieces; a slice where they come in order.
+    """
+    in_order = bool((start_ns[1:] >= start_ns[:-1]).all())
+    order = None if in_order else np.argsort(start_ns, kind="stable")
+    for begin in range(0, len(start_ns), PIECES_AT_ONCE):
+        part = slice(begin, begin + PIECES_AT_ONCE)
+        yield part if order is None else order[part]
 
 
 def covered_s(times: ClassTimes, low_ns: Int, high_ns: Int) -> Float:
@@ -116,31 +139,38 @@ def _until(times: ClassTimes, edge_ns: Int) -> Float:
     n_edges, n_classes = len(edge_ns), times.n_classes
     whole = np.zeros((n_edges + 1) * n_classes)
     within = np.zeros(n_edges * n_classes)
-    for begin in range(0, len(times.start_ns), PIECES_AT_ONCE):
-        part = slice(begin, begin + PIECES_AT_ONCE)
+    next_ns = np.append(edge_ns, np.iinfo(np.int64).max)
+    for part in parts_in_order(times.start_ns):
         start_ns, end_ns = times.start_ns[part], times.end_ns[part]
         weight, of_class = times.weight[part], times.of_class[part]
-        first = np.searchsorted(edge_ns, start_ns, side="right")
-        after = np.maximum(np.searchsorted(edge_ns, end_ns, side="left"), first)
-        length_s = (end_ns - start_ns) * S_PER_NS
-        # Pieces come about in order of time, so those of one turn end before few of the times.
-        low, high = int(first.min()), int(after.max()) + 1
-        cell = (after - low) * n_classes + of_class
-        n_cells = (high - low) * n_classes
-        whole[low * n_classes : high * n_classes] += np.bincount(cell, weight * length_s, n_cells)
-        # Ends of windows within a piece, one row for each pair.
-        n_inside = after - first
-        cut = np.flatnonzero(n_inside)
-        piece = np.repeat(cut, n_inside[cut])
-        turn = np.arange(len(piece)) - np.repeat(
-            np.cumsum(n_inside[cut]) - n_inside[cut], n_inside[cut]
-        )
-        edge = first[piece] + turn
-        so_far_s = (edge_ns[edge] - start_ns[piece]) * S_PER_NS
-        cell = (edge - low) * n_classes + of_class[piece]
-        n_cells -= n_classes
-        within[low * n_classes : (high - 1) * n_classes] += np.bincount(
-            cell, weight[piece] * so_far_s, n_cells
+        first = _count_passed(edge_ns, start_ns)
+        weighted_ns = weight * (end_ns - start_ns)
+        # Most pieces end before the next of the times; pieces of one turn start between few.
+        cut = np.flatnonzero(end_ns > next_ns[first])
+        if len(cut):
+            after = np.searchsorted(edge_ns, end_ns[cut], side="left")
+            np.add.at(whole, after * n_classes + of_class[cut], weighted_ns[cut])
+            weighted_ns[cut] = 0.0
+            # Ends of windows within a piece, one row for each pair.
+            n_inside = after - first[cut]
+            piece = np.repeat(cut, n_inside)
+            turn = np.arange(len(piece)) - np.repeat(np.cumsum(n_inside) - n_inside, n_inside)
+            edge = first[piece] + turn
+            so_far_ns = weight[piece] * (edge_ns[edge] - start_ns[piece])
+            np.add.at(within, edge * n_classes + of_class[piece], so_far_ns)
+        low, high = int(first[0]), int(first[-1]) + 1
+        cell = (first - low) * n_classes + of_class
+        whole[low * n_classes : high * n_classes] += np.bincount(
+            cell, weighted_ns, (high - low) * n_classes
         )
     ended = np.cumsum(whole.reshape(n_edges + 1, n_classes), axis=0)[:n_edges]
-    return np.asarray(ended + within.reshape(n_edges, n_classes), dtype=np.float64)
+    ended += within.reshape(n_edges, n_classes)
+    return np.asarray(ended * S_PER_NS, dtype=np.float64)
+
+
+def _count_passed(edge_ns: Int, time_ns: Int) -> Int:
+    """Count the edges up to each time, both sorted."""
+    low, high = np.searchsorted(edge_ns, time_ns[[0, -1]], side="right").tolist()
+    from_row = np.searchsorted(time_ns, edge_ns[low:high], side="left")
+    n_rows = np.diff(from_row, prepend=0, append=len(time_ns))
+    return np.repeat(np.arange(low, high + 1), n_rows)

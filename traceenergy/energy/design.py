@@ -9,7 +9,6 @@ import numpy as np
 
 from traceenergy.energy.coverage import ClassTimes, covered_s, one_class
 from traceenergy.energy.prior import ClassTraits, category_of
-from traceenergy.intervals import union
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
@@ -292,13 +291,13 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     # With one other piece beside it for a part o of its time, a piece's share is 1 - o/2.
     beside_w = np.clip(2 * (1 - share_rate), 0, 1) * usual_w
     size_w = _size(classes.of_all, length_ns, len(classes.names)) * usual_w
-    weight = np.ones(len(start_ns)) if clock_factor is None else clock_factor
+    weight = np.broadcast_to(1.0, len(start_ns)) if clock_factor is None else clock_factor
     shared = np.flatnonzero(beside_w > 0)
-    stretches = union(start_ns, end_ns)
+    stretches = clock.stretches
     return Design(
         traits=traits,
         knot_ns=_knots(span_ns),
-        busy=one_class(*stretches, np.ones(len(stretches[0]))),
+        busy=one_class(*stretches, np.broadcast_to(1.0, len(stretches[0]))),
         beside=one_class(start_ns[shared], end_ns[shared], beside_w[shared]),
         sizes=ClassTimes(
             start_ns, end_ns, size_w, category[classes.of_all], int(category.max()) + 1

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.activity import measure_activity
 from traceenergy.energy.class_power import Rows, fit_class_power
 from traceenergy.energy.clock_factor import clock_factor
 from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
@@ -19,7 +18,6 @@ from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
 from traceenergy.energy.untraced import without_untraced
 from traceenergy.energy.update_clock import fit_updates
 from traceenergy.energy.work_grid import CoarseWork
-from traceenergy.intervals import union
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
@@ -76,7 +74,13 @@ def model_power(
     if refusal:
         return refusal
     traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
-    coarse = _coarse(work, traits.category_code[classes.of_all])
+    coarse = CoarseWork(
+        work.all_start_ns,
+        work.all_end_ns,
+        np.broadcast_to(1.0, len(work.all_start_ns)),
+        traits.category_code[classes.of_all],
+        *clock.stretches,
+    )
     whole = _at_hidden_updates(at_updates(series), coarse)
     series = without_untraced(whole, work)
     found = _find_sensor(series, coarse)
@@ -179,6 +183,9 @@ def _prior(
 ) -> Prior:
     activity = None
     if len(classes.metrics):
+        # What this loads takes half a second.
+        from traceenergy.energy.activity import measure_activity  # noqa: PLC0415 - slow to load
+
         activity = measure_activity(
             classes.metrics,
             work.all_start_ns,
@@ -202,16 +209,6 @@ def _clock_factor(evidence: Evidence, work: DeviceWork, found: SensorFit) -> Flo
         off_ns = round(found.lag_ms * NS_PER_MS)
         clocks = replace(clocks, sample_ns=clocks.sample_ns - off_ns)
     return clock_factor(clocks, work.all_start_ns, work.all_end_ns)
-
-
-def _coarse(work: DeviceWork, of_category: Int) -> CoarseWork:
-    return CoarseWork(
-        work.all_start_ns,
-        work.all_end_ns,
-        np.ones(len(work.all_start_ns)),
-        of_category,
-        *union(work.all_start_ns, work.all_end_ns),
-    )
 
 
 def _find_sensor(series: PowerSeries, coarse: CoarseWork) -> SensorFit:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from traceenergy.energy.coverage import parts_in_order
 from traceenergy.units import NS_PER_MS, NS_PER_US, S_PER_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from traceenergy.energy.sensor_response import Response
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Bool = NDArray[np.bool_]
 
 FINEST_NS = 250_000
 MOST_POINTS = 150_000
@@ -163,27 +167,28 @@ def lay_grid(work: CoarseWork, at_s: Float) -> WorkGrid:
     Notes
     -----
     O(n_work + n_points): each start and each end changes the slope from its cell on, and adds to
-    its own cell what of it lies before the cell's end. Nothing is sorted.
+    its own cell what of it lies before the cell's end; what lies within one cell adds to it
+    alone.
     """
     cells = _cells(work.origin_ns, at_s, FINEST_NS, MOST_POINTS)
-    rows = cells.inside(work.start_ns, work.end_ns)
-    start_ns, end_ns = work.start_ns[rows], work.end_ns[rows]
     n_lengths = len(LENGTH_EDGES_NS) + 1
-    length = np.searchsorted(LENGTH_EDGES_NS, end_ns - start_ns)
-    group = work.of_category[rows] * n_lengths + length
-    present = np.bincount(group, minlength=1) > 0
-    present[0] |= not len(group)
-    column = (np.cumsum(present) - 1)[group]
-    rows_busy = cells.inside(work.busy_start_ns, work.busy_end_ns)
-    busy = work.busy_start_ns[rows_busy], work.busy_end_ns[rows_busy]
-    one, zero = np.ones(len(busy[0])), np.zeros(len(busy[0]), dtype=np.int64)
-    busy_s = cells.sum_up(*busy, one, zero)
-    category_s = cells.sum_up(start_ns, end_ns, work.weight[rows], column)
+    n_columns = n_lengths * (1 + int(work.of_category.max()))
+    sums, present = _Sums.empty(cells, n_columns), np.zeros(n_columns, dtype=bool)
+    for part in cells.parts(work.start_ns, work.end_ns):
+        start_ns, end_ns = work.start_ns[part], work.end_ns[part]
+        column = work.of_category[part] * n_lengths
+        for edge_ns in LENGTH_EDGES_NS:
+            column += end_ns - start_ns > edge_ns
+        present |= np.bincount(column, minlength=n_columns) > 0
+        sums.add(start_ns, end_ns, work.weight[part], column)
+    present[0] |= not present.any()
+    one = np.broadcast_to(1.0, len(work.busy_start_ns))
+    busy_s = _sum_up(cells, work.busy_start_ns, work.busy_end_ns, one)
     category = np.concatenate(([0], 1 + np.flatnonzero(present) // n_lengths))
     return WorkGrid(
         (cells.first_ns - work.origin_ns) * S_PER_NS,
         cells.step_ns * S_PER_NS,
-        np.column_stack((busy_s, category_s)),
+        np.column_stack((busy_s, sums.done_s(present))),
         category,
     )
 
@@ -212,11 +217,10 @@ def lay_power(  # noqa: PLR0913, PLR0917 - work is this much
     """
     finest_ns = max(FINEST_POWER_NS, round(window_ms * NS_PER_MS / POINTS_PER_WINDOW))
     cells = _cells(origin_ns, at_s, min(finest_ns, FINEST_NS), MOST_POWER_POINTS)
-    rows = cells.inside(start_ns, end_ns)
-    none = np.zeros(len(start_ns), dtype=np.int64)[rows]
-    energy_j = cells.sum_up(start_ns[rows], end_ns[rows], power_w[rows], none)
+    energy_j = _sum_up(cells, start_ns, end_ns, power_w)
     first_s = (cells.first_ns - origin_ns) * S_PER_NS
-    return WorkGrid(first_s, cells.step_ns * S_PER_NS, energy_j, np.zeros(1, dtype=np.int64))
+    step_s = cells.step_ns * S_PER_NS
+    return WorkGrid(first_s, step_s, energy_j, np.zeros(1, dtype=np.int64))
 
 
 def _cells(origin_ns: int, at_s: Float, finest_ns: int, most_points: int) -> _Cells:
@@ -232,25 +236,91 @@ class _Cells:
     step_ns: int
     n_cells: int
 
-    def inside(self, start_ns: Int, end_ns: Int) -> Int | slice:
-        """Choose the pieces that touch the cells."""
-        last_ns = self.first_ns + self.n_cells * self.step_ns
-        keep = (end_ns > self.first_ns) & (start_ns < last_ns)
-        return slice(None) if keep.all() else np.flatnonzero(keep)
+    @property
+    def last_ns(self) -> int:
+        """End of the last cell."""
+        return self.first_ns + self.n_cells * self.step_ns
 
-    def sum_up(self, start_ns: Int, end_ns: Int, weight: Float, column: Int) -> Float:
-        n_columns = int(column.max(initial=0)) + 1
-        slope = np.zeros(self.n_cells * n_columns)
-        rest = np.zeros(self.n_cells * n_columns)
-        for time_ns, signed in ((start_ns, weight), (end_ns, -weight)):
-            place = np.clip((time_ns - self.first_ns) / self.step_ns, 0.0, float(self.n_cells))
-            cell = np.minimum(place.astype(np.int64), self.n_cells - 1)
-            at = cell * n_columns + column
-            slope += np.bincount(at, signed, len(slope))
-            rest += np.bincount(at, signed * (cell + 1 - place), len(rest))
-        shape = self.n_cells, n_columns
-        slope, rest = slope.reshape(shape), rest.reshape(shape)
-        rest[1:] += np.cumsum(slope, axis=0)[:-1]
-        done = np.zeros((self.n_cells + 1, n_columns))
-        np.cumsum(rest, axis=0, out=done[1:])
-        return done * (self.step_ns * S_PER_NS)
+    def parts(self, start_ns: Int, end_ns: Int) -> Iterator[slice | Int]:
+        """Choose the pieces that touch the cells, some at a time, in order of their starts."""
+        for part in parts_in_order(start_ns):
+            inside = (end_ns[part] > self.first_ns) & (start_ns[part] < self.last_ns)
+            rows = np.flatnonzero(inside)
+            if len(rows) == len(inside):
+                yield part
+            elif len(rows):
+                yield part.start + rows if isinstance(part, slice) else part[rows]
+
+    def place(self, time_ns: Int) -> Int:
+        """Say how many cells from the first one times lie."""
+        return (time_ns - self.first_ns) // self.step_ns
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Work of each cell and column, in nanoseconds, flat.
+
+    Attributes
+    ----------
+    cells : _Cells
+    n_columns : int
+    slope : ndarray of float64 (n_cells * n_columns,)
+        Weight that is there from the next cell on, less what is gone.
+    rest_ns : ndarray of float64 (n_cells * n_columns,) [ns]
+        Work within the cell where a piece starts or ends.
+    """
+
+    cells: _Cells
+    n_columns: int
+    slope: Float
+    rest_ns: Float
+
+    @classmethod
+    def empty(cls, cells: _Cells, n_columns: int) -> _Sums:
+        size = cells.n_cells * n_columns
+        return cls(cells, n_columns, np.zeros(size), np.zeros(size))
+
+    def add(self, start_ns: Int, end_ns: Int, weight: Float, column: Int) -> None:
+        """Add pieces that touch the cells, in order of their starts."""
+        first, last = self.cells.place(start_ns), self.cells.place(end_ns)
+        weighted_ns = weight * (end_ns - start_ns)
+        cut = np.flatnonzero(first != last)
+        if len(cut):
+            weighted_ns[cut] = 0.0
+            self._turn(start_ns[cut], weight[cut], column[cut])
+            self._turn(end_ns[cut], -weight[cut], column[cut])
+        # All others lie within one cell; those of one turn within few.
+        np.maximum(first, 0, out=first)
+        low, high = int(first[0]), int(first[-1]) + 1
+        at = (first - low) * self.n_columns + column
+        part = slice(low * self.n_columns, high * self.n_columns)
+        self.rest_ns[part] += np.bincount(at, weighted_ns, part.stop - part.start)
+
+    def _turn(self, time_ns: Int, weight: Float, column: Int) -> None:
+        """Add to the weight that runs from given times on."""
+        cells = self.cells
+        time_ns = np.clip(time_ns, cells.first_ns, cells.last_ns)
+        cell = np.minimum(cells.place(time_ns), cells.n_cells - 1)
+        at = cell * self.n_columns + column
+        np.add.at(self.slope, at, weight)
+        until_next_ns = cells.first_ns + (cell + 1) * cells.step_ns - time_ns
+        np.add.at(self.rest_ns, at, weight * until_next_ns)
+
+    def done_s(self, columns: Bool | slice) -> Float:
+        """Sum up the work of some columns to each point, ``(n_cells + 1, n_chosen)`` [s]."""
+        shape = self.cells.n_cells, self.n_columns
+        slope = self.slope.reshape(shape)[:, columns]
+        of_cell_ns = self.rest_ns.reshape(shape)[:, columns]
+        of_cell_ns[1:] += np.cumsum(slope, axis=0)[:-1] * self.cells.step_ns
+        done_ns = np.zeros((len(of_cell_ns) + 1, of_cell_ns.shape[1]))
+        np.cumsum(of_cell_ns, axis=0, out=done_ns[1:])
+        return done_ns * S_PER_NS
+
+
+def _sum_up(cells: _Cells, start_ns: Int, end_ns: Int, weight: Float) -> Float:
+    """Sum up weight times seconds of all pieces to each point, ``(n_cells + 1, 1)``."""
+    sums = _Sums.empty(cells, 1)
+    for part in cells.parts(start_ns, end_ns):
+        none = np.broadcast_to(np.int64(0), len(start_ns[part]))
+        sums.add(start_ns[part], end_ns[part], weight[part], none)
+    return sums.done_s(slice(None))
