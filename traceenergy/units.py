@@ -10,4 +10,5 @@ NS_PER_H = 60 * NS_PER_MIN
 S_PER_NS = 1e-9
 MS_PER_NS = 1e-6
 W_PER_MW = 1e-3
+J_PER_MJ = 1e-3
 MHZ_PER_HZ = 1e-6

@@ -411,3 +411,38 @@ def test_printing_then_parsing_gives_the_numbers_back(
         ((NOON_MS + ms) * MS, index, pytest.approx((power or 0) / 100, abs=1e-9), clock)
         for ms, index, power, clock in sorted(known, key=lambda line: line[:2])
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("total_energy_consumption [mJ]", "5000004123 mJ"),
+        ("total_energy_consumption", "5000004123"),
+        ("total_energy_consumption [J]", "5000004.123 J"),
+        ("energy_mj", "5000004123"),
+        ("energy_j", "5000004.123"),
+    ],
+)
+def test_an_energy_counter_is_read_in_joules_with_or_without_power(column: str, cell: str) -> None:
+    alone = parse_nvidia_smi(f"timestamp, {column}\n2026/01/01 12:00:00.000, {cell}\n")
+    beside = parse_nvidia_smi(
+        f"timestamp, {column}, power.draw [W]\n"
+        f"2026/01/01 12:00:00.000, {cell}, [N/A]\n2026/01/01 12:00:00.100, [N/A], 90.00 W\n"
+    )
+
+    assert alone.rows["energy_counter_j"].to_list() == pytest.approx([5000004.123])
+    assert alone.power_fields == ()
+    assert beside.rows["energy_counter_j"].to_list() == [pytest.approx(5000004.123), None]
+    assert beside.measures == ("power.draw", "energy_counter_j")
+
+
+def test_a_counter_in_another_unit_is_refused() -> None:
+    with pytest.raises(BadPowerLogError, match="energy") as caught:
+        parse_nvidia_smi("timestamp, energy_j [Wh]\n2026/01/01 12:00:00.000, 12\n")
+
+    assert "[mJ] or [J]" in f"{caught.value} {caught.value.details}"
+
+
+def test_a_counter_without_a_number_is_no_power() -> None:
+    with pytest.raises(NoPowerError):
+        parse_nvidia_smi("timestamp, energy_j\n2026/01/01 12:00:00.000, [N/A]\n")

@@ -455,3 +455,15 @@ def test_no_logs_leave_the_trace_as_it_is() -> None:
     trace = trace_of((0, 0))
 
     assert attach_power_logs(trace, [], NO_OPTIONS) is trace
+
+
+def test_a_log_of_the_counter_alone_makes_readings_and_no_power(csv: Path) -> None:
+    log_of(csv, "timestamp, energy_mj", "@12:00:00.500, 7000", "@12:00:03.500, 907000")
+
+    trace = check_trace(attach_power_logs(trace_of((0, 0)), [csv], NO_OPTIONS))
+
+    assert trace.power_samples.is_empty()
+    assert trace.readings.rows() == [
+        (0, 0, S // 2, "energy_counter_j", 7.0),
+        (0, 0, 7 * S // 2, "energy_counter_j", 907.0),
+    ]

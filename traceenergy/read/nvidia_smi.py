@@ -21,7 +21,8 @@ from traceenergy.read.log_text import (
     shown,
     without_cut_line,
 )
-from traceenergy.units import NS_PER_S
+from traceenergy.trace.tables import ENERGY_COUNTER
+from traceenergy.units import J_PER_MJ, NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +48,17 @@ _READINGS = {
     "power.limit": "power_limit_w",
     "enforced.power.limit": "power_limit_w",
 }
-READINGS = tuple(dict.fromkeys(_READINGS.values()))
+READINGS = (*dict.fromkeys(_READINGS.values()), ENERGY_COUNTER)
 """Quantities besides power, named as in the table of device readings."""
+
+# nvidia-smi prints no energy; loggers that ask NVML beside it add such a column.
+_COUNTERS = {"total_energy_consumption": "mJ", "energy_mj": "mJ", "energy_j": "J"}
+_J_PER_UNIT = {"mJ": J_PER_MJ, "J": 1.0}
 
 _TIME_FORMAT = "%Y/%m/%d %H:%M:%S%.f"
 _INK = re.compile(r"\S")
 _TIME_TEXT = re.compile(r"\s*\d{4}[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d")
-_NUMBER = r"^\s*(-?\d+(?:\.\d+)?)(?: (?:W|MHz|C))?\s*$"
+_NUMBER = r"^\s*(-?\d+(?:\.\d+)?)(?: (?:W|MHz|C|mJ|J))?\s*$"
 _BUNCH_SHARE = 0.45  # of steps far below the mean step: two GPUs give one half
 _BUNCH_STEP = 0.25  # of the mean step
 
@@ -70,9 +75,10 @@ class SmiLog:
         `line` (of the file, from 1), `wall_ns` (local time as if it were UTC), the keys `index`
         Int32, `uuid` and `bus_id` String (null where not logged), one Float64 column [W] per
         power field, one Float64 column per entry of `READINGS` (null where not logged).
-        Sorted by `wall_ns`; at least one power value in every row.
+        Sorted by `wall_ns`; at least one value of power or of the energy counter in every row.
     power_fields
-        Names of the power columns that hold at least one value.
+        Names of the power columns that hold at least one value; empty where there is only a
+        counter.
     n_gpus
         Different keys in the log; 1 if the log names no GPU.
     caveats
@@ -84,6 +90,11 @@ class SmiLog:
     power_fields: tuple[str, ...]
     n_gpus: int
     caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Columns that tell energy: of power, and of the counter where there is one."""
+        return _measures(self.rows, self.power_fields)
 
 
 def read_nvidia_smi(path: Path) -> SmiLog:
@@ -102,7 +113,7 @@ def read_nvidia_smi(path: Path) -> SmiLog:
     BadPowerLogError
         If the file is missing, a folder, or not such a log.
     NoPowerError
-        If the log holds no power value at all.
+        If the log holds no value of power or of the energy counter.
     """
     return parse_nvidia_smi(read_log_bytes(path), path.name)
 
@@ -141,10 +152,11 @@ def parse_nvidia_smi(log: str | bytes, name: str = "power log") -> SmiLog:
     )
     rows, n_bad = _understood_rows(table, columns, header, name)
     fields = tuple(f for f in POWER_FIELDS if f in columns and rows[f].count())
-    if not fields:
+    measures = _measures(rows, fields)
+    if not measures:
         raise _no_power(rows, columns, name)
     n_understood = len(rows)
-    rows = rows.filter(pl.any_horizontal(pl.col(fields).is_not_null()))
+    rows = rows.filter(pl.any_horizontal(pl.col(measures).is_not_null()))
     n_unknown = n_understood - len(rows)
     rows, n_repeated = _without_repeats(rows)
     back_ns = _steps_back(rows)
@@ -154,6 +166,10 @@ def parse_nvidia_smi(log: str | bytes, name: str = "power log") -> SmiLog:
     doubts = [*_drop_caveats(dropped, name), *_order_caveats(rows, back_ns, name)]
     unused = [f for f in POWER_FIELDS if f in columns and f not in fields]
     return SmiLog(name, rows.drop(unused), fields, n_gpus, tuple(doubts))
+
+
+def _measures(rows: pl.DataFrame, fields: tuple[str, ...]) -> tuple[str, ...]:
+    return (*fields, ENERGY_COUNTER) if rows[ENERGY_COUNTER].count() else fields
 
 
 def _split_header(text: str, name: str) -> tuple[int, str, str]:
@@ -177,11 +193,17 @@ def _parse_header(header: str, line: int, name: str) -> dict[str, int]:
     columns: dict[str, int] = {}
     for place, heading in enumerate(found):
         if heading:
-            columns.setdefault(heading["name"].lower(), place)
-            if heading["name"].lower() in POWER_FIELDS and heading["unit"] not in (None, "W"):
+            field, unit = heading["name"].lower(), heading["unit"]
+            columns.setdefault(field, place)
+            if field in POWER_FIELDS and unit not in (None, "W"):
                 raise not_a_log(name, "power in [W]", shown(cells[place]), line)
+            if field in _COUNTERS:
+                unit = unit or _COUNTERS[field]
+                if unit not in _J_PER_UNIT:
+                    raise not_a_log(name, "energy in [mJ] or [J]", shown(cells[place]), line)
+                columns.setdefault(unit, place)
     missing = [] if TIME in columns else [f"`{TIME}`"]
-    if not any(field in columns for field in POWER_FIELDS):
+    if not any(field in columns for field in (*POWER_FIELDS, *_J_PER_UNIT)):
         missing.append("`power.draw`, `power.draw.instant` or `power.draw.average`")
     if missing:
         raise not_a_log(name, f"columns {' and '.join(missing)}", shown(header), line)
@@ -262,12 +284,18 @@ def _numbers(columns: Mapping[str, int]) -> list[pl.Expr]:
         pl.when(number >= 0).then(number).alias(name) if name in POWER_FIELDS else number
         for name, number in zip(place, numbers, strict=True)
     ]
+    for unit, j_per_unit in _J_PER_UNIT.items():
+        if unit in columns and ENERGY_COUNTER not in place:
+            place[ENERGY_COUNTER] = columns[unit]
+            counted = pl.col(f"c{columns[unit]}").str.extract(_NUMBER, 1)
+            counted_j = counted.cast(pl.Float64, strict=False) * j_per_unit
+            numbers.append(counted_j.alias(ENERGY_COUNTER))
     absent = [name for name in READINGS if name not in place]
     return [*numbers, *(pl.lit(None, pl.Float64).alias(name) for name in absent)]
 
 
 def _no_power(rows: pl.DataFrame, columns: Mapping[str, int], name: str) -> NoPowerError:
-    fields = ", ".join(field for field in POWER_FIELDS if field in columns)
+    fields = ", ".join(field for field in (*POWER_FIELDS, *_COUNTERS) if field in columns)
     return NoPowerError(
         f"{name} holds no power value",
         details=f"{len(rows)} lines, columns {fields}: none is a number ([N/A] or nothing)",

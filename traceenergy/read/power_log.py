@@ -23,7 +23,7 @@ from traceenergy.trace.clocks import (
     trace_minus_wall_ns,
 )
 from traceenergy.trace.model import Origin
-from traceenergy.trace.tables import DeviceReadings, PowerSamples, check_table
+from traceenergy.trace.tables import DeviceReadings, PowerSamples, check_table, empty_table
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _tied(origin: Origin, log: SmiLog, tie: Tie) -> _Log:
 
 def _check_enough(log: _Log) -> None:
     # Times, not lines: two values of one moment enclose no energy.
-    fields = log.log.power_fields
+    fields = log.log.measures
     times = [pl.col("wall_ns").filter(pl.col(field).is_not_null()).n_unique() for field in fields]
     counts = log.rows.group_by(_GPU).agg(pl.max_horizontal(times).alias("n"))
     most = max(counts["n"], default=0)
@@ -218,7 +218,13 @@ def _doubts_of_ends(span: Span, work: Span, log: _Log) -> list[Caveat]:
 
 
 def _samples(logs: Sequence[_Log], shift_ns: int) -> pl.DataFrame:
-    parts = [_long(log, log.log.power_fields, "field", "power_w", shift_ns) for log in logs]
+    parts = [
+        _long(log, log.log.power_fields, "field", "power_w", shift_ns)
+        for log in logs
+        if log.log.power_fields
+    ]
+    if not parts:
+        return empty_table(tables.POWER_SAMPLES)
     samples = pl.concat(parts).with_columns(source=pl.lit(SOURCE))
     # Logs that overlap each other hold the same lines.
     samples = samples.unique(maintain_order=True) if len(logs) > 1 else samples

@@ -11,6 +11,8 @@ from traceenergy.errors import BadTableError
 
 WORK_TABLE = pl.Enum(["KERNEL", "MEMCPY", "MEMSET", "GRAPH"])
 RANGE_STYLE = pl.Enum(["push_pop", "start_end"])
+ENERGY_COUNTER = "energy_counter_j"
+"""Quantity of device readings: the board's cumulative energy [J], from any start."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ DEVICE_READINGS = (
         "quantity",
         pl.String,
         "",
-        "`sm_clock_mhz`, `mem_clock_mhz`, `temperature_c`, `power_limit_w`",
+        "`sm_clock_mhz`, `mem_clock_mhz`, `temperature_c`, `power_limit_w`, `energy_counter_j`",
     ),
     Column("value", pl.Float64, "as named", "the reading"),
 )

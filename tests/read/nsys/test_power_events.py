@@ -292,3 +292,66 @@ def test_marks_of_a_gpu_that_ran_nothing_are_not_anothers(sqlite: Path) -> None:
 
 def test_no_gpu_ran_work(sqlite: Path) -> None:
     assert read(build_export(sqlite, raw=json_rows(SERIES)), devices_of()).samples.is_empty()
+
+
+COUNTED = [(100 * MS, 5_000_000_000), (200 * MS, 5_000_030_000), (300 * MS, 5_000_065_500)]  # mJ
+COUNTED_J = [(100 * MS, 5e6), (200 * MS, 5_000_030.0), (300 * MS, 5_000_065.5)]
+
+
+def counted(events: PowerEvents) -> list[tuple[int, float]]:
+    readings = events.readings.filter(quantity="energy_counter_j")
+    return [(ns, pytest.approx(j)) for ns, j in readings.select("sample_ns", "value").rows()]
+
+
+def test_marks_of_energy_are_readings_of_the_counter_beside_power(sqlite: Path) -> None:
+    rows = joined(mark_rows(*SERIES), mark_rows(*COUNTED, text="energy"))
+
+    events = read(build_export(sqlite, raw=rows))
+
+    assert found(events) == EXPECTED
+    assert counted(events) == COUNTED_J
+    assert slugs(events) == {}
+
+
+def test_marks_of_energy_of_two_gpus_go_to_their_own(sqlite: Path) -> None:
+    rows = joined(
+        mark_rows(*COUNTED, text=f"energy gpu=GPU-{UUIDS[1]}"), mark_rows((5, 1), text="energy:9")
+    )
+
+    events = read(build_export(sqlite, raw=rows), devices_of(0, 1, uuids=UUIDS))
+
+    assert events.samples.is_empty()
+    assert set(events.readings["device_id"]) == {1}
+    assert counted(events) == COUNTED_J
+
+
+@pytest.mark.parametrize("field", ["Energy (mJ)", "Total Energy Consumption", "GPU [mJ]"])
+def test_a_counter_of_a_plugin_is_read_in_joules(sqlite: Path, field: str) -> None:
+    # without a unit: 65,500 in 0.2 s are too fast for joules
+    events = read(build_export(sqlite, raw=json_rows(COUNTED, power=field)))
+
+    assert counted(events) == COUNTED_J
+    assert events.samples.is_empty()
+    assert slugs(events) == {"power-unit": None}
+
+
+@pytest.mark.parametrize("field", ["Energy (J)", "Energy"])
+def test_a_counter_that_rises_like_joules_is_in_joules(sqlite: Path, field: str) -> None:
+    events = read(build_export(sqlite, raw=json_rows(COUNTED_J, power=field)))
+
+    assert counted(events) == COUNTED_J
+
+
+def test_power_of_a_plugin_and_marks_of_energy_are_both_used(sqlite: Path) -> None:
+    rows = joined(json_rows(SERIES), mark_rows(*COUNTED, text="energy"))
+
+    events = read(build_export(sqlite, raw=rows))
+
+    assert found(events) == EXPECTED
+    assert counted(events) == COUNTED_J
+    assert slugs(events) == {"power-unit": None}
+
+
+@pytest.mark.parametrize("field", ["DRAM Energy (mJ)", "Energy (Wh)", "Injected Jobs"])
+def test_what_is_no_board_energy_is_left(sqlite: Path, field: str) -> None:
+    assert counted(read(build_export(sqlite, raw=json_rows(COUNTED, power=field)))) == []

@@ -9,6 +9,7 @@ import pytest
 from tests.build import build_export
 from tests.power_rows import SERIES, joined, mark_rows
 from traceenergy.read.nsys.database import Database
+from traceenergy.read.nsys.plugin_power import POWER
 from traceenergy.read.nsys.power_marks import read_mark_series
 from traceenergy.read.nsys.schema import read_layout
 
@@ -20,7 +21,7 @@ def found(path: Path) -> list[tuple[int, float]]:
     with Database(path) as database:
         layout, _ = read_layout(database)
         series = read_mark_series(database, layout)[0]
-    pairs = series.filter("is_power").select("sample_ns", "value").sort("sample_ns").rows()
+    pairs = series.filter(quantity=POWER).select("sample_ns", "value").sort("sample_ns").rows()
     return [(ns, pytest.approx(value, abs=1e-6)) for ns, value in pairs]
 
 

@@ -1,4 +1,4 @@
-"""Power that an nsys plugin wrote as generic events."""
+"""Power and energy that an nsys plugin wrote as generic events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from traceenergy.read.nsys import schema
+from traceenergy.trace.tables import ENERGY_COUNTER
 
 if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
@@ -19,9 +20,12 @@ SERIES = {
     "field": pl.String,
     "sample_ns": pl.Int64,
     "value": pl.Float64,
-    "is_power": pl.Boolean,
+    "quantity": pl.String,
 }
 """Columns of values before their unit and GPU are known."""
+
+POWER, TEMPERATURE = "power_w", "temperature_c"
+"""Quantities, beside the energy counter, that values are of once their unit is known."""
 
 _DATA = "GENERIC_EVENT_DATA"
 _FIELDS = "GENERIC_EVENT_TYPE_FIELDS"
@@ -29,8 +33,10 @@ _FIELD_TYPES = "ENUM_NSYS_GENERIC_EVENT_FIELD_TYPE"
 _GPU_METRICS = "GpuMetrics"  # activity and clocks; no set of them holds power
 _POWER = re.compile(r"power", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"temp(?:erature)?\b", re.IGNORECASE)
+_ENERGY = re.compile(r"(?i:energy|joule)|(?<![A-Za-z])m?J(?![A-Za-z])")
 _OTHER = re.compile(
-    r"limit|cap|throttl|threshold|violation|state|mode|cpu|dram|memory|hbm", re.IGNORECASE
+    r"limit|cap|throttl|threshold|violation|state|mode|cpu|dram|memory|hbm|\bk?wh\b",
+    re.IGNORECASE,
 )
 _VALUES = ("doubleVal", "floatVal", "intVal", "uintVal")
 _COLUMN_OF_TYPE = (
@@ -44,7 +50,7 @@ _COLUMN_OF_TYPE = (
 
 
 def read_plugin_series(database: Database, layout: Layout) -> pl.DataFrame:
-    """Load power and temperature as a plugin wrote them.
+    """Load power, energy and temperature as a plugin wrote them.
 
     Parameters
     ----------
@@ -57,7 +63,7 @@ def read_plugin_series(database: Database, layout: Layout) -> pl.DataFrame:
     -------
     polars.DataFrame
         `source` (the typeId), `field` (name as written), `sample_ns` on the trace clock,
-        `value` in the unit of the source, `is_power` (else temperature).
+        `value` in the unit of the source, `quantity`.
 
     Notes
     -----
@@ -78,13 +84,17 @@ def read_plugin_series(database: Database, layout: Layout) -> pl.DataFrame:
         pl.col("source", "field"),
         pl.col("sample_ns") - shift_ns,
         pl.col("value"),
-        is_power=pl.col("field").str.contains("(?i)power"),
+        quantity=pl.col("field").replace_strict(
+            {field: _quantity(field) for field in found["field"].unique()}, return_dtype=pl.String
+        ),
     )
 
 
-def _is_wanted(field: str) -> bool:
-    named = _POWER.search(field) or _TEMPERATURE.search(field)
-    return named is not None and _OTHER.search(field) is None
+def _quantity(field: str) -> str | None:
+    if _OTHER.search(field):
+        return None
+    known = ((_ENERGY, ENERGY_COUNTER), (_POWER, POWER), (_TEMPERATURE, TEMPERATURE))
+    return next((quantity for name, quantity in known if name.search(field)), None)
 
 
 def _time(database: Database) -> str:
@@ -118,7 +128,7 @@ def _json_fields(database: Database) -> dict[int, list[str]]:
             listed = _loads(data).get("Fields")
             entries = listed if isinstance(listed, list) else []
             names = [entry.get("Name") for entry in entries if isinstance(entry, dict)]
-            fields[type_id] = [n for n in names if isinstance(n, str) and _is_wanted(n)]
+            fields[type_id] = [n for n in names if isinstance(n, str) and _quantity(n)]
     return fields
 
 
@@ -176,7 +186,7 @@ def _number_fields(database: Database) -> list[tuple[int, int, str, str | None]]
         (type_id, place, field, kinds.get(kind))
         for type_id, place, field, kind in found
         if isinstance(type_id, int) and isinstance(place, int) and isinstance(field, str)
-        if _is_wanted(field)
+        if _quantity(field)
     ]
 
 

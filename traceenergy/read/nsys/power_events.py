@@ -1,4 +1,4 @@
-"""Power recorded inside an export."""
+"""Power and energy recorded inside an export."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import AmbiguousPowerError, UsageError
-from traceenergy.read.nsys.plugin_power import read_plugin_series
+from traceenergy.read.nsys.plugin_power import POWER, TEMPERATURE, read_plugin_series
 from traceenergy.read.nsys.power_marks import read_mark_series
 from traceenergy.read.power_gpu import OPTION, PowerGpu, list_gpus, option_for, parse_power_gpus
 from traceenergy.trace import tables
 from traceenergy.trace.tables import (
+    ENERGY_COUNTER,
     DeviceReadings,
     Devices,
     PowerSamples,
     check_table,
     empty_table,
 )
-from traceenergy.units import W_PER_MW
+from traceenergy.units import J_PER_MJ, NS_PER_S, W_PER_MW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,11 @@ _W_PER_UNIT = {"mW": W_PER_MW, "W": 1.0}
 _UNIT_IN_NAME = {
     "mW": re.compile(r"milli-?watts?|(?<![a-z])mw(?![a-z])", re.IGNORECASE),
     "W": re.compile(r"[Ww]atts?|(?<![A-Za-z])W(?![A-Za-z])"),
+}
+_J_PER_UNIT = {"mJ": J_PER_MJ, "J": 1.0}
+_ENERGY_UNIT_IN_NAME = {
+    "mJ": re.compile(r"(?i:milli-?joule)|(?<![A-Za-z])mJ(?![A-Za-z])"),
+    "J": re.compile(r"(?i:joule)|(?<![A-Za-z])J(?![A-Za-z])"),
 }
 _UUID = re.compile(r"(?:gpu-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # No single GPU draws 2 kW; the idlest one draws more than 2,000 mW.
@@ -92,66 +98,102 @@ def read_power_events(
 
     Notes
     -----
-    Events of an nsys plugin (NVML power) win over marks of the program. The unit is that of the
-    option, else of the name (`(mW)`, `[W]`), else by size: a median above 2000 means mW.
+    Events of an nsys plugin (NVML) win over marks of the program, for power and for the energy
+    counter each. The unit of power is that of the option, else of the name (`(mW)`, `[W]`), else
+    by size: a median above 2000 means mW. That of a counter is of its name, else by how fast it
+    rises: above 2000 a second means mJ.
     """
     mine = Devices(devices.filter(pl.col("rank") == rank))
     plugin = read_plugin_series(database, layout)
     marks, doubts_of_marks = read_mark_series(database, layout)
-    has_plugin = bool(plugin["is_power"].any())
-    series = plugin if has_plugin or marks.is_empty() else pl.concat([marks, _heat(plugin)])
-    doubts = [] if has_plugin else list(doubts_of_marks)
-    if mine.is_empty() or series.is_empty():
+    power, source = _preferred(plugin, marks, POWER)
+    counter, counter_source = _preferred(plugin, marks, ENERGY_COUNTER)
+    heat = plugin.filter(quantity=TEMPERATURE)
+    where = database.path.name
+    doubts = [] if source == PLUGIN else list(doubts_of_marks)
+    if mine.is_empty() or (power.is_empty() and counter.is_empty() and heat.is_empty()):
         return PowerEvents(
             PowerSamples(empty_table(tables.POWER_SAMPLES)),
             DeviceReadings(empty_table(tables.DEVICE_READINGS)),
             tuple(doubts),
         )
-    where = database.path.name
-    if has_plugin and len(marks):
+    n_unused = len(marks.filter(quantity=POWER)) if source == PLUGIN else 0
+    if n_unused:
         text = "The export holds power of an nsys plugin besides NVTX marks; the plugin was used."
-        doubts.append(Caveat("power-marks-unused", text, where, len(marks)))
-    series, doubts_of_unit = _in_watts(series, options.power_unit, where, is_marks=not has_plugin)
+        doubts.append(Caveat("power-marks-unused", text, where, n_unused))
+    power, doubts_of_unit = _in_watts(power, options.power_unit, where, is_marks=source == MARKS)
+    counter, doubts_of_counter = _in_joules(counter, where, is_marks=counter_source == MARKS)
     choices = [c for c in parse_power_gpus(options.power_gpu) if c.rank in (None, rank)]
-    gpus, doubts_of_gpus = _tie(series, mine, choices, where)
-    placed = series.join(gpus, on="source", nulls_equal=True).with_columns(
-        source=pl.lit(PLUGIN if has_plugin else MARKS)
-    )
-    return PowerEvents(
-        _samples(placed), _readings(placed), (*doubts, *doubts_of_unit, *doubts_of_gpus)
-    )
+    ties, doubts_of_gpus = _tie(power, mine, choices, where)
+    counter_ties, more_doubts = ties, list[Caveat]()
+    if not set(counter["source"]) <= ties.keys():
+        counter_ties, more_doubts = _tie(counter, mine, choices, where)
+    placed = _placed(power, ties).with_columns(source=pl.lit(source))
+    heat_ties = _with_lone_gpu(ties or counter_ties, heat, mine)
+    readings = pl.concat([_placed(heat, heat_ties), _placed(counter, counter_ties)])
+    found = (*doubts, *doubts_of_unit, *doubts_of_counter, *doubts_of_gpus, *more_doubts)
+    return PowerEvents(_samples(placed), _readings(readings), tuple(dict.fromkeys(found)))
 
 
-def _heat(series: pl.DataFrame) -> pl.DataFrame:
-    return series.filter(~pl.col("is_power"))
+def _preferred(
+    plugin: pl.DataFrame, marks: pl.DataFrame, quantity: str
+) -> tuple[pl.DataFrame, str]:
+    of_plugin = plugin.filter(quantity=quantity)
+    if of_plugin.is_empty():
+        return marks.filter(quantity=quantity), MARKS
+    return of_plugin, PLUGIN
+
+
+def _placed(series: pl.DataFrame, ties: Mapping[str | None, GpuKey]) -> pl.DataFrame:
+    return series.join(_frame_of(ties), on="source", nulls_equal=True)
 
 
 def _samples(placed: pl.DataFrame) -> PowerSamples:
-    power = placed.filter(pl.col("is_power")).rename({"value": "power_w"})
+    power = placed.rename({"value": "power_w"})
     power = power.sort("device_id", "field", "sample_ns", maintain_order=True)
     return PowerSamples(check_table(power, tables.POWER_SAMPLES, "of power events"))
 
 
 def _readings(placed: pl.DataFrame) -> DeviceReadings:
-    heat = _heat(placed).with_columns(quantity=pl.lit("temperature_c"))
-    heat = heat.sort("device_id", "sample_ns", maintain_order=True)
-    return DeviceReadings(check_table(heat, tables.DEVICE_READINGS, "of power events"))
+    readings = placed.sort("device_id", "quantity", "sample_ns", maintain_order=True)
+    return DeviceReadings(check_table(readings, tables.DEVICE_READINGS, "of power events"))
 
 
 def _in_watts(
-    series: pl.DataFrame, stated: str | None, where: str, *, is_marks: bool
+    power: pl.DataFrame, stated: str | None, where: str, *, is_marks: bool
 ) -> tuple[pl.DataFrame, list[Caveat]]:
-    power = series.filter(pl.col("is_power"))
     unit = stated_unit(stated)
     factors, doubts = {}, []
     for field, median in power.group_by("field").agg(pl.col("value").median()).sort("field").rows():
-        named = "mW" if is_marks else _unit_in_name(field)
+        named = "mW" if is_marks else _unit_in_name(field, _UNIT_IN_NAME)
         factors[field] = _W_PER_UNIT[unit or named or _unit_by_size(median)]
         if unit is None and not is_marks:
             doubts.append(_doubt_of_unit(field, named, median, where))
+    return _scaled(power, factors), doubts
+
+
+def _in_joules(
+    counter: pl.DataFrame, where: str, *, is_marks: bool
+) -> tuple[pl.DataFrame, list[Caveat]]:
+    # One counter a source: two of them must not be read as one.
+    counter = counter.filter(pl.col("field") == pl.col("field").min().over("source"))
+    factors, doubts = {}, []
+    risen, passed_ns = (pl.col(name).max() - pl.col(name).min() for name in ("value", "sample_ns"))
+    per_s = (risen / passed_ns * NS_PER_S).alias("per_s")
+    for field, rate in counter.group_by("field").agg(per_s).sort("field").rows():
+        named = "mJ" if is_marks else _unit_in_name(field, _ENERGY_UNIT_IN_NAME)
+        unit = named or f"{_unit_by_size(rate)[:-1]}J"
+        factors[field] = _J_PER_UNIT[unit]
+        if not is_marks:
+            why = "as its name says" if named else f"as it rises by {rate:.0f} a second"
+            text = f"Energy counter `{field}` was taken to be in {unit}, {why}."
+            doubts.append(Caveat("power-unit", text, where))
+    return _scaled(counter, factors), doubts
+
+
+def _scaled(series: pl.DataFrame, factors: Mapping[str, float]) -> pl.DataFrame:
     factor = pl.col("field").replace_strict(factors, default=1.0, return_dtype=pl.Float64)
-    value = pl.when("is_power").then(pl.col("value") * factor).otherwise("value")
-    return series.with_columns(value=value), doubts
+    return series.with_columns(value=pl.col("value") * factor)
 
 
 def stated_unit(stated: str | None) -> str | None:
@@ -180,8 +222,8 @@ def stated_unit(stated: str | None) -> str | None:
     raise UsageError(f"{UNIT_OPTION} {stated!r} is no unit of power", next_step="pass mW or W")
 
 
-def _unit_in_name(field: str) -> str | None:
-    return next((unit for unit, form in _UNIT_IN_NAME.items() if form.search(field)), None)
+def _unit_in_name(field: str, names: Mapping[str, re.Pattern[str]]) -> str | None:
+    return next((unit for unit, form in names.items() if form.search(field)), None)
 
 
 def _unit_by_size(median: float) -> str:
@@ -202,8 +244,10 @@ def _doubt_of_unit(field: str, named: str | None, median: float, where: str) -> 
 
 def _tie(
     series: pl.DataFrame, devices: Devices, choices: Sequence[PowerGpu], where: str
-) -> tuple[pl.DataFrame, list[Caveat]]:
-    sources = series.filter(pl.col("is_power"))["source"].unique(maintain_order=True).to_list()
+) -> tuple[dict[str | None, GpuKey], list[Caveat]]:
+    sources = series["source"].unique(maintain_order=True).to_list()
+    if not sources:
+        return {}, []
     only = len(sources) <= 1
     ties = {
         source: key
@@ -212,17 +256,23 @@ def _tie(
         if choice.source == source or (choice.source is None and only)
         for key in choice.find(devices)
     }
-    doubts: list[Caveat] = []
     if not ties:
-        ties, doubts = _ties_without_choice(series, sources, devices, where)
-    elif n_unused := len(sources) - len(ties):
+        return _ties_without_choice(series, sources, devices, where)
+    doubts = []
+    if n_unused := len(sources) - len(ties):
         text = f"Power of sources that {OPTION} does not name was left out."
-        doubts = [Caveat("power-source-unused", text, where, n_unused)]
+        doubts.append(Caveat("power-source-unused", text, where, n_unused))
+    return ties, doubts
+
+
+def _with_lone_gpu(
+    ties: Mapping[str | None, GpuKey], heat: pl.DataFrame, devices: Devices
+) -> dict[str | None, GpuKey]:
     # A plugin may give temperature under another typeId: with one GPU it is that one's.
-    if len(devices) == 1:
-        one = devices.select("rank", "device_id").row(0)
-        ties |= {source: one for source in series["source"].unique() if source not in sources}
-    return _frame_of(ties), doubts
+    if len(devices) != 1:
+        return dict(ties)
+    one = devices.select("rank", "device_id").row(0)
+    return {source: one for source in heat["source"].unique() if source not in ties} | dict(ties)
 
 
 def _frame_of(ties: Mapping[str | None, GpuKey]) -> pl.DataFrame:
@@ -257,14 +307,13 @@ def _ties_without_choice(
 
 
 def _ambiguous(series: pl.DataFrame, devices: Devices, where: str) -> AmbiguousPowerError:
-    found = (
-        series.filter(pl.col("is_power"))
-        .group_by("source", "field", maintain_order=True)
-        .agg(pl.len(), pl.col("value").mean().alias("mean_w"))
+    found = series.group_by("source", "field", "quantity", maintain_order=True).agg(
+        pl.len(), pl.col("value").mean().alias("mean")
     )
     lines = [
-        f"source {source or '(none)'}  `{field}`  {n} samples  mean {mean_w:.1f} W"
-        for source, field, n, mean_w in found.rows()
+        f"source {source or '(none)'}  `{field}`  {n} samples  "
+        f"mean {mean:.1f} {'W' if quantity == POWER else 'J'}"
+        for source, field, quantity, n, mean in found.rows()
     ]
     keys = devices.select("rank", "device_id").rows()
     sources = found["source"].unique(maintain_order=True).to_list()

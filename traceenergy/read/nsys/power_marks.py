@@ -1,4 +1,4 @@
-"""Power that the traced program wrote as NVTX marks."""
+"""Power and energy that the traced program wrote as NVTX marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
-from traceenergy.read.nsys.plugin_power import SERIES
+from traceenergy.read.nsys.plugin_power import POWER, SERIES
+from traceenergy.trace.tables import ENERGY_COUNTER
 
 if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
@@ -26,11 +27,12 @@ _PAYLOADS = (
     "doubleValue",
     "floatValue",
 )
-_TEXT = r"(?i)^\s*power(?:\s*(?:gpu\s*=|:)\s*(\S+))?\s*$"
+_QUANTITIES = {"power": POWER, "energy": ENERGY_COUNTER}
+_TEXT = r"(?i)^\s*(power|energy)(?:\s*(?:gpu\s*=|:)\s*(\S+))?\s*$"
 
 
 def read_mark_series(database: Database, layout: Layout) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
-    """Load power marks: domain `traceenergy`, text `power`, payload in mW.
+    """Load marks of domain `traceenergy`: `power` with a payload in mW, `energy` in mJ.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ def read_mark_series(database: Database, layout: Layout) -> tuple[pl.DataFrame, 
     -------
     polars.DataFrame
         Columns as for plugins. `source` is N of `power gpu=N` or `power:N` (a number or uuid of
-        a GPU), null if the text is only `power`; `value` as given, mW by definition.
+        a GPU), null if the text is only `power`; `value` as given, mW by definition. Likewise
+        `energy`: the board's cumulative counter, mJ by definition.
     tuple of Caveat
         Marks without a payload.
     """
@@ -52,12 +55,11 @@ def read_mark_series(database: Database, layout: Layout) -> tuple[pl.DataFrame, 
         return pl.DataFrame(schema=SERIES), ()
     marks = _read_marks(database, domains)
     values = marks.select(
-        source=pl.col("text").str.extract(_TEXT, 1).str.to_lowercase(),
-        field=pl.lit("power"),
+        source=pl.col("text").str.extract(_TEXT, 2).str.to_lowercase(),
+        field=pl.col("text").str.extract(_TEXT, 1).str.to_lowercase(),
         sample_ns=pl.col("start"),
         value=pl.coalesce(_PAYLOADS),
-        is_power=pl.lit(True),  # noqa: FBT003 - a value, not a flag
-    )
+    ).with_columns(quantity=pl.col("field").replace_strict(_QUANTITIES, return_dtype=pl.String))
     known = values.filter(pl.col("value").is_finite())
     if known.is_empty():
         return pl.DataFrame(schema=SERIES), _doubts(len(values), database.path.name)
