@@ -56,7 +56,7 @@ def test_a_run_that_tells_its_powers_is_right(found: Validation) -> None:
     told, before = found.redrawn
 
     # Each class fills some 60 windows: their powers are told to a per cent or two, what the model
-    # may miss of a class (4 %) and of each piece (3 %) is then the larger part.
+    # may miss of a class (5 %) and of each piece (3 %) is then the larger part.
     assert told.kernel_share < 0.06
     assert before.kernel_share < 0.06
     assert told.n_refused == before.n_refused == 0

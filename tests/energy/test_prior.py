@@ -163,9 +163,31 @@ def test_powers_by_activity_sum_the_watts_of_parts() -> None:
 
     prior = prior_by_activity(traits, activity, np.zeros((2, 4)), METRIC_BOARD_W)
 
-    # 120 + 150 + 50 W; no class runs for less than 0.02 of 700 W
-    assert prior.mean_w.tolist() == pytest.approx([320, 14])
+    # 120 + 150 + 50 W; no class runs for less than 0.02 of 700 W. By name they draw 294 and 168 W,
+    # which is right of one kernel in four.
+    assert prior.mean_w.tolist() == pytest.approx([0.75 * 320 + 0.25 * 294, 0.75 * 14 + 0.25 * 168])
     assert prior.source == "GPU metrics"
+
+
+def test_where_metrics_and_names_disagree_a_kernel_is_less_sure_as_a_whole() -> None:
+    # Of 700 W, products draw 294 W by name. Tensor cores at 0.98 say the same, at rest next to
+    # nothing (14 W); the last two classes are one kernel.
+    activity = np.array([[0, 0.98, 0, 0], [0.0, 0, 0, 0], [0, 0, 0, 0]])
+    traits = traits_of(["gemm"] * 3, [0, 1, 1], duration_us=[1e-9, 1.0, 1e9])
+
+    prior = prior_by_activity(traits, activity, np.zeros((3, 4)), METRIC_BOARD_W)
+
+    by_size = (LEFT_SIZE * 294) ** 2
+    shared = 14**2 * (LEFT_CATEGORY**2 + LEFT_KERNEL**2)
+    # A chance of one in four of being 280 W off, the same for both classes: 121 W.
+    chance = 0.25 * 0.75 * 280**2
+    assert prior.covariance_w2[1, 2] == pytest.approx(shared + chance)
+    alone = 14**2 * (LEFT_CATEGORY**2 + LEFT_DURATION**2 + LEFT_KERNEL**2 + LEFT_OWN**2)
+    assert prior.covariance_w2[1, 1] == pytest.approx(alone + by_size + chance)
+    # What metrics say of the first is what its name says: nothing is added.
+    left = LEFT_CATEGORY**2 + LEFT_DURATION**2 + LEFT_KERNEL**2 + LEFT_OWN**2
+    assert prior.covariance_w2[0, 0] == pytest.approx(147**2 + 294**2 * left + by_size)
+    assert prior.covariance_w2[0, 1] == pytest.approx(294 * 14 * LEFT_CATEGORY**2)
 
 
 def test_errors_by_activity_are_those_of_the_watts_of_parts() -> None:
@@ -182,8 +204,10 @@ def test_errors_by_activity_are_those_of_the_watts_of_parts() -> None:
     assert prior.covariance_w2[1, 2] == pytest.approx(by_size * shares[1] * shares[2])
     assert prior.covariance_w2[2, 3] == pytest.approx(100 * 20 + by_size * shares[2] * shares[3])
     left = LEFT_CATEGORY**2 + LEFT_DURATION**2 + LEFT_KERNEL**2 + LEFT_OWN**2
+    # and by name the first draws 294 W
+    apart = 0.25 * 0.75 * (294 - 120) ** 2
     assert prior.covariance_w2[0, 0] == pytest.approx(
-        60**2 + 120**2 * left + by_size * shares[0] ** 2
+        60**2 + 120**2 * left + by_size * shares[0] ** 2 + apart
     )
 
 

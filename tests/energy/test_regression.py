@@ -447,7 +447,7 @@ def test_classes_that_err_against_each_other_are_sure_in_sum() -> None:
 
 
 def test_what_the_model_misses_grows_with_the_energy_of_a_class() -> None:
-    # no error of powers: 4 % of 300 W x 2 s and of 100 W x 1 s, classes apart
+    # no error of powers: 5 % of 300 W x 2 s and of 100 W x 1 s, classes apart
     work, classes = pieces((0, 10), (20, 30), (40, 50)), classes_of([0, 0, 1], [GEMM, FILL])
     mean = np.array([90.0, 20, -0.1, 0, 0, 300, 100])
     found = believed(design_of(work, classes), np.zeros((7, 7)), mean)

@@ -25,7 +25,7 @@ CLIP_SD = 4.5  # readings further off than this many robust deviations are pulle
 SHAPE_RANGE = (0.15, 3.0)  # process noise follows predicted dynamic power within these factors
 # What a linear model with a few numbers for each kernel misses of a window, over its dynamic
 # power. Residuals below it are luck of few parameters, not knowledge.
-MISFIT_SHARE = 0.03
+MISFIT_SHARE = 0.05
 LOG_NOISE_SPAN = 8.0  # process noise is searched up to e^8 times the misfit [log W^2 s]
 MOST_LAGS = 200
 QUIET = 2.0  # autocorrelations below this over the root of n are noise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-MODEL_SD = 0.04  # what the model may miss of a class's energy
+MODEL_SD = 0.05  # what the model may miss of a class's energy
 GROUPS_AT_ONCE = 4096  # rows of a dense matrix of groups times columns
 
 
