@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tests.export import build_export
-from tests.literals import AT_START, VM, Range, Work, process_id, thread_id
+from tests.literals import AT_START, VM, Node, Range, Work, process_id, thread_id
 from traceenergy.trace import tables
 from traceenergy.trace.model import Origin, Trace, TraceClock, check_trace
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AT_START",
     "VM",
+    "Node",
     "Range",
     "Work",
     "build_export",
@@ -46,6 +47,7 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
     gpu_name: str = "Toy GPU",
     utc_epoch_ns: int | None = 0,
     extra_launches: Iterable[Work] = (),
+    nodes: Iterable[Node] = (),
 ) -> Trace:
     """Make a checked Trace of literals.
 
@@ -61,6 +63,8 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
         (ns, quantity or metric, value) of device 0 of rank 0.
     extra_launches
         API calls without GPU work: name, launch interval and correlation of a `Work` are used.
+    nodes
+        Nodes of CUDA graphs, as they were made.
     """
     works = [work if isinstance(work, Work) else Work(*work) for work in kernels]
     works = [_with_correlation(i, work) for i, work in enumerate(works, start=1)]
@@ -98,6 +102,7 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
         "gpu_metrics": _frame(
             tables.GPU_METRICS, [(0, 0, ns, what, float(v)) for ns, what, v in metrics]
         ),
+        "graph_nodes": _frame(tables.GRAPH_NODES, [_node_row(node) for node in nodes]),
     }
     ranks = sorted({rank for rank, _ in devices}) or [0]
     origins = tuple(
@@ -131,6 +136,11 @@ def _work_row(row: int, work: Work, names: _Names) -> tuple[object, ...]:
         work.correlation, work.node, work.blocks if is_kernel else None,
         None if is_kernel else work.n_bytes,
     )  # fmt: skip
+
+
+def _node_row(node: Node) -> tuple[object, ...]:
+    process, thread = process_id(node.pid), thread_id(node.pid, node.tid)
+    return node.rank, process, thread, node.made_ns, node.node, node.original
 
 
 def _launch_row(work: Work, names: _Names) -> tuple[object, ...]:

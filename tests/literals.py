@@ -54,6 +54,18 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A node of a CUDA graph, made by a call of a thread; a copy if it names an original."""
+
+    node: int
+    made_ns: int
+    original: int | None = None
+    pid: int = 1
+    tid: int = 1
+    rank: int = 0
+
+
+@dataclass(frozen=True)
 class Range:
     """An NVTX range."""
 

@@ -61,7 +61,7 @@ def test_an_open_range_counts() -> None:
 def test_work_without_a_call_row_has_no_range() -> None:
     row = TRACE.names.gather(TRACE.gpu_work["name_id"]).to_list().index("K_cut")
 
-    assert PROJECTION.work.row(row) == (None, None, None, None)
+    assert PROJECTION.work.row(row) == (None,) * 6
 
 
 def test_nodes_of_a_replayed_graph_belong_to_the_range_around_its_launch() -> None:
@@ -115,4 +115,6 @@ def test_tables_may_be_empty(ranges: tuple[Range, ...], work: tuple[Work, ...]) 
         "launch_start_ns": pl.Int64,
         "range_row": pl.Int64,
         "path_id": pl.UInt32,
+        "capture_row": pl.Int64,
+        "capture_path_id": pl.UInt32,
     }

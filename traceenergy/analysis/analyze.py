@@ -35,6 +35,7 @@ from traceenergy.energy.attribute import (
 )
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.rules import read_rules
+from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
 from traceenergy.units import S_PER_NS
 
@@ -99,7 +100,7 @@ class AttributedRun:
     attribution : AttributionOptions
         That energy was attributed with.
     caveats : tuple of Caveat
-        Of the attribution.
+        Of work from CUDA graphs, and of the attribution.
     """
 
     window: Window
@@ -135,15 +136,19 @@ def attribute_run(
         As `analyze` does.
     """
     rules = read_rules(options.rules)
-    projection = project_work(trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names)
+    projection = project_work(
+        trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes
+    )
     parent_row = _rows(projection.nesting["parent_row"])
     range_row = _rows(projection.work["range_row"])
     patterns = rules.step_patterns if options.steps is None else (options.steps,)
     steps = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
     window = choose_window(trace, projection.work["launch_row"], steps, options)
-    classes = classify_work(
-        trace.gpu_work, projection.work["path_id"], projection.paths, trace.names, rules
+    capture_path_id = projection.work["capture_path_id"]
+    path_id = telling_path(
+        projection.work["path_id"], capture_path_id, projection.paths, trace.names, rules
     )
+    classes = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, rules)
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
@@ -159,10 +164,17 @@ def attribute_run(
         step=steps.of_work[kept],
         phase_names=classes.labels,
     )
-    tree = RangeTree(range_row[kept], parent_row, _rows(projection.range_path_id), projection.paths)
+    tree = RangeTree(
+        range_row[kept],
+        _rows(projection.work["capture_row"])[kept],
+        parent_row,
+        _rows(projection.range_path_id),
+        projection.paths,
+    )
     numberless = without_numbers(tree, trace.names, patterns)
+    doubts = (*projection.caveats, *power_doubts)
     return AttributedRun(
-        window, ledger, labels, tree, numberless, steps, patterns, attribution, power_doubts
+        window, ledger, labels, tree, numberless, steps, patterns, attribution, doubts
     )
 
 

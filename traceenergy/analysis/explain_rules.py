@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.explain import explain
 from traceenergy.phases.rules import read_rules
+from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ def explain_rules(trace: Trace, rules: Sequence[Path] = ()) -> pl.DataFrame:
         If a rule file cannot be read or understood.
     """
     checked = read_rules(rules)
-    projection = project_work(trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names)
-    path_id = projection.work["path_id"]
+    projection = project_work(
+        trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes
+    )
+    places = projection.work
+    path_id = telling_path(
+        places["path_id"], places["capture_path_id"], projection.paths, trace.names, checked
+    )
     classes = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, checked)
     return explain(trace.gpu_work, path_id, projection.paths, trace.names, classes)

@@ -32,6 +32,8 @@ class RangeTree:
     ----------
     range_of_work : ndarray of int64 (n_work,)
         Row of the innermost range at launch; -1 for none.
+    capture_of_work : ndarray of int64 (n_work,)
+        Row of the innermost range where its graph node was made; -1 for none.
     parent_row : ndarray of int64 (n_ranges,)
         Row of the enclosing range; -1 for none.
     path_of_range : ndarray of int64 (n_ranges,)
@@ -40,17 +42,25 @@ class RangeTree:
     """
 
     range_of_work: NDArray[np.int64]
+    capture_of_work: NDArray[np.int64]
     parent_row: NDArray[np.int64]
     path_of_range: NDArray[np.int64]
     paths: RangePaths
 
     @property
     def path_of_work(self) -> NDArray[np.int64]:
-        """Path of each piece of work; -1 for none."""
+        """Path of each piece of work at launch; -1 for none."""
+        return self._paths_of(self.range_of_work)
+
+    @property
+    def capture_path_of_work(self) -> NDArray[np.int64]:
+        """Path of each piece of work at graph capture; -1 for none."""
+        return self._paths_of(self.capture_of_work)
+
+    def _paths_of(self, row: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self.path_of_range) == 0:
-            return np.full(len(self.range_of_work), -1)
-        path = self.path_of_range[np.maximum(self.range_of_work, 0)]
-        return np.where(self.range_of_work >= 0, path, -1)
+            return np.full(len(row), -1)
+        return np.where(row >= 0, self.path_of_range[np.maximum(row, 0)], -1)
 
 
 def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[str]) -> RangeTree:

@@ -9,6 +9,9 @@ import polars as pl
 from traceenergy.analysis.model import WORK_ROW
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.range_table import RangeTree
     from traceenergy.analysis.tables import Labels
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series) -> pl.DataFrame:
     """List every piece of GPU work with what it belongs to and what it cost (`WORK_ROW`)."""
     work = ledger.work
-    path = pl.Series(tree.path_of_work).set(pl.Series(tree.path_of_work < 0), None)
     frame = work.select(
         "rank", "device_id", "stream_id", "table", "trace_row", "start_ns", "end_ns"
     ).with_columns(
@@ -26,8 +28,8 @@ def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series)
         labels.subphase.alias("subphase"),
         labels.layer.alias("layer"),
         pl.Series("step", labels.step).set(pl.Series(labels.step < 0), None),
-        tree.paths["path"].gather(path).alias("range"),
-        pl.lit(None, dtype=pl.String).alias("capture_range"),
+        _texts(tree, tree.path_of_work).alias("range"),
+        _texts(tree, tree.capture_path_of_work).alias("capture_range"),
         pl.Series("energy_j", ledger.energy_j).fill_nan(None),
         pl.Series("static_j", ledger.static_j).fill_nan(None),
         pl.Series("dynamic_j", ledger.dynamic_j).fill_nan(None),
@@ -35,3 +37,7 @@ def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series)
         pl.lit(None, dtype=pl.Int64).alias("slack_ns"),
     )
     return frame.select(pl.col(column.name).cast(column.dtype) for column in WORK_ROW)
+
+
+def _texts(tree: RangeTree, path: NDArray[np.int64]) -> pl.Series:
+    return tree.paths["path"].gather(pl.Series(path).set(pl.Series(path < 0), None))

@@ -1,6 +1,7 @@
 """GPU work -> phase with its layer, by the first rule that applies.
 
-Order of precedence for one piece of work, launched inside ranges a/b/c:
+Order of precedence for one piece of work, launched inside ranges a/b/c (captured
+there, if it is of a CUDA graph: `telling_path`):
 
 1. of the user's rules, then of the shipped ones:
    a. kernel rules that are certain, or that ask for a range too;
@@ -91,7 +92,7 @@ def classify_work(
     ----------
     work : GpuWork
     path_id : polars.Series of UInt32 (n_work,)
-        Range path at launch, in the order of `work`; null outside every range.
+        Range path, as `telling_path` chose it, in the order of `work`; null outside every range.
     paths : RangePaths
     names : polars.Series of String
         Text by id.

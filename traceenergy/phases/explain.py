@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXPLAINED = (
     Column("rule", pl.String, "", "id of the rule that decided", "none did"),
     Column("subphase", pl.String, "", "what it said"),
-    Column("range", pl.String, "", "NVTX path at launch, unnumbered", "outside every range"),
+    Column("range", pl.String, "", "NVTX path asked, unnumbered", "outside every range"),
     Column("kernel", pl.String, "", "short name"),
     Column("full_name", pl.String, "", "demangled name of one of its launches"),
     Column("n_kernels", pl.Int64, "", "pieces of GPU work"),

@@ -8,15 +8,11 @@ import numpy as np
 
 from traceenergy.projection.enclosure import max_tree
 from traceenergy.projection.nesting import OrderedRanges, order_ranges
-from traceenergy.projection.thread_line import distinct, index_of
+from traceenergy.projection.process_ids import look_up, number_processes
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from traceenergy.intervals import Int
     from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges
-
-_CELLS_PER_ROW = 4  # what direct indexing may cost; correlation ids are dense in real traces
 
 
 def match_launches(work: GpuWork, launches: Launches) -> Int:
@@ -39,50 +35,11 @@ def match_launches(work: GpuWork, launches: Launches) -> Int:
     """
     found = np.full(len(work), -1, dtype=np.int64)
     asked = np.flatnonzero(work["correlation_id"].is_not_null().to_numpy())
-    group, wanted_group = _groups(launches, work)
+    group, wanted_group = number_processes(launches, work)
     wanted = work["correlation_id"].fill_null(0).to_numpy()
-    asked = asked[wanted_group[asked] >= 0]
-    if len(launches) and len(asked):
-        ids = launches["correlation_id"].to_numpy()
-        found[asked] = _look_up(group, ids, wanted_group[asked], wanted[asked])
+    ids = launches["correlation_id"].to_numpy()
+    found[asked] = look_up(group, ids, wanted_group[asked], wanted[asked])
     return found
-
-
-def _groups(launches: pl.DataFrame, work: pl.DataFrame) -> tuple[Int, Int]:
-    """Give the processes of all ranks a number; -1 for work of a process that launched nothing."""
-    ranks = distinct(launches["rank"].to_numpy().astype(np.int64))
-    processes = distinct(launches["process_id"].to_numpy())
-    pairs = []
-    for frame in (launches, work):
-        rank = index_of(frame["rank"].to_numpy().astype(np.int64), ranks)
-        process = index_of(frame["process_id"].to_numpy(), processes)
-        pairs.append(np.where((rank < 0) | (process < 0), -1, rank * len(processes) + process))
-    groups = distinct(pairs[0])
-    return index_of(pairs[0], groups), index_of(pairs[1], groups)
-
-
-def _look_up(group: Int, ids: Int, wanted_group: Int, wanted: Int) -> Int:
-    """Row of each wanted (group, id), or -1."""
-    n_groups = int(group.max()) + 1
-    low, high = int(ids.min()), int(ids.max())
-    if n_groups * (high - low + 1) > _CELLS_PER_ROW * (len(ids) + len(wanted)):
-        return _look_up_sparse(group, ids, wanted_group, wanted)
-    width = high - low + 1
-    row = np.full(n_groups * width, -1, dtype=np.int64)
-    row[(group * width + (ids - low))[::-1]] = np.arange(len(ids))[::-1]
-    inside = (wanted >= low) & (wanted <= high)
-    cell = wanted_group * width + np.where(inside, wanted - low, 0)
-    return np.where(inside, row[cell], -1)
-
-
-def _look_up_sparse(group: Int, ids: Int, wanted_group: Int, wanted: Int) -> Int:
-    known = distinct(ids)
-    key = group * len(known) + index_of(ids, known)
-    order = np.argsort(key, kind="stable")
-    code = index_of(wanted, known)
-    wanted_key = np.where(code >= 0, wanted_group * len(known) + code, -1)
-    at = np.minimum(np.searchsorted(key[order], wanted_key), len(key) - 1)
-    return np.where(key[order[at]] == wanted_key, order[at], -1)
 
 
 def innermost_ranges(launches: Launches, ranges: NvtxRanges) -> Int:

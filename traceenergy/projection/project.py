@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.projection.capture import match_captures
 from traceenergy.projection.launches import innermost_ordered, match_launches
 from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
 from traceenergy.projection.paths import range_paths
-from traceenergy.trace.tables import Column
+from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, empty_table
 
 if TYPE_CHECKING:
+    from traceenergy.caveats import Caveat
     from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges, RangePaths
 
 PROJECTED_WORK = (
@@ -21,6 +23,14 @@ PROJECTED_WORK = (
     Column("launch_start_ns", pl.Int64, "ns", "start of the launch", "no launch known"),
     Column("range_row", pl.Int64, "", "row of the innermost range", "launched outside every range"),
     Column("path_id", pl.UInt32, "", "path of that range", "launched outside every range"),
+    Column(
+        "capture_row",
+        pl.Int64,
+        "",
+        "row of the innermost range where its graph node was made",
+        "not from a graph node, or not known, or outside every range",
+    ),
+    Column("capture_path_id", pl.UInt32, "", "path of that range", "as `capture_row`"),
 )
 
 
@@ -38,21 +48,29 @@ class Projection:
         Distinct paths.
     range_path_id : polars.Series of UInt32 (n_ranges,)
         Path of each range.
+    caveats
+        What is not known of work from CUDA graphs.
     """
 
     work: pl.DataFrame
     nesting: pl.DataFrame
     paths: RangePaths
     range_path_id: pl.Series
+    caveats: tuple[Caveat, ...]
 
 
 def project_work(
-    work: GpuWork, launches: Launches, ranges: NvtxRanges, names: pl.Series
+    work: GpuWork,
+    launches: Launches,
+    ranges: NvtxRanges,
+    names: pl.Series,
+    nodes: GraphNodes | None = None,
 ) -> Projection:
     """Find the launch, the innermost range and its path for each piece of GPU work.
 
     Work belongs to a range through its launch: same rank, process and thread, the whole call
-    within the range. When the work itself runs does not matter.
+    within the range. When the work itself runs does not matter. Work from a node of a CUDA graph
+    belongs to the range of the graph's launch, and has a second one: where the node was made.
 
     Parameters
     ----------
@@ -61,6 +79,8 @@ def project_work(
     ranges : NvtxRanges
     names : polars.Series of String
         Text by id.
+    nodes : GraphNodes, optional
+        None: not recorded.
 
     Returns
     -------
@@ -70,18 +90,24 @@ def project_work(
     ordered = order_ranges(ranges)
     call_range = np.append(innermost_ordered(launches, ordered), -1)
     nesting = nest_ordered(ordered, (ranges["style"] == "start_end").to_numpy())
+    if nodes is None:
+        nodes = GraphNodes(empty_table(GRAPH_NODES))
+    captures = match_captures(work, nodes, ordered)
     del ordered  # the largest arrays here
     paths, range_path_id = range_paths(ranges, nesting, names)
     launch = match_launches(work, launches)
     launch_row = none_below_zero(launch)
     # Row -1 is the sentinel appended above: no launch, no range.
     range_row = none_below_zero(call_range[launch])
+    capture_row = none_below_zero(captures.range_row)
     projected = pl.DataFrame(
         {
             "launch_row": launch_row,
             "launch_start_ns": launches["start_ns"].gather(launch_row),
             "range_row": range_row,
             "path_id": range_path_id.gather(range_row),
+            "capture_row": capture_row,
+            "capture_path_id": range_path_id.gather(capture_row),
         }
     )
-    return Projection(projected, nesting, paths, range_path_id)
+    return Projection(projected, nesting, paths, range_path_id, captures.caveats)

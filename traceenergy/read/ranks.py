@@ -15,6 +15,7 @@ from traceenergy.trace.tables import (
     Devices,
     GpuMetrics,
     GpuWork,
+    GraphNodes,
     Launches,
     NvtxRanges,
     PowerSamples,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_TIMES = ("start_ns", "end_ns", "sample_ns")
+_TIMES = ("start_ns", "end_ns", "sample_ns", "created_ns")
 _NAME_KEYS = ("name_id", "full_name_id", "domain_name_id")
 
 
@@ -102,6 +103,7 @@ def merge_ranks(traces: Sequence[Trace]) -> Trace:
             power_samples=PowerSamples(pl.concat([part.table("power_samples") for part in moved])),
             readings=DeviceReadings(pl.concat([part.table("readings") for part in moved])),
             gpu_metrics=GpuMetrics(pl.concat([part.table("gpu_metrics") for part in moved])),
+            graph_nodes=GraphNodes(pl.concat([part.table("graph_nodes") for part in moved])),
             caveats=(
                 *(() if aligned else (_unaligned(len(traces) - len(known_ns)),)),
                 *(caveat for trace in traces for caveat in trace.caveats),

@@ -11,6 +11,7 @@ from traceenergy.trace.tables import (
     Devices,
     GpuMetrics,
     GpuWork,
+    GraphNodes,
     Launches,
     NvtxRanges,
     PowerSamples,
@@ -84,6 +85,8 @@ class Trace:
         Text by id: kernel, API, range and domain names. Row 0 is the empty text.
     devices, gpu_work, launches, nvtx_ranges, power_samples, readings, gpu_metrics
         As declared in `tables.py`. `gpu_work` is sorted by (start_ns, end_ns).
+    graph_nodes
+        Where nodes of CUDA graphs were made, as declared; only of runs with work from nodes.
     caveats
         What the readers doubted.
     read_options
@@ -105,6 +108,9 @@ class Trace:
     )
     gpu_metrics: GpuMetrics = field(
         default_factory=lambda: GpuMetrics(tables.empty_table(tables.GPU_METRICS))
+    )
+    graph_nodes: GraphNodes = field(
+        default_factory=lambda: GraphNodes(tables.empty_table(tables.GRAPH_NODES))
     )
     caveats: tuple[Caveat, ...] = ()
     read_options: Mapping[str, object] = field(default_factory=dict)
@@ -134,6 +140,7 @@ def check_trace(trace: Trace) -> Trace:
         ("power_samples", tables.POWER_SAMPLES),
         ("readings", tables.DEVICE_READINGS),
         ("gpu_metrics", tables.GPU_METRICS),
+        ("graph_nodes", tables.GRAPH_NODES),
     ):
         check_table(getattr(trace, name), columns, name)
     return trace

@@ -44,6 +44,7 @@ Devices = NewType("Devices", pl.DataFrame)
 GpuWork = NewType("GpuWork", pl.DataFrame)
 Launches = NewType("Launches", pl.DataFrame)
 NvtxRanges = NewType("NvtxRanges", pl.DataFrame)
+GraphNodes = NewType("GraphNodes", pl.DataFrame)
 PowerSamples = NewType("PowerSamples", pl.DataFrame)
 DeviceReadings = NewType("DeviceReadings", pl.DataFrame)
 GpuMetrics = NewType("GpuMetrics", pl.DataFrame)
@@ -123,6 +124,17 @@ NVTX_RANGES = (
         "style", RANGE_STYLE, "", "push/pop ranges nest on their thread, start/end ranges may cross"
     ),
     Column("is_open", pl.Boolean, "", "never closed: ends with the trace by assumption"),
+)
+
+GRAPH_NODES = (
+    _RANK,
+    _PROCESS,
+    Column("thread_id", pl.Int64, "", "nsys globalTid of the thread that made the node"),
+    Column("created_ns", pl.Int64, "ns", "when the node was made, on the trace clock"),
+    Column("graph_node_id", pl.Int64, "", "node of a CUDA graph; unique within (rank, process_id)"),
+    Column(
+        "original_node_id", pl.Int64, "", "node that it is a copy of", "made by capture or call"
+    ),
 )
 
 POWER_SAMPLES = (

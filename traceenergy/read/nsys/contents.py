@@ -96,6 +96,4 @@ def _count_graph_calls(export: Database) -> int:
 
 
 def _count_graph_nodes(export: Database) -> int:
-    # Up to schema 3.7.2 the table without NODE in its name held the nodes.
-    tables = ("CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS")
-    return sum(_count(export, table, "graphNodeId") for table in tables)
+    return sum(_count(export, table, "graphNodeId") for table in schema.GRAPH_NODES)

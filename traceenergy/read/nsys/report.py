@@ -14,6 +14,7 @@ from traceenergy.read.nsys import devices, schema
 from traceenergy.read.nsys.database import Database
 from traceenergy.read.nsys.diagnostics import read_diagnostics
 from traceenergy.read.nsys.gpu_work import read_gpu_work
+from traceenergy.read.nsys.graph_nodes import read_graph_nodes
 from traceenergy.read.nsys.launches import doubts_of_launches, read_launches
 from traceenergy.read.nsys.metrics import read_gpu_metrics
 from traceenergy.read.nsys.names import Names
@@ -25,6 +26,7 @@ from traceenergy.trace.tables import (
     Devices,
     GpuMetrics,
     GpuWork,
+    GraphNodes,
     Launches,
     NvtxRanges,
     check_table,
@@ -120,6 +122,7 @@ def _read_tables(
     on = ["process_id", "cuda_ordinal"]
     work = work.join(of_ordinal, on=on, how="left", maintain_order="left")
     ranges, doubts_of_nvtx = read_nvtx_ranges(database, layout, names, _last_ns(work, launches))
+    nodes = read_graph_nodes(database, layout, work)
     metrics = read_gpu_metrics(
         database, layout, devices.gpu_ids(database, layout), gpus["device_id"].to_list()
     )
@@ -133,6 +136,7 @@ def _read_tables(
             launches=Launches(_finish(launches, rank, tables.LAUNCHES)),
             nvtx_ranges=NvtxRanges(_finish(ranges, rank, tables.NVTX_RANGES)),
             gpu_metrics=GpuMetrics(_finish(metrics, rank, tables.GPU_METRICS)),
+            graph_nodes=GraphNodes(_finish(nodes, rank, tables.GRAPH_NODES)),
             caveats=(
                 *doubts,
                 *((_no_gpu_work(where),) if work.is_empty() else ()),
