@@ -13,7 +13,7 @@ from traceenergy.energy.design import Design, SensorShape, build_design, class_t
 from traceenergy.energy.hidden_clock import find_hidden_updates
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
-from traceenergy.energy.sensor import GIVEN, KNOWN
+from traceenergy.energy.sensor import COUNTED, GIVEN, KNOWN
 from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
 from traceenergy.energy.untraced import without_untraced
 from traceenergy.energy.update_clock import fit_updates
@@ -214,7 +214,9 @@ def _clock_factor(evidence: Evidence, work: DeviceWork, found: SensorFit) -> Flo
 def _find_sensor(series: PowerSeries, coarse: CoarseWork) -> SensorFit:
     sensor = series.sensor
     # Readings that are up to a period old, by how much is not seen, fit longer windows as well.
-    is_sure = sensor.source == GIVEN or (sensor.source == KNOWN and not _is_placed(series))
+    is_sure = sensor.source in {COUNTED, GIVEN} or (
+        sensor.source == KNOWN and not _is_placed(series)
+    )
     return find_sensor(
         series.sample_ns,
         series.power_w,

@@ -23,6 +23,7 @@ UPDATE_MS = 100.0
 MOST_UPDATE_MS = 150.0  # values that stay longer than any known update period are no held values
 
 GIVEN = "given"
+COUNTED = "time between updates of the energy counter"
 KNOWN = "known GPU"
 UNKNOWN = "unknown GPU, read as instantaneous"
 RULED_OUT = "ruled out by the data, read as instantaneous"
@@ -46,7 +47,7 @@ class SensorModel:
     lag_ms
         How long before the reading its window ended, on average [ms].
     source
-        One of `GIVEN`, `KNOWN`, `UNKNOWN`, `RULED_OUT`.
+        One of `GIVEN`, `COUNTED`, `KNOWN`, `UNKNOWN`, `RULED_OUT`.
     """
 
     period_ms: float
