@@ -217,14 +217,12 @@ def share_clock(start_ns: Int, end_ns: Int) -> ShareClock:
     edge_ns, running = _count_running(start_ns, end_ns)
     if len(edge_ns) == 0:
         return ShareClock(edge_ns, np.zeros(0), np.zeros(0))
-    width_ns = np.diff(edge_ns).astype(np.float64)
-    busy_ns = np.zeros(len(edge_ns))
-    np.cumsum(np.where(running > 0, width_ns, 0.0), out=busy_ns[1:])
-    # While nothing runs, no share grows.
-    width_ns /= np.maximum(running, 1)
-    width_ns[running == 0] = 0.0
-    share_ns = np.zeros(len(edge_ns))
-    np.cumsum(width_ns, out=share_ns[1:])
+    passed_ns = np.diff(edge_ns).astype(np.float64)
+    passed_ns *= running > 0
+    busy_ns, share_ns = np.zeros(len(edge_ns)), np.zeros(len(edge_ns))
+    np.cumsum(passed_ns, out=busy_ns[1:])
+    passed_ns /= np.maximum(running, 1)
+    np.cumsum(passed_ns, out=share_ns[1:])
     return ShareClock(edge_ns, share_ns, busy_ns)
 
 
@@ -243,7 +241,12 @@ def _count_running(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
     key *= 2
     key[:n] += 1
     key.sort(kind="stable")
-    running = np.cumsum(np.where(key & 1, 1, -1))
+    change = np.empty(2 * n, dtype=np.int8)
+    np.bitwise_and(key, 1, out=change, casting="unsafe")
+    change *= 2
+    change -= 1
+    running = np.cumsum(change)
     key >>= 1
-    last = np.flatnonzero(np.append(key[1:] != key[:-1], True))
-    return key[last] + origin_ns, running[last[:-1]]
+    key += origin_ns
+    last = np.append(key[1:] != key[:-1], True)
+    return key[last], running[last][:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ class ClassTimes:
     of_class: Int
     n_classes: int
 
-    @property
+    @cached_property
     def origin_ns(self) -> int:
         """First start [ns]; 0 if there is no work."""
         return int(self.start_ns.min()) if len(self.start_ns) else 0

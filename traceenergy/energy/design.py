@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.coverage import ClassTimes, covered_s, one_class
+from traceenergy.energy.coverage import PIECES_AT_ONCE, ClassTimes, covered_s, one_class
 from traceenergy.energy.prior import ClassTraits, category_of
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
@@ -198,18 +198,23 @@ class Design:
     def power_w(self, theta: Float) -> Float:
         """Give the expected dynamic power of each piece, ``(n_all,)`` [W]."""
         n_static, first = self.n_background, self.first_class
-        slope = theta[n_static + 2 : first][self.sizes.of_class]
-        return np.asarray(
-            theta[first:][self.of_all] * self.weight
-            + slope * self.size_w
-            + theta[n_static + 1] * self.beside_w
-            + theta[n_static] * self.share_rate,
-            dtype=np.float64,
-        )
+        class_w, slope = theta[first:], theta[n_static + 2 : first]
+        power_w = np.empty(len(self.of_all))
+        # In parts that stay in the cache of a core.
+        for begin in range(0, len(power_w), PIECES_AT_ONCE):
+            part = slice(begin, begin + PIECES_AT_ONCE)
+            power_w[part] = (
+                class_w[self.of_all[part]] * self.weight[part]
+                + slope[self.sizes.of_class[part]] * self.size_w[part]
+                + theta[n_static + 1] * self.beside_w[part]
+                + theta[n_static] * self.share_rate[part]
+            )
+        return power_w
 
     def likely_w(self, theta: Float) -> Float:
         """Give the expected dynamic power of each piece, above zero, ``(n_all,)`` [W]."""
-        return np.maximum(self.power_w(theta), LEAST_POWER_SHARE * self.limit_w)
+        power_w = self.power_w(theta)
+        return np.maximum(power_w, LEAST_POWER_SHARE * self.limit_w, out=power_w)
 
     def gain(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
         """Say how the energy of groups of work follows from the parameters.

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.energy.coverage import PIECES_AT_ONCE
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from traceenergy.energy.device_work import DeviceWork
@@ -281,23 +280,39 @@ def share_work(
     course of effort, so one cumulative function per part, read at both ends of each piece of
     work, gives its energy: O((n + q) log n), no loop.
     """
-    start_ns, end_ns = work.start_ns, work.end_ns
-    first, last = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
+    share_ns, course = clock.share_at(cells.edge_ns), effort.course(cells.edge_ns)
+    presence = _Along(share_ns, cells.covered.astype(np.float64))
+    static = _Along(share_ns, _ratio(cells.static_j, cells.busy_ns))
+    dynamic = _Along(course, cells.dynamic_per_effort)
+    static_j, dynamic_j = np.empty((2, len(work.start_ns)))
+    for begin in range(0, len(work.start_ns), PIECES_AT_ONCE):
+        part = slice(begin, begin + PIECES_AT_ONCE)
+        start_ns, end_ns = work.start_ns[part], work.end_ns[part]
+        of_cell = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
+        shares_ns = clock.share_at(start_ns), clock.share_at(end_ns)
+        courses = effort.course(start_ns), effort.course(end_ns)
+        covered = presence.between(of_cell, shares_ns) > 0
+        known = np.where(end_ns <= start_ns, cells.covered[of_cell[0]], covered)
+        static_j[part] = np.where(known, static.between(of_cell, shares_ns), np.nan)
+        weighted_j = effort.weight(work.all_row[part]) * dynamic.between(of_cell, courses)
+        dynamic_j[part] = np.where(known, weighted_j, np.nan)
+    return WorkEnergy(static_j, dynamic_j)
 
-    def along(course: Callable[[Int], Float], rate: Float) -> Float:
-        edge = course(cells.edge_ns)
-        reached = np.concatenate(([0.0], np.cumsum(rate * np.diff(edge))))
-        upper = reached[last] + rate[last] * (course(end_ns) - edge[last])
-        lower = reached[first] + rate[first] * (course(start_ns) - edge[first])
+
+class _Along:
+    """What grows along a course, in each cell at a rate of its own."""
+
+    def __init__(self, edge: Float, rate: Float) -> None:
+        self.edge, self.rate = edge, rate
+        self.reached = np.concatenate(([0.0], np.cumsum(rate * np.diff(edge))))
+
+    def between(self, of_cell: tuple[Int, Int], course: tuple[Float, Float]) -> Float:
+        """Say by how much it grows between two places, given by their cells as well."""
+        lower, upper = (
+            self.reached[cell] + self.rate[cell] * (at - self.edge[cell])
+            for cell, at in zip(of_cell, course, strict=True)
+        )
         return np.asarray(np.maximum(0.0, upper - lower))
-
-    covered = along(clock.share_at, cells.covered.astype(np.float64)) > 0
-    known = np.where(end_ns <= start_ns, cells.covered[first], covered)
-    static_j = along(clock.share_at, _ratio(cells.static_j, cells.busy_ns))
-    dynamic_j = effort.weight(work.all_row) * along(effort.course, cells.dynamic_per_effort)
-    return WorkEnergy(
-        static_j=np.where(known, static_j, np.nan), dynamic_j=np.where(known, dynamic_j, np.nan)
-    )
 
 
 def _cell_of(edge_ns: Int, time_ns: Int) -> Int:
