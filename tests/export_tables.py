@@ -87,7 +87,12 @@ def _target_tables(at: tuple[int, ...]) -> dict[str, str]:
             at, ((3, 28), "rawTimestamp")
         )
         tables["TARGET_INFO_GPU_METRICS"] = "typeId sourceId typeName:TEXT metricId metricName:TEXT"
+    nodes = "start end eventClass globalTid nameId graphNodeId originalGraphNodeId"
+    tables["CUDA_GRAPH_NODE_EVENTS" if at >= (3, 11, 1) else "CUDA_GRAPH_EVENTS"] = nodes
     if at >= (3, 11, 1):
+        tables["CUDA_GRAPH_EVENTS"] = (
+            "start end eventClass globalTid nameId graphId originalGraphId graphExecId"
+        )
         tables[f"{K}GRAPH_TRACE"] = f"{_OP} greenContextId graphId graphExecId"
         tables["DIAGNOSTIC_EVENT"] = "timestamp timestampType source severity text:TEXT globalPid"
     if at >= (3, 17, 1):

@@ -60,7 +60,7 @@ def _how_much_told(tree: RangeTree, rules: RuleSet) -> NDArray[np.int64]:
     on_ranges = [(i, rule) for i, rule in enumerate(rules.rules) if rule.kernel is None]
     names_phase = tree.first_rule(on_ranges) != NO_MATCH
     names_layer = tree.layers(rules.layer_patterns) != NO_MATCH
-    return 2 * names_layer.astype(np.int64) + names_phase
+    return np.where(names_layer, 2, 0) + np.where(names_phase, 1, 0)
 
 
 def _rows(path_id: pl.Series) -> NDArray[np.int64]:

@@ -73,11 +73,13 @@ def look_up(group: Int, ids: Int, wanted_group: Int, wanted: Int) -> Int:
 
 
 def _look_up_sparse(group: Int, ids: Int, wanted_group: Int, wanted: Int) -> Int:
-    known = distinct(ids)
-    key = group * len(known) + index_of(ids, known)
+    key, wanted_key = ids, wanted
+    if group.max() > 0:
+        known = distinct(ids)
+        code = index_of(wanted, known)
+        key = group * len(known) + index_of(ids, known)
+        wanted_key = np.where(code >= 0, wanted_group * len(known) + code, -1)
     order = np.argsort(key, kind="stable")
-    code = index_of(wanted, known)
-    is_known = (code >= 0) & (wanted_group >= 0)
-    wanted_key = np.where(is_known, wanted_group * len(known) + code, -1)
-    at = np.minimum(np.searchsorted(key[order], wanted_key), len(key) - 1)
-    return np.where(key[order[at]] == wanted_key, order[at], -1)
+    key = key[order]
+    at = np.minimum(np.searchsorted(key, wanted_key), len(key) - 1)
+    return np.where((key[at] == wanted_key) & (wanted_group >= 0), order[at], -1)

@@ -75,6 +75,8 @@ def index_of(values: Int, known: Int) -> Int:
     """Find values in a sorted list of distinct ones; -1 if not there."""
     if len(known) == 0:
         return np.full(len(values), -1, dtype=np.int64)
+    if len(known) == 1:  # one process, one rank: the usual case, and no search
+        return np.where(values == known[0], 0, -1)
     index = np.searchsorted(known, values)
     index[index == len(known)] = 0
     return np.where(known[index] == values, index, -1)
