@@ -14,6 +14,7 @@ from traceenergy.simulate.chance import DRIFT, stream
 from traceenergy.simulate.power import KNOT_NS, Law, PowerCurve, knots, true_power
 from traceenergy.simulate.template import CLASS_KEYS
 from traceenergy.simulate.wander import smooth_walk
+from traceenergy.trace.kernel_names import short_kernel_names
 from traceenergy.trace.tables import WORK_TABLE, Column, check_table
 from traceenergy.units import NS_PER_S
 
@@ -122,6 +123,8 @@ def _drift(
 
 def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -> pl.DataFrame:
     kernels = [CATALOG[key] for key in CLASS_KEYS]
+    names = pl.DataFrame([(k.full, k.short) for k in kernels], ["full", "short"], orient="row")
+    told = short_kernel_names(names["full"], names["short"])
 
     def named(values: list[str], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
         return pl.Series(values).cast(dtype).gather(work["class_id"])
@@ -134,7 +137,7 @@ def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -
         pl.lit(0, dtype=pl.Int32).alias("rank"),
         pl.col("device").cast(pl.Int32).alias("device_id"),
         named([k.table for k in kernels], WORK_TABLE).alias("table"),
-        named([k.short for k in kernels], pl.Categorical).alias("kernel"),
+        named(told.to_list(), pl.Categorical).alias("kernel"),
         named([k.phase for k in kernels], pl.Categorical).alias("phase"),
         named([k.subphase for k in kernels], pl.Categorical).alias("subphase"),
         pl.Series("static_j", static_j),

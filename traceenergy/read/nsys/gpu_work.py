@@ -10,6 +10,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import schema
+from traceenergy.trace.kernel_names import short_kernel_names
 from traceenergy.trace.tables import WORK_TABLE
 
 if TYPE_CHECKING:
@@ -147,7 +148,19 @@ def _name_kernels(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series
     short_id = short.zip_with(short.is_not_null(), full)
     if short_id.has_nulls():
         short_id = short_id.fill_null(names.of_text(_UNNAMED))
-    return short_id, full.zip_with(full.is_not_null(), short_id)
+    full_id = full.zip_with(full.is_not_null(), short_id)
+    return _telling(short_id, full_id, names), full_id
+
+
+def _telling(short_id: pl.Series, full_id: pl.Series, names: Names) -> pl.Series:
+    # nsys's short name says too little; each distinct full name is looked at once.
+    distinct = pl.DataFrame({"full": full_id, "short": short_id}).unique("full", keep="first")
+    texts = names.texts()
+    told = short_kernel_names(texts.gather(distinct["full"]), texts.gather(distinct["short"]))
+    found = distinct.select("full", told=names.of_texts(told))
+    return full_id.to_frame("full").join(found, on="full", how="left", maintain_order="left")[
+        "told"
+    ]
 
 
 def _name_copies(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series]:
