@@ -10,6 +10,7 @@ from traceenergy.analysis.ledger import open_ledger
 from traceenergy.analysis.model import Window
 from traceenergy.energy.calibration import calibrate
 from traceenergy.errors import BadCalibrationError, NoPowerError
+from traceenergy.trace.tables import ENERGY_COUNTER
 
 if TYPE_CHECKING:
     from traceenergy.energy.attribute import AttributionOptions
@@ -39,7 +40,7 @@ def read_calibration(trace: Trace, options: AttributionOptions) -> Calibration:
     BadCalibrationError
         If its readings cannot tell the power of kernels.
     """
-    if len(trace.power_samples) == 0:
+    if len(trace.power_samples) == 0 and not (trace.readings["quantity"] == ENERGY_COUNTER).any():
         raise NoPowerError(
             "the calibration run has no power data",
             next_step="pass its power log by --calibration-power",

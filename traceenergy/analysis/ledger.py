@@ -14,8 +14,15 @@ from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attri
 from traceenergy.energy.clock_factor import Clocks
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
+from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
 from traceenergy.errors import NoPowerError
-from traceenergy.trace.tables import GpuMetrics, GpuWork, PowerSamples
+from traceenergy.trace.tables import (
+    ENERGY_COUNTER,
+    DeviceReadings,
+    GpuMetrics,
+    GpuWork,
+    PowerSamples,
+)
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -130,10 +137,11 @@ def open_ledger(
     energies: list[DeviceEnergy | None] = []
     evidences: list[Evidence | None] = []
     caveats: list[Caveat] = []
-    samples_of = [_samples_of(trace, work) for work in devices]
+    counters = [_counter_of(trace, work) for work in devices]
+    samples_of = [_samples_of(trace, *pair) for pair in zip(devices, counters, strict=True)]
     if not time_only and not any(len(samples) for samples in samples_of):
         raise _no_power(len(devices))
-    for work, samples in zip(devices, samples_of, strict=True):
+    for work, samples, counter in zip(devices, samples_of, counters, strict=True):
         if time_only or len(samples) == 0:
             energies.append(None)
             evidences.append(None)
@@ -145,6 +153,7 @@ def open_ledger(
             _classes_of(trace, work) if options.method != WINDOW_SHARE else None,
             _clocks_of(trace, work),
             options.calibration,
+            counter,
         )
         span = (window.start_ns, window.end_ns)
         energy, doubts = attribute_device(work, evidence, span, options)
@@ -208,9 +217,16 @@ def _rows_by_code(code: Int, n_codes: int) -> list[Int]:
     return np.split(order, np.cumsum(np.bincount(code, minlength=n_codes))[:-1])
 
 
-def _samples_of(trace: Trace, work: DeviceWork) -> PowerSamples:
+def _samples_of(trace: Trace, work: DeviceWork, counter: EnergyCounter | None) -> PowerSamples:
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
-    return PowerSamples(trace.power_samples.filter(mine))
+    counted = counter_samples(counter, work.rank, work.device_id)
+    return PowerSamples(pl.concat([trace.power_samples.filter(mine), counted]))
+
+
+def _counter_of(trace: Trace, work: DeviceWork) -> EnergyCounter | None:
+    mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
+    counted = pl.col("quantity") == ENERGY_COUNTER
+    return read_counter(DeviceReadings(trace.readings.filter(mine & counted)))
 
 
 def _classes_of(trace: Trace, work: DeviceWork) -> WorkClasses:

@@ -207,6 +207,7 @@ def _energy_columns(energy: DeviceEnergy) -> dict[str, float | str | None]:
         "sensor_lag_ms": energy.series.sensor.lag_ms,
         "sensor_source": energy.series.sensor.source,
         **_sensor_limits(energy),
+        "energy_counter_j": energy.counter_j,
     }
 
 

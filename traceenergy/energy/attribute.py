@@ -10,9 +10,15 @@ import numpy as np
 from traceenergy.caveats import Caveat
 from traceenergy.energy.board import board_limit_w
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
-from traceenergy.energy.doubts import find_doubts
+from traceenergy.energy.doubts import LARGEST_LAG_MS, find_doubts
 from traceenergy.energy.effort import TimeEffort, effort_by_power
-from traceenergy.energy.full_time import MOST_APART, full_time_factor
+from traceenergy.energy.full_time import (
+    MOST_APART,
+    Compared,
+    compare_fields,
+    placed_by_work,
+    window_energy_j,
+)
 from traceenergy.energy.idle import FITTED, IdlePower, measure_idle
 from traceenergy.energy.possible_range import Blocks, Presence, cut_blocks, find_presence
 from traceenergy.energy.power_model import PowerModel
@@ -28,6 +34,7 @@ from traceenergy.energy.window_share import (
 )
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.intervals import ShareClock, share_clock
+from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from traceenergy.energy.calibration import Calibration
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from traceenergy.energy.effort import Effort
 
 CROWDED = 16  # pieces of work in a block, beyond which limits of the possible are far apart
+GAIN_TOLERANCE = 0.05  # by which board sensors are known to be off (arXiv 2312.02741)
 MIN_SAMPLES = 2  # one sample or none says nothing about energy
 AUTO = "auto"
 WINDOW_SHARE = "window-share"
@@ -105,12 +113,12 @@ def attribute_device(
     clock = share_clock(work.all_start_ns, work.all_end_ns)
     model = _model(series[0], work, evidence, clock, limit_w, options)
     idle, power = _idle_power(series[0], work, clock, window, model, most_w, options.idle_power_w)
-    measured = model.series if isinstance(model, PowerModel) else series[0]
+    measured = _measured(series[0], model, clock)
     whole = measured
     if isinstance(model, PowerModel) and measured.sees_part_of_time:
         whole = fill_unseen(model, work.all_start_ns, work.all_end_ns)
-    others = [_moved(other, model) for other in series[1:]]
-    chosen, factor = _calibrate([whole, *others], clock, power.background_w, window)
+    others = [_moved(other, model, clock) for other in series[1:]]
+    chosen, beside = _calibrate([whole, *others], clock, power.background_w, window)
     effort = _effort(model, work, clock)
     windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
     cells = share_windows(windows, clock, effort, power, window)
@@ -130,10 +138,11 @@ def attribute_device(
         most_w=most_w,
         model=model if isinstance(model, PowerModel) else None,
         confidence_level=options.confidence_level,
+        counter_j=_counter_j(evidence, [whole, *others], clock, power.background_w, window),
     )
-    compared = () if factor is None else (_compared(factor, series, where),)
+    compared = () if beside is None else _doubts_of_fields(measured, beside, where)
     refused = (_refused(model, where),) if isinstance(model, str) else ()
-    return energy, (*find_doubts(energy), *compared, *refused)
+    return energy, (*find_doubts(energy), *compared, *_restarts(evidence, where), *refused)
 
 
 def _effort(model: PowerModel | str | None, work: DeviceWork, clock: ShareClock) -> Effort:
@@ -206,35 +215,90 @@ def _seen_idle(
     return measure_idle(known.sample_ns, known.power_w, clock.stretches, window, series.sensor)
 
 
-def _moved(other: PowerSeries, model: PowerModel | str | None) -> PowerSeries:
+def _measured(
+    series: PowerSeries, model: PowerModel | str | None, clock: ShareClock
+) -> PowerSeries:
+    if isinstance(model, PowerModel):
+        return model.series
+    return placed_by_work(series, clock, 0.0) if series.is_counted else series
+
+
+def _moved(other: PowerSeries, model: PowerModel | str | None, clock: ShareClock) -> PowerSeries:
     # All fields of a log were read by one clock: if it is off, it is off for all.
+    if other.is_counted:
+        return placed_by_work(other, clock, _clock_off_ms(model))
     if not isinstance(model, PowerModel) or not model.found.is_trusted:
         return other
     lag_ms = other.sensor.lag_ms + model.found.lag_ms
     return replace(other, sensor=replace(other.sensor, lag_ms=lag_ms))
 
 
+def _clock_off_ms(model: PowerModel | str | None) -> float:
+    # A lag that power sensors have is not the counter's; a longer one is that of the log's clock.
+    if not isinstance(model, PowerModel) or not model.found.is_trusted:
+        return 0.0
+    found = model.found
+    is_usual = found.lag_hi_ms > -LARGEST_LAG_MS and found.lag_lo_ms < LARGEST_LAG_MS
+    return 0.0 if is_usual else found.lag_ms
+
+
+def _counter_j(
+    evidence: Evidence,
+    series: list[PowerSeries],
+    clock: ShareClock,
+    idle_power_w: float,
+    window: tuple[int, int],
+) -> float | None:
+    counted = next((one for one in series if one.is_counted), None)
+    if evidence.counter is None or counted is None:
+        return None
+    late_ns = round(counted.sensor.lag_ms * NS_PER_MS)
+    if not evidence.counter.counts_through((window[0] + late_ns, window[1] + late_ns)):
+        return None
+    return window_energy_j(counted, clock, idle_power_w, window)
+
+
 def _calibrate(
     series: list[PowerSeries], clock: ShareClock, idle_power_w: float, window: tuple[int, int]
-) -> tuple[PowerSeries, float | None]:
-    first = series[0]
-    full = [other for other in series[1:] if other.sees_all_time]
-    if not first.sees_part_of_time or not full:
+) -> tuple[PowerSeries, tuple[PowerSeries, Compared] | None]:
+    first, *others = series
+    # A counter misses nothing, whatever its updates; other fields only put part-time ones right.
+    full = [other for other in others if other.is_counted]
+    if first.is_counted or first.sees_part_of_time:
+        full += [other for other in others if other.sees_all_time and not other.is_counted]
+    found = ((other, compare_fields(first, other, clock, idle_power_w, window)) for other in full)
+    other, compared = next(((o, c) for o, c in found if c is not None), (first, None))
+    if compared is None:
         return first, None
-    factor = full_time_factor(first, full[0], clock, idle_power_w, window)
-    if factor is None or abs(factor - 1) > MOST_APART:
-        return first, factor
+    if not first.sees_part_of_time or abs(compared.factor - 1) > MOST_APART:
+        return first, (other, compared)
     above_w = np.maximum(first.power_w - idle_power_w, 0.0)
-    return first.scaled(first.power_w + (factor - 1) * above_w), factor
+    return first.scaled(first.power_w + (compared.factor - 1) * above_w), (other, compared)
 
 
-def _compared(factor: float, series: list[PowerSeries], where: str) -> Caveat:
-    first = series[0]
-    full = next(other for other in series[1:] if other.sees_all_time)
+def _doubts_of_fields(
+    first: PowerSeries, beside: tuple[PowerSeries, Compared], where: str
+) -> tuple[Caveat, ...]:
+    other, compared = beside
+    doubts = []
+    if first.sees_part_of_time:
+        doubts.append(_compared(compared.factor, first, other, where))
+    apart = abs(compared.other_j / compared.one_j - 1)
+    if (first.is_counted or other.is_counted) and apart > GAIN_TOLERANCE:
+        text = (
+            f"the window holds {compared.one_j:.4g} J by {first.source}, {compared.other_j:.4g} J "
+            f"by {other.source}: {apart:.1%} apart, more than the {GAIN_TOLERANCE:.0%} by which "
+            "board sensors are known to be off"
+        )
+        doubts.append(Caveat("energy-counter-disagrees", text, where))
+    return tuple(doubts)
+
+
+def _compared(factor: float, first: PowerSeries, other: PowerSeries, where: str) -> Caveat:
     if abs(factor - 1) > MOST_APART:
         return Caveat(
             "power-fields-disagree",
-            f"above idle, {full.source} shows {factor:.2f} times the energy of {first.source}; "
+            f"above idle, {other.source} shows {factor:.2f} times the energy of {first.source}; "
             "the second is used as it is",
             where,
         )
@@ -242,10 +306,21 @@ def _compared(factor: float, series: list[PowerSeries], where: str) -> Caveat:
     return Caveat(
         "power-calibrated",
         f"{first.source} sees {seen:.0%} of the time; what it shows above idle was scaled by "
-        f"{factor:.4f}, so that the energy of the window is that of {full.source}, which sees all "
+        f"{factor:.4f}, so that the energy of the window is that of {other.source}, which sees all "
         "of it",
         where,
     )
+
+
+def _restarts(evidence: Evidence, where: str) -> tuple[Caveat, ...]:
+    counter = evidence.counter
+    if counter is None or not counter.n_restarts:
+        return ()
+    text = (
+        "the energy counter went down and was taken to begin anew (a driver that was loaded "
+        "again, or a counter that ran over); what it would have added meanwhile is not known"
+    )
+    return (Caveat("energy-counter-restarted", text, where, counter.n_restarts),)
 
 
 def _too_few(n: int, where: str) -> TooFewSamplesError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from traceenergy.energy.calibration import Calibration
     from traceenergy.energy.clock_factor import Clocks
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
+    from traceenergy.energy.energy_counter import EnergyCounter
     from traceenergy.energy.idle import IdlePower
     from traceenergy.energy.possible_range import Blocks, Presence
     from traceenergy.energy.power_model import PowerModel
@@ -41,6 +42,8 @@ class Evidence:
         Readings of the clock of the SMs.
     calibration : Calibration or None
         What another run tells of the power of kernels.
+    counter : EnergyCounter or None
+        The board's energy counter. What it adds between updates is in `samples` as well.
     """
 
     samples: PowerSamples
@@ -48,6 +51,7 @@ class Evidence:
     classes: WorkClasses | None = None
     clocks: Clocks | None = None
     calibration: Calibration | None = None
+    counter: EnergyCounter | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class DeviceEnergy:
         Expected power of each piece of work; None where energy was shared by time.
     confidence_level
         Of intervals, where there is a model.
+    counter_j
+        Energy of the window by the board's own counter [J]; None if it does not cover the window.
     """
 
     work: DeviceWork
@@ -88,6 +94,7 @@ class DeviceEnergy:
     most_w: float | None
     model: PowerModel | None
     confidence_level: float
+    counter_j: float | None = None
 
     @property
     def total_j(self) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from traceenergy.energy.sensor import SensorModel, drop_held, identify_sensor
-from traceenergy.units import NS_PER_MS
+from traceenergy.energy import energy_counter
+from traceenergy.energy.sensor import COUNTED, SensorModel, drop_held, identify_sensor
+from traceenergy.units import MS_PER_NS, NS_PER_MS
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from traceenergy.trace.tables import PowerSamples
@@ -65,6 +66,11 @@ class PowerSeries:
         """Whether it is a mean over less time than it takes to update."""
         return 0 < self.sensor.window_ms < self.sensor.period_ms
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is what the energy counter added between its updates."""
+        return self.sensor.source == COUNTED
+
     def scaled(self, power_w: NDArray[np.float64]) -> PowerSeries:
         """Return the series with other readings [W]."""
         return replace(self, power_w=power_w)
@@ -88,7 +94,8 @@ def read_series(
     Returns
     -------
     list of PowerSeries
-        Those with two readings or more, the least averaged field first.
+        Those with two readings or more, the least averaged field first. The energy counter, if
+        there is one, comes before all that average for longer than it takes to update, else last.
     """
     fields = sorted(samples["field"].unique().to_list(), key=_field_rank)
     found = []
@@ -101,6 +108,9 @@ def read_series(
         if len(chosen) < 2:  # noqa: PLR2004 - one reading has no spacing, so no sensor
             continue
         sample_ns, power_w = chosen["sample_ns"].to_numpy(), chosen["power_w"].to_numpy()
+        if field == energy_counter.FIELD:
+            found.append(_counted(sample_ns, power_w))
+            continue
         sensor = identify_sensor(
             sample_ns, power_w, gpu_name=gpu_name, field=field, most_w=most_w, window_ms=window_ms
         )
@@ -109,7 +119,22 @@ def read_series(
         found.append(
             PowerSeries(sample_ns[kept], power_w[kept], sensor, source, sample_ns, power_w)
         )
-    return found
+    return _ordered(found)
+
+
+def _counted(end_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> PowerSeries:
+    step_ms = float(np.median(np.diff(end_ns))) * MS_PER_NS
+    source = f"{energy_counter.SOURCE}: {energy_counter.FIELD}"
+    sensor = SensorModel(step_ms, step_ms, 0.0, COUNTED)
+    return PowerSeries(end_ns, power_w, sensor, source, end_ns, power_w)
+
+
+def _ordered(found: list[PowerSeries]) -> list[PowerSeries]:
+    counted = [series for series in found if series.is_counted]
+    fields = [series for series in found if not series.is_counted]
+    if counted and fields and fields[0].sensor.window_ms > counted[0].sensor.window_ms:
+        return [*counted, *fields]
+    return [*fields, *counted]
 
 
 def _field_rank(field: str) -> tuple[int, str]:
