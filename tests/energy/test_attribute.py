@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork
+from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.trace import tables
-from traceenergy.trace.tables import PowerSamples
+from traceenergy.trace.tables import DeviceReadings, PowerSamples
 
 S = 1_000_000_000
 IDLE_100_W = AttributionOptions(idle_power_w=100.0)
@@ -322,3 +325,90 @@ def test_readings_that_are_no_means_are_not_scaled_to_one() -> None:
 
     assert energy.series.sensor.window_ms == 0.0
     assert "power-calibrated" not in [caveat.slug for caveat in caveats]
+
+
+def counted(
+    busy_w: float = 500.0, restarts_at_s: float | None = None, until_s: float = 12.0
+) -> EnergyCounter:
+    # 100 W, but `busy_w` from 0 to 10 s; read every 20 ms, new every 100 ms
+    at_ns = np.arange(-2 * S, int(until_s * S) + 1, S // 50)
+    update_s = at_ns // (S // 10) / 10
+    shown_j = 1e6 + 100.0 * update_s + (busy_w - 100.0) * np.clip(update_s, 0, 10)
+    if restarts_at_s is not None:
+        shown_j -= np.where(
+            update_s >= restarts_at_s, shown_j[np.argmax(update_s >= restarts_at_s)], 0
+        )
+    frame = pl.DataFrame({"sample_ns": at_ns, "value": shown_j})
+    counter = read_counter(DeviceReadings(frame))
+    assert counter is not None
+    return counter
+
+
+def with_counter(
+    log: PowerSamples | None, counter: EnergyCounter, options: AttributionOptions = IDLE_100_W
+) -> tuple[DeviceEnergy, dict[str, str]]:
+    parts = [counter_samples(counter, 0, 0), *([] if log is None else [log])]
+    evidence = Evidence(PowerSamples(pl.concat(parts)), counter=counter)
+    energy, caveats = attribute_device(work((0, 10), name=H100), evidence, (0, 10 * S), options)
+    return energy, {caveat.slug: caveat.text for caveat in caveats}
+
+
+def seen_by_part(busy_w: float) -> PowerSamples:
+    seen = [(t, 100.0 if not 0 <= t < 10 else busy_w) for t in np.arange(-2, 13, 0.1)]
+    return samples(*seen, field="power.draw.instant")
+
+
+def test_a_counter_alone_is_enough() -> None:
+    energy, caveats = with_counter(None, counted())
+
+    assert energy.series.is_counted
+    assert energy.total_j == pytest.approx(5000.0, rel=1e-4)
+    assert energy.counter_j == pytest.approx(5000.0, rel=1e-4)
+    assert "energy-counter-disagrees" not in caveats
+
+
+def test_a_counter_puts_a_sensor_right_that_sees_part_of_the_time() -> None:
+    energy, caveats = with_counter(seen_by_part(485.0), counted())
+
+    assert energy.series.source == "test: power.draw.instant"
+    assert energy.total_j == pytest.approx(5000.0, rel=1e-3)
+    assert energy.counter_j == pytest.approx(5000.0, rel=1e-4)
+    assert "energy counter" in caveats["power-calibrated"]
+    assert "energy-counter-disagrees" not in caveats
+
+
+def test_a_counter_wins_over_a_mean_of_one_second_both_as_series_and_as_sum() -> None:
+    alone, _ = with_counter(one_second_means(), counted())
+    both = PowerSamples(pl.concat([one_second_means(), seen_by_part(485.0)]))
+    beside, caveats = with_counter(both, counted(busy_w=505.0))
+
+    assert alone.series.is_counted
+    assert beside.total_j == pytest.approx(5050.0, rel=1e-3)
+    assert "energy counter" in caveats["power-calibrated"]
+
+
+@pytest.mark.parametrize("log", [one_second_means(), seen_by_part(500.0)])
+def test_figures_that_differ_by_more_than_a_gain_are_both_told(log: PowerSamples) -> None:
+    _, caveats = with_counter(log, counted(busy_w=460.0))
+
+    told = caveats["energy-counter-disagrees"]
+    assert "4600 J" in told
+    figures_j = [float(figure) for figure in re.findall(r"(\d+) J", told)]
+    assert max(figures_j) == pytest.approx(5000.0, rel=0.01)
+
+
+def test_a_counter_that_began_anew_in_the_window_has_no_energy_for_it() -> None:
+    energy, caveats = with_counter(seen_by_part(500.0), counted(restarts_at_s=5.0))
+
+    assert energy.counter_j is None
+    assert "energy-counter-restarted" in caveats
+    assert "power-calibrated" not in caveats
+    assert energy.total_j == pytest.approx(5000.0, rel=0.01)
+
+
+def test_a_counter_that_ends_early_has_no_energy_for_the_window() -> None:
+    energy, caveats = with_counter(seen_by_part(500.0), counted(until_s=8.0))
+
+    assert energy.counter_j is None
+    assert "power-calibrated" not in caveats
+    assert energy.total_j == pytest.approx(5000.0, rel=0.01)

@@ -118,6 +118,9 @@ def attribute_device(
     if isinstance(model, PowerModel) and measured.sees_part_of_time:
         whole = fill_unseen(model, work.all_start_ns, work.all_end_ns)
     others = [_moved(other, model, clock) for other in series[1:]]
+    counter_j = _counter_j(evidence, [whole, *others], clock, power.background_w, window)
+    # A counter that does not tell the window's energy cannot put another field right.
+    others = [other for other in others if counter_j is not None or not other.is_counted]
     chosen, beside = _calibrate([whole, *others], clock, power.background_w, window)
     effort = _effort(model, work, clock)
     windows = cut_samples(chosen.center_ns, chosen.power_w, chosen.sensor, window)
@@ -138,7 +141,7 @@ def attribute_device(
         most_w=most_w,
         model=model if isinstance(model, PowerModel) else None,
         confidence_level=options.confidence_level,
-        counter_j=_counter_j(evidence, [whole, *others], clock, power.background_w, window),
+        counter_j=counter_j,
     )
     compared = () if beside is None else _doubts_of_fields(measured, beside, where)
     refused = (_refused(model, where),) if isinstance(model, str) else ()
