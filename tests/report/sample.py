@@ -183,6 +183,7 @@ def rich_analysis() -> Analysis:
             Caveat("power-gap", f"samples are missing {SCRIPT}", "rank 0, device 1", 3),
             Caveat("open-ranges", "some ranges never end"),
         ),
+        capture_ranges=table(model.RANGE_ROW, ranges(4), "capture_ranges"),
     )  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def time_only_analysis() -> Analysis:
     tables = {
         name: _without_energy(getattr(result, name))
         for name in ("devices", "phases", "subphases", "layers", "kernels", "ranges", "steps",
-                     "work")
+                     "capture_ranges", "work")
     }  # fmt: skip
     return replace(
         result,

@@ -13,7 +13,13 @@ from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
 from traceenergy.analysis.options import AnalysisOptions
-from traceenergy.analysis.range_table import RangeTree, range_rows, without_numbers
+from traceenergy.analysis.placing import Placed, place_work
+from traceenergy.analysis.range_table import (
+    RangeTree,
+    capture_rows,
+    range_rows,
+    without_numbers,
+)
 from traceenergy.analysis.steps import Steps, find_steps
 from traceenergy.analysis.tables import (
     Labels,
@@ -95,6 +101,8 @@ class AttributedRun:
     tree, numberless : RangeTree
         Ranges; the same without numbers of steps in their names.
     steps : Steps
+    placed : Placed
+        What told steps and layers.
     step_patterns : tuple of str
         That steps were found by.
     attribution : AttributionOptions
@@ -109,6 +117,7 @@ class AttributedRun:
     tree: RangeTree
     numberless: RangeTree
     steps: Steps
+    placed: Placed
     step_patterns: tuple[str, ...]
     attribution: AttributionOptions
     caveats: tuple[Caveat, ...]
@@ -142,13 +151,15 @@ def attribute_run(
     parent_row = _rows(projection.nesting["parent_row"])
     range_row = _rows(projection.work["range_row"])
     patterns = rules.step_patterns if options.steps is None else (options.steps,)
-    steps = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
-    window = choose_window(trace, projection.work["launch_row"], steps, options)
+    by_ranges = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
     capture_path_id = projection.work["capture_path_id"]
     path_id = telling_path(
         projection.work["path_id"], capture_path_id, projection.paths, trace.names, rules
     )
-    classes = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, rules)
+    by_rules = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, rules)
+    placed = place_work(trace, by_rules, by_ranges)
+    classes, steps = placed.classes, placed.steps
+    window = choose_window(trace, projection.work["launch_row"], steps, options)
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
@@ -172,9 +183,9 @@ def attribute_run(
         projection.paths,
     )
     numberless = without_numbers(tree, trace.names, patterns)
-    doubts = (*projection.caveats, *power_doubts)
+    doubts = (*projection.caveats, *placed.caveats, *power_doubts)
     return AttributedRun(
-        window, ledger, labels, tree, numberless, steps, patterns, attribution, doubts
+        window, ledger, labels, tree, numberless, steps, placed, patterns, attribution, doubts
     )
 
 
@@ -191,7 +202,11 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     caveats = (*trace.caveats, *found.caveats, *undecided, *_doubts(phases, steps, options))
     return Analysis(
         origins=trace.origins,
-        options={**options.record(), **trace.read_options, **_assumptions(energy.method)},
+        options={
+            **options.record(),
+            **trace.read_options,
+            **_assumptions(energy.method, found.placed),
+        },
         window=window,
         confidence_level=options.confidence_level,
         energy=energy,
@@ -208,6 +223,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         max_vs_sum=_max_vs_sum(window, phases),
         findings=(),
         caveats=caveats,
+        capture_ranges=capture_rows(ledger, found.numberless),
     )
 
 
@@ -249,11 +265,16 @@ _INTERVALS = {
 }
 
 
-def _assumptions(method: str) -> dict[str, Any]:
+def _assumptions(method: str, placed: Placed) -> dict[str, Any]:
     concurrent = "equal shares of time"
     if method == "regression":
         concurrent += "; dynamic power lower beside other work by a factor that is fitted"
-    found = {"intervals": _INTERVALS[method], "concurrent_work": concurrent}
+    found = {
+        "intervals": _INTERVALS[method],
+        "concurrent_work": concurrent,
+        "steps_from": placed.steps_from,
+        "layers_from": placed.layers_from,
+    }
     if method != "time-only":
         found["between_samples"] = "gaps over 3 periods are unattributed"
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from traceenergy.trace.tables import Column
+from traceenergy.trace.tables import Column, empty_table
 
 if TYPE_CHECKING:
     from traceenergy.caveats import Caveat
@@ -267,6 +267,9 @@ class Analysis:
         Time view beside energy view; `None` values where the critical path was not computed.
     findings, caveats
         What to do; what to doubt.
+    capture_ranges
+        Work of CUDA graphs by the ranges in which it was captured (`RANGE_ROW`), by energy;
+        empty without such work.
     """
 
     origins: tuple[Origin, ...]
@@ -287,3 +290,4 @@ class Analysis:
     max_vs_sum: dict[str, Any]
     findings: tuple[Finding, ...]
     caveats: tuple[Caveat, ...]
+    capture_ranges: pl.DataFrame = field(default_factory=lambda: empty_table(RANGE_ROW))

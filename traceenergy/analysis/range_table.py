@@ -12,6 +12,7 @@ from traceenergy.analysis.model import RANGE_ROW
 from traceenergy.analysis.rows import group_busy_s, sum_groups
 from traceenergy.phases.match import NUMBERING
 from traceenergy.projection.paths import merge_paths
+from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +136,28 @@ def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
         nulls_last=True,
     )
     return rows.select(pl.col(column.name).cast(column.dtype) for column in RANGE_ROW)
+
+
+def capture_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
+    """Sum work of CUDA graphs by the ranges in which it was captured (`RANGE_ROW`).
+
+    As `range_rows` does for the ranges around the launch, which are the same for all of a graph.
+    `n_instances` counts captures, not replays.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    tree : RangeTree
+
+    Returns
+    -------
+    polars.DataFrame
+        Without work that was captured in no range; empty if there is no other.
+    """
+    if (tree.capture_of_work < 0).all():
+        return empty_table(RANGE_ROW)
+    rows = range_rows(ledger, replace(tree, range_of_work=tree.capture_of_work))
+    return rows.filter(pl.col("name") != NO_RANGE)
 
 
 def _count_instances(tree: RangeTree) -> NDArray[np.int64]:

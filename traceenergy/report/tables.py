@@ -21,6 +21,7 @@ DECLARED: dict[str, tuple[Column, ...]] = {
     "layers": model.LAYER_ROW,
     "kernels": model.KERNEL_ROW,
     "ranges": model.RANGE_ROW,
+    "capture_ranges": model.RANGE_ROW,
     "steps": model.STEP_ROW,
     "work": model.WORK_ROW,
     "timeline": model.TIMELINE,

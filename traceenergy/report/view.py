@@ -66,6 +66,7 @@ class PageView:
     kernels: TableView
     kernel_chart: BarsView | None
     ranges: TableView
+    capture_ranges: TableView
     steps: TableView
     devices: TableView
     findings: tuple[Finding, ...]
@@ -113,6 +114,7 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
         kernels=view_tables.kernel_table(result),
         kernel_chart=view_charts.kernel_bars(result),
         ranges=view_tables.range_table(result),
+        capture_ranges=view_tables.capture_range_table(result),
         steps=view_tables.step_table(result),
         devices=view_tables.device_table(result),
         findings=result.findings,

@@ -145,7 +145,21 @@ def kernel_table(result: Analysis) -> TableView:
 
 
 def range_table(result: Analysis) -> TableView:
-    """Lay out the NVTX ranges, by energy with the ranges inside."""
+    """Lay out the NVTX ranges around launches, by energy with the ranges inside."""
+    caption = "NVTX ranges, by energy with inner ranges"
+    return _range_table(result, "range-table", caption, result.ranges, "Entered")
+
+
+def capture_range_table(result: Analysis) -> TableView:
+    """Lay out the NVTX ranges in which graphs were captured, by energy with the ranges inside."""
+    caption = "NVTX ranges in which CUDA graphs were captured, by energy with inner ranges"
+    frame = result.capture_ranges
+    return _range_table(result, "capture-range-table", caption, frame, "Captured")
+
+
+def _range_table(
+    result: Analysis, table_id: str, caption: str, frame: pl.DataFrame, entered_heading: str
+) -> TableView:
     inclusive = energy_column(
         "With inner ranges",
         lambda row: row["inclusive_energy_j"],
@@ -160,7 +174,9 @@ def range_table(result: Analysis) -> TableView:
     own_energy, _ = energy_columns("Own energy")
     own_time, _ = time_columns("Own busy time")
     entered = Column(
-        "Entered", "times the range was entered with GPU work in it", count_cell("n_instances")
+        entered_heading,
+        "times the range was entered with GPU work in it",
+        count_cell("n_instances"),
     )
     columns = [
         text_column("Range", path_cell),
@@ -170,9 +186,7 @@ def range_table(result: Analysis) -> TableView:
         own_time,
         entered,
     ]
-    return _table(
-        result, "range-table", "NVTX ranges, by energy with inner ranges", result.ranges, columns
-    )
+    return _table(result, table_id, caption, frame, columns)
 
 
 def step_table(result: Analysis) -> TableView:

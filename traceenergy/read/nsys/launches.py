@@ -100,11 +100,16 @@ def doubts_of_launches(
         doubts.append(Caveat("graph-work-missing", text, where, n_lost))
     if n_graphs := int((work["table"] == "GRAPH").sum()):
         text = (
-            "Launches of CUDA graphs are recorded as one block each; the kernels in them need "
-            "nsys profile --cuda-graph-trace=node."
+            f"Launches of CUDA graphs are recorded as one block each, {_graph_share(work):.1%} of "
+            "the GPU time; kernels and layers in them need nsys profile --cuda-graph-trace=node."
         )
         doubts.append(Caveat("graphs-as-blocks", text, where, n_graphs))
     return tuple(doubts)
+
+
+def _graph_share(work: pl.DataFrame) -> float:
+    length_ns = work["end_ns"] - work["start_ns"]
+    return length_ns.filter(work["table"] == "GRAPH").sum() / max(1, length_ns.sum())
 
 
 def _count_lost_graphs(work: pl.DataFrame, launches: pl.DataFrame, names: Names) -> int:
