@@ -13,6 +13,8 @@ from traceenergy.intervals import busy_by_group, gaps, share_clock, union
 if TYPE_CHECKING:
     from random import Random
 
+    import pytest
+
 spans = st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 20)), max_size=30)
 
 
@@ -92,6 +94,33 @@ def test_shares_of_concurrent_work_sum_to_the_union_at_any_epoch(
     shares = clock.share_at(end + epoch_ns) - clock.share_at(start + epoch_ns)
 
     np.testing.assert_allclose(shares.sum(), len(ticks(pairs)), rtol=1e-9, atol=1e-9)
+
+
+@given(spans, st.integers(0, 2 * 10**18))
+def test_stretches_of_a_share_clock_are_the_union(
+    pairs: list[tuple[int, int]], epoch_ns: int
+) -> None:
+    start, end = (one + epoch_ns for one in ends(pairs))
+
+    found = share_clock(start, end).stretches
+
+    assert [one.tolist() for one in found] == [one.tolist() for one in union(start, end)]
+
+
+def test_a_clock_read_in_parts_runs_straight_between_its_edges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("traceenergy.intervals._TIMES_AT_ONCE", 4)
+    rng = np.random.default_rng(5)
+    start = np.sort(rng.integers(0, 1000, 40))
+    clock = share_clock(start, start + rng.integers(0, 60, 40))
+
+    # sorted, then in any order, before the first edge and after the last as well
+    in_order = np.arange(-50, 1150, 7)
+    for at in (in_order, rng.permutation(in_order)):
+        np.testing.assert_allclose(
+            clock.share_at(at), np.interp(at, clock.edge_ns, clock.share_ns), atol=1e-9
+        )
 
 
 @given(spans, st.randoms(use_true_random=False))

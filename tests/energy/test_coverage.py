@@ -84,3 +84,23 @@ def test_coverage_equals_counting_at_any_epoch(
         expected[k] += max(0, min(e, high) - max(s, low)) / S
     found = covered_s(times, np.array([low]), np.array([high]))[0]
     assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_work_counted_in_parts_adds_up(monkeypatch: pytest.MonkeyPatch, *, in_order: bool) -> None:
+    # 200 pieces, some far longer than the 30 windows, 16 pieces at once
+    monkeypatch.setattr("traceenergy.energy.coverage.PIECES_AT_ONCE", 16)
+    rng = np.random.default_rng(3)
+    start = rng.integers(0, 1000, 200)
+    start = np.sort(start) if in_order else start
+    end = start + rng.choice([0, 3, 30, 400], 200, p=[0.1, 0.4, 0.4, 0.1])
+    weight, of_class = rng.normal(size=200), rng.integers(0, 4, 200)
+    low = rng.integers(-50, 1400, 30)
+    high = low + rng.integers(0, 100, 30)
+
+    found = covered_s(ClassTimes(start, end, weight, of_class, 4), low, high)
+
+    inside = np.minimum(end, high[:, None]) - np.maximum(start, low[:, None])
+    weighted = np.maximum(inside, 0) * weight
+    expected = np.stack([weighted[:, of_class == k].sum(axis=1) for k in range(4)], axis=1)
+    assert found * 1e9 == pytest.approx(expected, abs=1e-9)

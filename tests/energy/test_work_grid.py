@@ -124,6 +124,32 @@ def test_folded_columns_are_their_weighted_sum() -> None:
     assert folded.done[:, 0] == pytest.approx(grid.done @ [30.0, 100.0, 200.0])
 
 
+def test_a_sensor_shows_folded_columns_as_it_shows_their_sum() -> None:
+    # more readings than are looked up at once
+    grid, response = lay_grid(serve(1, 4.0).work, np.array([0.5, 3.5])), respond(25.0, 1.2)
+    column_w, end_s = np.linspace(50.0, 300.0, grid.done.shape[1]), np.linspace(-5.0, 6.0, 1500)
+
+    shown_w = grid.fold(column_w).shown(end_s, response)[:, 0]
+
+    assert shown_w == pytest.approx(grid.shown(end_s, response) @ column_w, abs=1e-6)
+
+
+def test_work_in_parts_makes_the_same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    load, at_s = serve(1, 4.0), np.array([1.0, 3.0])
+    work = load.work
+    start_ns, end_ns, power_w = work.start_ns, work.end_ns, load.piece_w
+    one_part = lay_power(start_ns, end_ns, power_w, work.origin_ns, at_s, 25.0)
+    whole = lay_grid(work, at_s), one_part
+
+    monkeypatch.setattr("traceenergy.energy.coverage.PIECES_AT_ONCE", 100)
+    order = np.random.default_rng(1).permutation(len(power_w))
+    mixed = start_ns[order], end_ns[order], power_w[order]
+    parts = lay_grid(work, at_s), lay_power(*mixed, work.origin_ns, at_s, 25.0)
+
+    for one, other in zip(whole, parts, strict=True):
+        assert np.abs(one.done - other.done).max() < 1e-9
+
+
 @pytest.mark.parametrize(("window_ms", "smoothing_ms"), [(25.0, 1.2), (10.0, 0.0), (1.0, 1.0)])
 def test_expected_power_is_read_as_exactly_as_it_matters(
     window_ms: float, smoothing_ms: float
