@@ -1,0 +1,173 @@
+"""Step, layer and phase of work that no range marks, from the order of kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.steps import Steps
+from traceenergy.caveats import Caveat
+from traceenergy.structure.find import find_structure
+from traceenergy.structure.lanes import categories_of
+from traceenergy.structure.places import PLACES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.phases.classify import Classification
+    from traceenergy.structure.find import Structure
+    from traceenergy.trace.model import Trace
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+
+BY_RANGES, BY_ORDER = "ranges", "order of kernels"
+BY_PLACE = "place"  # in place of a rule's id
+_DENSE_ACTIVATION, _EXPERT_ACTIVATION = "mlp.activation", "moe.activation"
+_WORTH_SAYING = 0.005  # of kernel time
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What each piece of GPU work belongs to, after all that can tell.
+
+    Attributes
+    ----------
+    classes : Classification
+    steps : Steps
+    steps_from, layers_from : str or None
+        `ranges` or `order of kernels`; None where there are none.
+    caveats : tuple of Caveat
+    """
+
+    classes: Classification
+    steps: Steps
+    steps_from: str | None
+    layers_from: str | None
+    caveats: tuple[Caveat, ...]
+
+
+def place_work(trace: Trace, classes: Classification, steps: Steps) -> Placed:
+    """Complete what rules and ranges tell by what the order of kernels tells.
+
+    Parameters
+    ----------
+    trace : Trace
+    classes : Classification
+        By rules.
+    steps : Steps
+        By ranges.
+
+    Returns
+    -------
+    Placed
+        What a range or a certain name told stays as it is. Layers are found in steps without any
+        marked layer only, steps in a trace without any marked step.
+    """
+    work = trace.gpu_work
+    subphase, layer = classes.work["subphase"], classes.work["layer"]
+    marked = layer.is_not_null().to_numpy()
+    steps_from = BY_RANGES if steps.n_steps else None
+    layers_from = BY_RANGES if marked.any() else None
+    everywhere = np.ones(len(work), dtype=bool)
+    found = find_structure(work, subphase, steps.of_work, everywhere, trace.names)
+    in_marked = _steps_with(marked, steps.of_work if steps.n_steps else found.step)
+    in_new_layer = (found.layer >= 0) & ~in_marked
+    if in_new_layer.any():
+        layers_from = BY_ORDER if layers_from is None else f"{BY_RANGES}, {BY_ORDER}"
+    if found.n_passes > 1 and not steps.n_steps:
+        steps_from = BY_ORDER
+        names = pl.format("step {}", pl.int_range(found.n_passes)).alias("name")
+        steps = Steps(found.step, pl.select(names)["name"])
+    classes = replace(classes, work=_relabel(classes.work, found, in_new_layer))
+    doubts = _doubts(trace, found, in_new_layer, classes.work["layer"], steps_from)
+    return Placed(classes, steps, steps_from, layers_from, tuple(doubts))
+
+
+def _steps_with(marked: Bool, step: Int) -> Bool:
+    """Mark all work of steps in which a layer is marked; work of no step counts as one step."""
+    has_mark = np.zeros(int(step.max(initial=-1)) + 2, dtype=bool)
+    has_mark[step[marked] + 1] = True
+    return has_mark[step + 1]
+
+
+def _relabel(work: pl.DataFrame, found: Structure, in_new_layer: Bool) -> pl.DataFrame:
+    old = work["subphase"]
+    kinds = categories_of(old).to_list()
+    known = [*kinds, *(x for x in (*PLACES, _EXPERT_ACTIVATION) if x not in kinds)]
+    code = old.to_physical().cast(pl.Int64).to_numpy()
+    of_place = np.array([known.index(place) for place in PLACES])
+    new = np.where(found.place >= 0, of_place[found.place], code)
+    if _DENSE_ACTIVATION in kinds:
+        dense = code == kinds.index(_DENSE_ACTIVATION)
+        new[dense & found.in_experts & in_new_layer] = known.index(_EXPERT_ACTIVATION)
+    subphase = pl.Series("subphase", known, dtype=pl.Enum(known)).gather(new)
+    first = pl.Series([kind.partition(".")[0] for kind in known], dtype=work["phase"].dtype)
+    moved = pl.Series(new != code)
+    return work.with_columns(
+        first.gather(new).alias("phase"),
+        subphase,
+        pl.when(pl.Series(in_new_layer))
+        .then(pl.Series(found.layer, dtype=pl.Int32))
+        .otherwise(pl.col("layer"))
+        .alias("layer"),
+        _with_place(work["rule"], moved),
+    )
+
+
+def _with_place(rule: pl.Series, moved: pl.Series) -> pl.Series:
+    kinds = pl.Enum([*categories_of(rule), BY_PLACE])
+    place = pl.Series([BY_PLACE], dtype=kinds).new_from_index(0, len(rule))
+    return rule.cast(kinds).zip_with(~moved, place).alias("rule")
+
+
+def _doubts(
+    trace: Trace, found: Structure, in_new_layer: Bool, layer: pl.Series, steps_from: str | None
+) -> list[Caveat]:
+    doubts = []
+    if in_new_layer.any():
+        doubts.append(_layers_by_order(trace, found, layer))
+    elif layer.null_count() == len(layer):
+        text = (
+            "No range marks layers, and the kernels do not take turns between attention and "
+            "feed-forward as in a transformer: no layers are shown."
+        )
+        doubts.append(Caveat("no-layers", text))
+    if steps_from == BY_ORDER:
+        text = (
+            f"No range marks steps. {found.n_passes} steps were told by the passes through the "
+            "model; --steps REGEX names the ranges that are steps, where there are any."
+        )
+        doubts.append(Caveat("steps-by-order", text, n=found.n_passes))
+    n_placed = int((found.place >= 0).sum())
+    if n_placed:
+        busy_ns = (trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]).to_numpy()
+        share = busy_ns[found.place >= 0].sum() / max(1, busy_ns.sum())
+        text = (
+            f"{share:.1%} of GPU time has its phase from its place in the layer, as names like "
+            "those of matrix products do not tell what they are for."
+        )
+        if share > _WORTH_SAYING:
+            doubts.append(Caveat("phases-by-place", text, n=n_placed))
+    return doubts
+
+
+def _layers_by_order(trace: Trace, found: Structure, layer: pl.Series) -> Caveat:
+    work = trace.gpu_work.with_columns(layer)
+    busy = pl.col("end_ns") - pl.col("start_ns")
+    kernels = work.filter(pl.col("table") == "KERNEL").with_columns(busy=busy)
+    outside = kernels.filter(pl.col("layer").is_null())
+    share = int(outside["busy"].sum()) / max(1, int(kernels["busy"].sum()))
+    by_name = outside.group_by("name_id").agg(pl.col("busy").sum()).sort("busy", descending=True)
+    names = trace.names.gather(by_name["name_id"].head(_MOST_NAMES)).to_list()
+    listed = f" (most of it {', '.join(names)})" if names else ""
+    text = (
+        f"{found.n_layers} layers were told by the order of kernels, attention followed by "
+        f"feed-forward, as no range marks them; {found.fit_share:.0%} of the blocks lie in passes "
+        f"of the usual number of layers. {share:.1%} of kernel time lies in no layer{listed}."
+    )
+    return Caveat("layers-by-order", text, n=found.n_layers)

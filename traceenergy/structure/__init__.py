@@ -1,0 +1,1 @@
+"""Sequence of kernels -> steps and layers of a model."""

@@ -1,0 +1,194 @@
+"""Steps and layers of a run that no range marks, from the order of its kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.structure.blocks import Blocks, find_blocks
+from traceenergy.structure.graphs import graph_passes
+from traceenergy.structure.lanes import Lane, categories_of, lanes_of
+from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, number_layers
+from traceenergy.structure.places import (
+    EXPERTS,
+    HEAD,
+    UNKNOWN,
+    heads,
+    is_open,
+    places_in_blocks,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from traceenergy.trace.tables import GpuWork
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+
+# Matrix products, whose names tell their tiles and not their purpose.
+PRODUCT = r"(?i)gemm|gemv|nvjet|cutlass|xmma|cublas|matmul|wgmma|_mm_|splitk"
+DENSE_ACTIVATION = "mlp.activation"
+EXPERT_ACTIVATION = "moe.activation"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Where in a model each piece of GPU work stands, ``(n_work,)`` each.
+
+    Attributes
+    ----------
+    step : ndarray of int64
+        Number of the pass through the model; -1 where not found. Only where no range marks steps.
+    layer : ndarray of int64
+        Index of the transformer block; -1 where not found.
+    place : ndarray of int64
+        Index in `places.PLACES` of what its place makes of work without a phase; -1 for nothing.
+    in_experts : ndarray of bool
+        Whether its block has experts.
+    n_layers : int
+        Layers of the model; 0 where none were found.
+    n_passes : int
+        Passes through the model, of the device that has most.
+    fit_share : float
+        Part of the blocks that lie in passes of a usual number of layers, 0 to 1.
+    """
+
+    step: Int
+    layer: Int
+    place: Int
+    in_experts: Bool
+    n_layers: int
+    n_passes: int
+    fit_share: float
+
+
+def find_structure(
+    work: GpuWork, subphase: pl.Series, step: Int, asked: Bool, names: pl.Series
+) -> Structure:
+    """Find layers, and steps where there are none, in the order of kernels.
+
+    Parameters
+    ----------
+    work : GpuWork
+    subphase : polars.Series of Enum (n_work,)
+        By rules.
+    step : ndarray of int64 (n_work,)
+        By ranges; -1 for none.
+    asked : ndarray of bool (n_work,)
+        Which pieces have no layer yet.
+    names : polars.Series of String
+        Text by id.
+
+    Returns
+    -------
+    Structure
+        Nothing is found on a device where attention and feed-forward do not take turns at least
+        `passes.FEWEST_LAYERS` times: a model without transformer blocks has no layers here.
+    """
+    n = len(work)
+    found = Structure(
+        np.full(n, NONE), np.full(n, NONE), np.full(n, UNKNOWN), np.zeros(n, dtype=bool), 0, 0, 0.0
+    )
+    fits, n_blocks, n_layers, n_passes = 0.0, 0, 0, 0
+    is_expert = _starts_with(subphase, "moe")
+    for lane in lanes_of(work, subphase, step, asked):
+        blocks = find_blocks(lane)
+        passes = None if blocks is None else number_layers(blocks)
+        edges = _find_steps(lane, blocks, passes)
+        _write_steps(lane, edges, found)
+        n_passes = max(n_passes, len(edges) - 1)
+        if blocks is None or passes is None:
+            continue
+        _place(lane, blocks, passes, is_expert, found)
+        _mark_heads(lane, blocks, passes, edges, found)
+        n_layers = max(n_layers, passes.n_layers)
+        fits, n_blocks = fits + passes.fit_share * len(blocks.begin), n_blocks + len(blocks.begin)
+    place = np.where(is_open(subphase), found.place, UNKNOWN)
+    place[(place == HEAD) & ~_is_product(work, names)] = UNKNOWN
+    fit_share = fits / n_blocks if n_blocks else 0.0
+    return Structure(
+        found.step, found.layer, place, found.in_experts, n_layers, n_passes, fit_share
+    )
+
+
+def _find_steps(lane: Lane, blocks: Blocks | None, passes: Passes | None) -> Int:
+    if (lane.step >= 0).any():
+        return np.empty(0, dtype=np.int64)
+    first, after = graph_passes(lane)
+    if blocks is not None and passes is not None:
+        more = extent(blocks, passes)
+        order = np.argsort(np.concatenate((first, more[0])), kind="stable")
+        first = np.concatenate((first, more[0]))[order]
+        after = np.concatenate((after, more[1]))[order]
+    return cut_steps(lane, first, after)
+
+
+def _write_steps(lane: Lane, edges: Int, found: Structure) -> None:
+    if len(edges):
+        found.step[lane.row] = _between(np.arange(len(lane.row)), edges)
+        edge_ns = np.append(lane.start_ns, lane.end_ns.max() + 1)[edges]
+        found.step[lane.side_row] = _between(lane.side_start_ns, edge_ns)
+
+
+def _place(lane: Lane, blocks: Blocks, passes: Passes, is_expert: Bool, found: Structure) -> None:
+    """Write what one lane tells about layers into the arrays of all work."""
+    block = _block_of(lane, blocks, passes)
+    has_experts = np.zeros(len(blocks.begin), dtype=bool)
+    has_experts[block[(block >= 0) & is_expert[lane.row]]] = True
+    found.layer[lane.row] = np.where(block >= 0, passes.layer[block], NONE)
+    found.place[lane.row] = places_in_blocks(lane, blocks, block, has_experts)
+    found.in_experts[lane.row] = (block >= 0) & has_experts[block]
+    _place_side(lane, blocks, passes, has_experts, found)
+
+
+def _block_of(lane: Lane, blocks: Blocks, passes: Passes) -> Int:
+    token = np.arange(len(lane.row))
+    at = np.searchsorted(blocks.begin, token, side="right") - 1
+    inside = (at >= 0) & (token < blocks.end[np.maximum(at, 0)])
+    return np.where(inside & (passes.layer[np.maximum(at, 0)] >= 0), at, NONE)
+
+
+def _between(value: Int, edges: Int) -> Int:
+    at = np.searchsorted(edges, value, side="right") - 1
+    return np.where((at >= 0) & (at < len(edges) - 1), at, NONE)
+
+
+def _mark_heads(lane: Lane, blocks: Blocks, passes: Passes, edges: Int, found: Structure) -> None:
+    last = np.flatnonzero(np.diff(passes.number, append=-2) != 0)
+    last = last[passes.number[last] >= 0]
+    following = np.append(blocks.begin[last[1:]], len(lane.row))
+    cut = edges[1:] if len(edges) else following
+    row = lane.row[heads(lane, blocks.end[last], np.minimum(cut, following))]
+    found.place[row] = np.where(found.place[row] == UNKNOWN, HEAD, found.place[row])
+
+
+def _place_side(
+    lane: Lane, blocks: Blocks, passes: Passes, has_experts: Bool, found: Structure
+) -> None:
+    """Put work of other streams where the main stream was when it began."""
+    if not len(lane.side_row):
+        return
+    at = np.searchsorted(lane.start_ns[blocks.begin], lane.side_start_ns, side="right") - 1
+    safe = np.maximum(at, 0)
+    begin_of_next = np.append(lane.start_ns, lane.end_ns.max() + 1)[blocks.end[safe]]
+    inside = (at >= 0) & (lane.side_start_ns < begin_of_next) & (passes.layer[safe] >= 0)
+    found.layer[lane.side_row] = np.where(inside, passes.layer[safe], NONE)
+    experts = inside & has_experts[safe]
+    found.in_experts[lane.side_row] = experts
+    found.place[lane.side_row] = np.where(experts, EXPERTS, UNKNOWN)
+
+
+def _starts_with(subphase: pl.Series, first: str) -> Bool:
+    kinds = categories_of(subphase)
+    table = kinds.str.contains(rf"^{first}(?:\.|$)").to_numpy()
+    return np.asarray(table[subphase.to_physical().to_numpy()])
+
+
+def _is_product(work: GpuWork, names: pl.Series) -> Bool:
+    full = work["full_name_id"].to_numpy()
+    used, of_work = np.unique(full, return_inverse=True)
+    return np.asarray(names.gather(used).str.contains(PRODUCT).to_numpy()[of_work])

@@ -1,0 +1,233 @@
+"""GPU work in the order it ran, one lane a device, with the role of each piece in a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.trace.tables import GpuWork
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+    Roles = NDArray[np.uint8]
+
+
+class Role(IntEnum):
+    """What a piece of work says about where in a model it stands."""
+
+    PLAIN = 0  # nothing
+    OPEN = 1  # nothing, and its phase is not known either
+    ATTENTION = 2  # beside the core: rotary embedding, cache
+    CORE = 3
+    FEED_FORWARD = 4
+    NORM = 5
+    FUSED_NORM = 6  # with the collective before it
+    COLLECTIVE = 7
+    INPUT = 8  # before the first layer
+    OUTPUT = 9  # after the last layer
+    GRAPH = 10  # a whole CUDA graph as one block
+    SOFTMAX = 11  # of attention, or of sampling
+    REDUCTION = 12  # part of a norm, perhaps
+
+
+_BY_SUBPHASE = {
+    "unclassified": Role.OPEN,
+    "other.gemm": Role.OPEN,
+    "attention.core": Role.CORE,
+    "attention.mla": Role.CORE,
+    "allreduce.fused_norm": Role.FUSED_NORM,
+    "other.softmax": Role.SOFTMAX,
+    "other.reduction": Role.REDUCTION,
+}
+_BY_PHASE = {
+    "attention": Role.ATTENTION,
+    "moe": Role.FEED_FORWARD,
+    "mlp": Role.FEED_FORWARD,
+    "norm": Role.NORM,
+    "allreduce": Role.COLLECTIVE,
+    "collective": Role.COLLECTIVE,
+    "embedding": Role.INPUT,
+    "lm_head": Role.OUTPUT,
+    "sampling": Role.OUTPUT,
+    "optimizer": Role.OUTPUT,
+}
+_WITHIN_ATTENTION = 12  # kernels from its first product to its second: scale, mask, softmax
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What one process ran on one device.
+
+    Attributes
+    ----------
+    row : ndarray of int64 (n,)
+        Rows of the GPU work on the stream that worked longest, in the order they began.
+    start_ns, end_ns : ndarray of int64 (n,) [ns]
+    role : ndarray of uint8 (n,)
+        A `Role` each.
+    name : ndarray of uint32 (n,)
+        Id of the full name.
+    step : ndarray of int64 (n,)
+        Step by its range; -1 for none.
+    side_row, side_start_ns : ndarray of int64 (n_side,)
+        The other streams.
+    """
+
+    row: Int
+    start_ns: Int
+    end_ns: Int
+    role: Roles
+    name: NDArray[np.uint32]
+    step: Int
+    side_row: Int
+    side_start_ns: Int
+
+
+def role_of(subphase: str) -> Role:
+    """Say what a subphase tells about the place in a model.
+
+    Parameters
+    ----------
+    subphase : str
+
+    Returns
+    -------
+    Role
+        Backward passes come after the last layer.
+    """
+    if subphase.endswith(".bwd"):
+        return Role.OUTPUT
+    if subphase in _BY_SUBPHASE:
+        return _BY_SUBPHASE[subphase]
+    return _BY_PHASE.get(subphase.partition(".")[0], Role.PLAIN)
+
+
+def categories_of(subphase: pl.Series) -> pl.Series:
+    """Give the texts that codes of an Enum series stand for.
+
+    Parameters
+    ----------
+    subphase : polars.Series of Enum
+
+    Returns
+    -------
+    polars.Series of String
+
+    Raises
+    ------
+    TypeError
+        If the series is of another type.
+    """
+    dtype = subphase.dtype
+    if not isinstance(dtype, pl.Enum):
+        raise TypeError(f"expected a series of Enum, got {dtype}")
+    return dtype.categories
+
+
+def lanes_of(work: GpuWork, subphase: pl.Series, step: Int, asked: Bool) -> list[Lane]:
+    """Split GPU work into lanes.
+
+    Parameters
+    ----------
+    work : GpuWork
+    subphase : polars.Series of Enum (n_work,)
+    step : ndarray of int64 (n_work,)
+        Step by range; -1 for none.
+    asked : ndarray of bool (n_work,)
+        Which pieces to take.
+
+    Returns
+    -------
+    list of Lane
+        One per rank, process and device with work asked for.
+    """
+    rows = np.flatnonzero(asked)
+    if not len(rows):
+        return []
+    kinds = categories_of(subphase)
+    table = np.array([role_of(kind) for kind in kinds], dtype=np.uint8)
+    role = table[subphase.to_physical().gather(rows).to_numpy()]
+    role[(work["table"] == "GRAPH").to_numpy()[rows]] = Role.GRAPH
+    keys = ["rank", "process_id", "device_id"]
+    frame = work.select(*keys, "stream_id", "start_ns", "end_ns", "full_name_id")[rows]
+    frame = frame.with_columns(row=rows, role=role, step=step[rows])
+    busy = frame.group_by(*keys, "stream_id").agg(
+        busy=(pl.col("end_ns") - pl.col("start_ns")).sum()
+    )
+    main = (
+        busy.sort(*keys, "busy", "stream_id", descending=[False, False, False, True, False])
+        .unique(keys, keep="first", maintain_order=True)
+        .select(*keys, "stream_id", is_main=pl.lit(value=True))
+    )
+    frame = frame.join(main, on=[*keys, "stream_id"], how="left", maintain_order="left")
+    parts = frame.partition_by(keys, maintain_order=True)
+    return [_lane(part) for part in parts]
+
+
+def _lane(part: pl.DataFrame) -> Lane:
+    is_main = pl.col("is_main").is_not_null()
+    main, side = part.filter(is_main), part.filter(~is_main)
+    role = unfused_norms(unfused_attention(main["role"].to_numpy()))
+    return Lane(
+        row=main["row"].to_numpy(),
+        start_ns=main["start_ns"].to_numpy(),
+        end_ns=main["end_ns"].to_numpy(),
+        role=role,
+        name=main["full_name_id"].to_numpy(),
+        step=main["step"].to_numpy(),
+        side_row=side["row"].to_numpy(),
+        side_start_ns=side["start_ns"].to_numpy(),
+    )
+
+
+def unfused_attention(role: Roles) -> Roles:
+    """Find attention that is made of single kernels, where none is known by its name.
+
+    Parameters
+    ----------
+    role : ndarray of uint8 (n,)
+        In order.
+
+    Returns
+    -------
+    ndarray of uint8 (n,)
+        With a softmax, the product before and the product after it as the core of attention.
+    """
+    softmax, product = np.flatnonzero(role == Role.SOFTMAX), np.flatnonzero(role == Role.OPEN)
+    if (role == Role.CORE).any() or not len(softmax) or not len(product):
+        return role
+    after = np.searchsorted(product, softmax)
+    inside = (after > 0) & (after < len(product))
+    softmax, after = softmax[inside], after[inside]
+    close = product[after] - product[after - 1] <= _WITHIN_ATTENTION
+    found = role.copy()
+    for part in (softmax[close], product[after[close]], product[after[close] - 1]):
+        found[part] = Role.CORE
+    return found
+
+
+def unfused_norms(role: Roles) -> Roles:
+    """Take reductions for norms where hardly any norm is known by its name.
+
+    Parameters
+    ----------
+    role : ndarray of uint8 (n,)
+        In order.
+
+    Returns
+    -------
+    ndarray of uint8 (n,)
+    """
+    is_norm = (role == Role.NORM) | (role == Role.FUSED_NORM)
+    cores = np.flatnonzero(role == Role.CORE)
+    n_cores = int((np.diff(cores, prepend=-2) > 1).sum())
+    if not n_cores or 2 * int(is_norm.sum()) >= n_cores:
+        return role
+    return np.where(role == Role.REDUCTION, np.uint8(Role.NORM), role)

@@ -1,0 +1,184 @@
+"""Blocks -> passes through the model: layer numbers, and steps where no range marks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.structure.lanes import Role
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.structure.blocks import Blocks
+    from traceenergy.structure.lanes import Lane
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+
+NONE = -1
+FEWEST_LAYERS = 4  # fewer equal blocks may be anything
+_SEEN_TWICE = 2
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes of a lane through the model.
+
+    Attributes
+    ----------
+    layer : ndarray of int64 (n_blocks,)
+        Index in the model; -1 where the pass fits no model.
+    number : ndarray of int64 (n_blocks,)
+        Of the pass, in order; -1 for blocks of none.
+    n_layers : int
+        Of the usual pass.
+    n_passes : int
+    fit_share : float
+        Part of the blocks in passes of a usual number of layers, 0 to 1.
+    """
+
+    layer: Int
+    number: Int
+    n_layers: int
+    n_passes: int
+    fit_share: float
+
+
+def number_layers(blocks: Blocks) -> Passes | None:
+    """Join stacks of blocks into passes, and number the layers of each.
+
+    Parameters
+    ----------
+    blocks : Blocks
+
+    Returns
+    -------
+    Passes or None
+        None if too few blocks follow each other for a model.
+
+    Notes
+    -----
+    Of one pass are blocks of one step, if ranges mark steps; else a long stack with the short
+    ones behind it: layers that predict further tokens stand behind the head of the model. A
+    recording may begin within a pass: its first blocks are then numbered from the last layer.
+    """
+    length = np.bincount(blocks.stack)
+    usual = _usual(length)
+    if usual < FEWEST_LAYERS:
+        return None
+    if (blocks.step >= 0).any():
+        _, number = np.unique(blocks.step, return_inverse=True)
+        opens = np.concatenate(([True], np.diff(blocks.step) != 0))
+    else:
+        is_main = 2 * length > usual
+        # The only short stack, at the end, is a pass that the recording cut off.
+        is_main[-1] |= is_main[:-1].all()
+        number = (np.cumsum(is_main) - 1)[blocks.stack]
+        first = np.concatenate(([True], np.diff(blocks.stack) != 0))
+        opens = first & is_main[blocks.stack]
+    place = np.arange(len(number))
+    layer = place - np.maximum.accumulate(np.where(opens, place, 0))
+    n_in_pass = np.bincount(number[number >= 0])
+    fits = _fits(n_in_pass, length, usual)
+    if number[0] == 0 and 0 < length[0] < usual and len(n_in_pass) > 1 and not fits[0]:
+        cut = number == 0
+        layer[cut] += usual - length[0]
+        fits[0] = True
+    kept = (number >= 0) & fits[np.maximum(number, 0)]
+    return Passes(
+        layer=np.where(kept, layer, NONE),
+        number=number,
+        n_layers=int(layer[kept].max(initial=-1)) + 1,
+        n_passes=len(n_in_pass),
+        fit_share=float(kept.mean()),
+    )
+
+
+def _usual(length: Int) -> int:
+    """Find the length of stack that holds most blocks."""
+    held = np.bincount(length, weights=length)
+    return int(held.argmax())
+
+
+def _fits(n_in_pass: Int, length: Int, usual: int) -> Bool:
+    # The last pass may be cut off by the end of the recording.
+    seen = np.bincount(n_in_pass)[n_in_pass]
+    fits = (seen >= _SEEN_TWICE) | (n_in_pass == usual)
+    fits[-1] |= n_in_pass[-1] < usual
+    return np.asarray(fits | (len(length) == 1))
+
+
+def extent(blocks: Blocks, passes: Passes) -> tuple[Int, Int]:
+    """Say from where to where the layers of each pass reach.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    passes : Passes
+
+    Returns
+    -------
+    first, after : ndarray of int64 (n_passes,)
+        First token; token after the last.
+    """
+    used = np.flatnonzero(passes.number >= 0)
+    new = np.flatnonzero(np.diff(passes.number[used], prepend=NONE))
+    return blocks.begin[used[new]], blocks.end[used[np.append(new[1:], len(used)) - 1]]
+
+
+def cut_steps(lane: Lane, first: Int, after: Int) -> Int:
+    """Cut a lane into steps, one around each pass.
+
+    Parameters
+    ----------
+    lane : Lane
+    first, after : ndarray of int64 (n_passes,)
+        First token of each pass; token after its last one. In order, apart.
+
+    Returns
+    -------
+    ndarray of int64 (n_passes + 1,)
+        First token of each step, and the token after the last one; empty where one pass alone
+        does not tell where a step begins.
+
+    Notes
+    -----
+    Between two passes the step ends after the last output of the model and before the next
+    input, where the device idles longest. What stands before the first pass belongs to its step
+    as far as it does in the others; likewise after the last.
+    """
+    if len(first) < 2:  # noqa: PLR2004 - one pass has no other to compare with
+        return np.empty(0, dtype=np.int64)
+    low, high = _ends_of_model(lane.role, after[:-1], first[1:])
+    cut = _longest_idle(lane, low, high)
+    ahead = int(np.median(first[1:] - cut))
+    behind = int(np.median(cut - after[:-1]))
+    begin = max(0, int(first[0]) - ahead)
+    end = min(len(lane.row), int(after[-1]) + behind)
+    return np.concatenate(([begin], cut, [end]))
+
+
+def _ends_of_model(role: NDArray[np.uint8], low: Int, high: Int) -> tuple[Int, Int]:
+    """Narrow each stretch to what lies between output and input of the model."""
+    output = np.append(np.flatnonzero(role == Role.OUTPUT), len(role))
+    before = np.searchsorted(output[:-1], high + 1) - 1
+    is_out = (before >= 0) & (output[np.maximum(before, 0)] >= low)
+    low = np.where(is_out, output[np.maximum(before, 0)] + 1, low)
+    inputs = np.append(np.flatnonzero(role == Role.INPUT), len(role))
+    after = inputs[np.searchsorted(inputs[:-1], low)]
+    return low, np.where(after <= high, after, high)
+
+
+def _longest_idle(lane: Lane, low: Int, high: Int) -> Int:
+    """Find the token of each stretch, ends included, that begins after the longest pause."""
+    done_ns = np.maximum.accumulate(lane.end_ns)
+    pause_ns = lane.start_ns - np.concatenate((lane.start_ns[:1], done_ns[:-1]))
+    size = np.maximum(high - low + 1, 1)
+    group = np.repeat(np.arange(len(size)), size)
+    token = np.arange(size.sum()) + np.repeat(low - np.cumsum(size) + size, size)
+    token = np.minimum(token, len(pause_ns) - 1)
+    order = np.lexsort((-token, pause_ns[token], group))
+    return np.asarray(token[order[np.cumsum(size) - 1]])
