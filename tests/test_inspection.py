@@ -8,6 +8,7 @@ import pytest
 
 from tests.export import build_export
 from tests.literals import Range, Work
+from tests.power_rows import mark_rows
 from traceenergy.errors import UnreadableFileError, UsageError
 from traceenergy.inspection import Feature, Inspection, inspect_trace
 
@@ -197,3 +198,14 @@ def test_real_traces_are_counted_right(
 def test_a_damaged_file_is_an_error_not_an_empty_answer(shared_traces: Path) -> None:
     with pytest.raises(UnreadableFileError, match="cut short"):
         inspect_trace(shared_traces / "broken_truncated.sqlite")
+
+
+def test_marks_of_energy_alone_are_power_enough(tmp_path: Path) -> None:
+    marks = mark_rows((5, 7000), (25, 9000), text="energy")
+    trace = build_export(tmp_path / "t.sqlite", kernels=[KERNEL], raw=marks)
+
+    inspection = inspect_trace(trace)
+
+    power = feature(inspection, "power inside")
+    assert (power.state, power.why) == ("available", "2 readings of the board's energy counter")
+    assert inspection.power_log_command == ""

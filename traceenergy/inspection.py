@@ -15,6 +15,7 @@ from traceenergy.read.log_text import COMMAND
 from traceenergy.read.nsys import read_nsys
 from traceenergy.read.nsys.contents import Contents, read_contents
 from traceenergy.read.nsys.export import export_report
+from traceenergy.trace.tables import ENERGY_COUNTER
 
 if TYPE_CHECKING:
     from traceenergy.caveats import Caveat
@@ -158,7 +159,7 @@ def inspect_trace(path: Path) -> Inspection:
         counts=_counts(trace, contents),
         features=features,
         command=_command(features, version),
-        power_log_command="" if len(trace.power_samples) else COMMAND,
+        power_log_command="" if len(trace.power_samples) or _n_counted(trace) else COMMAND,
         nvtx_hints=() if len(trace.nvtx_ranges) else NVTX_HINTS,
         caveats=trace.caveats,
     )
@@ -258,6 +259,9 @@ def _power(trace: Trace, problem: TraceEnergyError | None, version: Version) -> 
         sources = ", ".join(sorted(trace.power_samples["source"].unique()))
         why = f"{len(trace.power_samples):,} power samples ({sources})"
         return Feature(question, "available", why)
+    if n_counted := _n_counted(trace):
+        why = f"{n_counted:,} readings of the board's energy counter"
+        return Feature(question, "available", why)
     why = "no power was recorded; a log given with --power does as well"
     if version is not None and version < _POWER_SINCE:
         why += f"; nsys {version[0]}.{version[1]} cannot record it, 2024.6 can"
@@ -290,6 +294,10 @@ def _metrics(trace: Trace, contents: Contents, version: Version) -> Feature:
 
 def _n_work(trace: Trace, table: str) -> int:
     return int((trace.gpu_work["table"] == table).sum())
+
+
+def _n_counted(trace: Trace) -> int:
+    return int((trace.readings["quantity"] == ENERGY_COUNTER).sum())
 
 
 def _n_nodes(trace: Trace) -> int:

@@ -216,16 +216,16 @@ def simulate(
         calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
         energy_counter=energy_counter,
     )  # fmt: skip
-    made = simulate_run(out, options, force=force)
-    if not quiet:
-        _tell(made)
+    _tell(simulate_run(out, options, force=force), quiet=quiet)
 
 
 def _ns(given: int | None, usual: str = "0s") -> int:
     return parse_duration(usual) if given is None else given
 
 
-def _tell(made: Simulated) -> None:
+def _tell(made: Simulated, *, quiet: bool) -> None:
+    if quiet:
+        return
     typer.echo(
         f"Simulated {made.n_kernels} kernels in {made.n_ranges} ranges, "
         f"{made.total_j:.1f} J in truth"

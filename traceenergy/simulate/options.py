@@ -200,6 +200,7 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
         "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel",
     )  # fmt: skip
     spreads = ("class_spread", "instance_spread", "step_power_spread", "calibration_spread")
+    can_count = options.power in COUNTER_FORMS or not options.energy_counter
     return [
         *((name, "more than 0", getattr(options, name) > 0) for name in positive),
         *((name, "0 or more", getattr(options, name) >= 0) for name in not_negative),
@@ -232,11 +233,7 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
             "given with calibration_s",
             options.calibration_s > 0 or not options.calibration_only,
         ),
-        (
-            "energy_counter",
-            f"given with power {' or '.join(COUNTER_FORMS)}",
-            options.power in COUNTER_FORMS or not options.energy_counter,
-        ),
+        ("energy_counter", f"given with power {' or '.join(COUNTER_FORMS)}", can_count),
         ("missing_share", "0 to less than 1", 0 <= options.missing_share < 1),
         (
             "timezone_offset_h",

@@ -1,4 +1,4 @@
-"""Power and energy that an nsys plugin wrote as generic events."""
+"""Power, as well as the energy counter, that an nsys plugin wrote as generic events."""
 
 from __future__ import annotations
 

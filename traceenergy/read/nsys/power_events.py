@@ -1,4 +1,4 @@
-"""Power and energy recorded inside an export."""
+"""Power recorded inside an export, with the energy counter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Power and energy that the traced program wrote as NVTX marks."""
+"""Power, as well as the energy counter, that the traced program wrote as NVTX marks."""
 
 from __future__ import annotations
 
