@@ -108,8 +108,9 @@ def doubts_of_launches(
 
 
 def _graph_share(work: pl.DataFrame) -> float:
-    length_ns = work["end_ns"] - work["start_ns"]
-    return length_ns.filter(work["table"] == "GRAPH").sum() / max(1, length_ns.sum())
+    length_ns = (work["end_ns"] - work["start_ns"]).to_numpy()
+    is_graph = (work["table"] == "GRAPH").to_numpy()
+    return float(length_ns[is_graph].sum() / max(1, length_ns.sum()))
 
 
 def _count_lost_graphs(work: pl.DataFrame, launches: pl.DataFrame, names: Names) -> int:
