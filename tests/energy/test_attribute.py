@@ -412,3 +412,12 @@ def test_a_counter_that_ends_early_has_no_energy_for_the_window() -> None:
     assert energy.counter_j is None
     assert "power-calibrated" not in caveats
     assert energy.total_j == pytest.approx(5000.0, rel=0.01)
+
+
+def test_a_counter_that_shows_half_of_the_power_is_told_but_not_used() -> None:
+    energy, caveats = with_counter(one_second_means(), counted(busy_w=250.0))
+
+    assert energy.series.source == "test: power.draw"
+    assert energy.total_j == pytest.approx(5000.0, rel=1e-3)
+    assert energy.counter_j == pytest.approx(2500.0, rel=1e-3)
+    assert "2500 J" in caveats["energy-counter-disagrees"]

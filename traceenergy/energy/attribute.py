@@ -13,7 +13,6 @@ from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.doubts import LARGEST_LAG_MS, find_doubts
 from traceenergy.energy.effort import TimeEffort, effort_by_power
 from traceenergy.energy.full_time import (
-    MOST_APART,
     Compared,
     compare_fields,
     placed_by_work,
@@ -22,7 +21,7 @@ from traceenergy.energy.full_time import (
 from traceenergy.energy.idle import FITTED, IdlePower, measure_idle
 from traceenergy.energy.possible_range import Blocks, Presence, cut_blocks, find_presence
 from traceenergy.energy.power_model import PowerModel
-from traceenergy.energy.power_series import PowerSeries, read_series
+from traceenergy.energy.power_series import MOST_APART, PowerSeries, read_series
 from traceenergy.energy.sensor_windows import cut_samples
 from traceenergy.energy.unseen_time import fill_unseen
 from traceenergy.energy.untraced import without_untraced

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from traceenergy.energy.power_series import PowerSeries
     from traceenergy.intervals import ShareClock
 
-# Two fields of one board that differ by more than this do not measure the same thing.
-MOST_APART = 0.2
 FARTHEST_MS = 120.0  # no reading is older than an update, which takes 100 ms at most
 COARSE_MS, FINE_MS = 10.0, 1.0
 LEAST_EXPLAINED = 0.3  # of the variance, to tell how late readings are

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from traceenergy.trace.tables import PowerSamples
 
+MOST_APART = 0.2  # fields of one board that differ by more do not measure the same thing
 # Power field preferred when a log has several: the less averaged, the better placed in time.
 _FIELD_ORDER = ("power.draw.instant", "power.draw", "power.draw.average")
 
@@ -95,7 +96,8 @@ def read_series(
     -------
     list of PowerSeries
         Those with two readings or more, the least averaged field first. The energy counter, if
-        there is one, comes before all that average for longer than it takes to update, else last.
+        there is one, comes first where the others average for longer than it takes to update and
+        it agrees with them to `MOST_APART`, else last.
     """
     fields = sorted(samples["field"].unique().to_list(), key=_field_rank)
     found = []
@@ -132,9 +134,21 @@ def _counted(end_ns: NDArray[np.int64], power_w: NDArray[np.float64]) -> PowerSe
 def _ordered(found: list[PowerSeries]) -> list[PowerSeries]:
     counted = [series for series in found if series.is_counted]
     fields = [series for series in found if not series.is_counted]
-    if counted and fields and fields[0].sensor.window_ms > counted[0].sensor.window_ms:
+    sharper = counted and fields and counted[0].sensor.window_ms < fields[0].sensor.window_ms
+    if sharper and _agree(counted[0], fields[0]):
         return [*counted, *fields]
     return [*fields, *counted]
+
+
+def _agree(counted: PowerSeries, other: PowerSeries) -> bool:
+    # Counters were seen that show half of what the power field does: such a one is only told.
+    first_ns = max(counted.sample_ns[0], other.sample_ns[0])
+    last_ns = min(counted.sample_ns[-1], other.sample_ns[-1])
+    means_w = []
+    for series in (counted, other):
+        both = (series.sample_ns >= first_ns) & (series.sample_ns <= last_ns)
+        means_w.append(float(series.power_w[both].mean()) if both.any() else 0.0)
+    return abs(means_w[0] - means_w[1]) <= MOST_APART * means_w[1]
 
 
 def _field_rank(field: str) -> tuple[int, str]:
