@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from traceenergy import Analysis, AnalysisOptions, analyze, read_trace
+from traceenergy.analysis.explain_rules import explain_rules
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
 
@@ -82,6 +83,16 @@ def test_layers_are_the_same_as_of_the_run_without_graphs(tmp_path: Path) -> Non
         .sort("name")
         .equals(eager.subphases.select(counts).sort("name"))
     )
+
+
+def test_rules_are_explained_by_the_range_at_capture(tmp_path: Path) -> None:
+    trace = read_trace(simulated(tmp_path / "run") / "trace.sqlite")
+
+    explained = explain_rules(trace)
+
+    ranges = explained.filter(pl.col("range").str.starts_with("capture_decode_graph/"))
+    assert ranges["n_kernels"].sum() == len(trace.gpu_work["graph_node_id"].drop_nulls())
+    assert "capture_decode_graph/layer_5/moe" in set(ranges["range"])
 
 
 def test_nodes_that_the_trace_lost_are_said_and_their_work_is_kept(tmp_path: Path) -> None:
