@@ -72,7 +72,8 @@ def measure_activity(
     samples = read_samples(metrics, int(start_ns.min()), int(end_ns.max()))
     if samples is None or len(samples.at_ns) < MIN_SAMPLES:
         return None
-    order = np.argsort(start_ns, kind="stable")
+    in_order = (start_ns[1:] >= start_ns[:-1]).all()
+    order = slice(None) if in_order else np.argsort(start_ns, kind="stable")
     pieces = Pieces(start_ns[order], end_ns[order], of_class[order], len(of_category))
     offset_ns = find_offset(samples, pieces, of_category)
     most = min(MOST_BINS, MOST_PIECES * len(samples.at_ns) // len(start_ns))

@@ -142,7 +142,10 @@ def share_windows(
     in_gap = (windows.gap_start_ns, windows.gap_end_ns)
     window_ns = (windows.window_end_ns - windows.window_start_ns).astype(np.float64)
     gap_ns = (windows.gap_end_ns - windows.gap_start_ns).astype(np.float64)
-    effort_of_window = effort.until(windows.window_end_ns) - effort.until(windows.window_start_ns)
+    # All work is gone through once for all times.
+    at_ns = np.concatenate((windows.window_start_ns, windows.window_end_ns, edge_ns))
+    n_windows = len(windows.window_start_ns)
+    before, after, at_edge = np.split(effort.until(at_ns), (n_windows, 2 * n_windows))
 
     width_ns = np.diff(edge_ns).astype(np.float64)
     busy_ns = np.clip(np.diff(clock.busy_at(edge_ns)), 0.0, width_ns)
@@ -152,12 +155,12 @@ def share_windows(
     idle_per_ns = _sum_at(edge_ns, *in_window, parts.idle_j / window_ns)
     excess_per_ns = _sum_at(edge_ns, *in_window, parts.excess_j / window_ns)
     gap_per_ns = _sum_at(edge_ns, *in_gap, _ratio(windows.gap_j, gap_ns))
-    per_effort = _sum_at(edge_ns, *in_window, _ratio(parts.dynamic_j, effort_of_window))
+    per_effort = _sum_at(edge_ns, *in_window, _ratio(parts.dynamic_j, after - before))
     return SharedCells(
         edge_ns=edge_ns,
         busy_ns=busy_ns,
         static_j=static_per_ns * busy_ns,
-        dynamic_j=per_effort * np.maximum(np.diff(effort.until(edge_ns)), 0.0),
+        dynamic_j=per_effort * np.maximum(np.diff(at_edge), 0.0),
         idle_j=static_per_ns * (width_ns - busy_ns) + (idle_per_ns + level_per_ns) * width_ns,
         unattributed_j=(excess_per_ns + gap_per_ns) * width_ns,
         covered=_count_at(edge_ns, *in_zone) > 0,
