@@ -75,8 +75,9 @@ def place_work(trace: Trace, classes: Classification, steps: Steps) -> Placed:
     layers_from = BY_RANGES if marked.any() else None
     everywhere = np.ones(len(work), dtype=bool)
     found = find_structure(work, subphase, steps.of_work, everywhere, trace.names)
-    in_marked = _steps_with(marked, steps.of_work if steps.n_steps else found.step)
-    in_new_layer = (found.layer >= 0) & ~in_marked
+    step = steps.of_work if steps.n_steps else found.step
+    in_marked = _in_marked_steps(work, found, marked, step)
+    in_new_layer = (found.layer >= 0) & ~in_marked & ~marked
     if in_new_layer.any():
         layers_from = BY_ORDER if layers_from is None else f"{BY_RANGES}, {BY_ORDER}"
     if found.n_passes > 1 and not steps.n_steps:
@@ -88,11 +89,17 @@ def place_work(trace: Trace, classes: Classification, steps: Steps) -> Placed:
     return Placed(classes, steps, steps_from, layers_from, tuple(doubts))
 
 
-def _steps_with(marked: Bool, step: Int) -> Bool:
-    """Mark all work of steps in which a layer is marked; work of no step counts as one step."""
-    has_mark = np.zeros(int(step.max(initial=-1)) + 2, dtype=bool)
-    has_mark[step[marked] + 1] = True
-    return has_mark[step + 1]
+def _in_marked_steps(work: pl.DataFrame, found: Structure, marked: Bool, step: Int) -> Bool:
+    """Mark all work of steps whose layers ranges tell; work of no step counts as one step.
+
+    Ranges around copies alone, as of weights that are fetched ahead, tell nothing about kernels.
+    """
+    length_ns = (work["end_ns"] - work["start_ns"]).to_numpy().astype(np.float64)
+    length_ns[(work["table"] != "KERNEL").to_numpy() | (found.layer < 0)] = 0.0
+    n_steps = int(step.max(initial=-1)) + 2
+    in_layers_ns = np.bincount(step + 1, length_ns, n_steps)
+    marked_ns = np.bincount(step + 1, length_ns * marked, n_steps)
+    return np.asarray((2 * marked_ns >= in_layers_ns)[step + 1])
 
 
 def _relabel(work: pl.DataFrame, found: Structure, in_new_layer: Bool) -> pl.DataFrame:
@@ -145,10 +152,11 @@ def _doubts(
         doubts.append(Caveat("steps-by-order", text, n=found.n_passes))
     n_placed = int((found.place >= 0).sum())
     if n_placed:
-        busy_ns = (trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]).to_numpy()
+        is_kernel = (trace.gpu_work["table"] == "KERNEL").to_numpy()
+        busy_ns = (trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]).to_numpy() * is_kernel
         share = busy_ns[found.place >= 0].sum() / max(1, busy_ns.sum())
         text = (
-            f"{share:.1%} of GPU time has its phase from its place in the layer, as names like "
+            f"{share:.1%} of kernel time has its phase from its place in the layer, as names like "
             "those of matrix products do not tell what they are for."
         )
         if share > _WORTH_SAYING:

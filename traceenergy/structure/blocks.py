@@ -110,7 +110,7 @@ def _take_turns(lane: Lane) -> _Turns:
     # Feed-forward parts without a name: what stands between the norm after attention and the next.
     if 2 * len(runs[0]) < len(by_norms[0]):
         low, high, last_attention, first, last, step = by_norms
-        last = np.append(np.maximum(_second_norm(lane, first)[:-1], first[:-1]), last[-1:])
+        last = np.minimum(np.maximum(_second_norm(lane, first) - 1, first), last)
     else:
         low, high, last_attention, first, last, step = runs
     return _Turns(core[low], core[high - 1], last_attention, first, last, step)
@@ -137,10 +137,9 @@ def _runs(
 
 
 def _second_norm(lane: Lane, first: Int) -> Int:
-    """Find the token before the norm that follows the norm after attention."""
     norm = np.flatnonzero(lane.role == Role.NORM)
     at = np.minimum(np.searchsorted(norm, first) + 1, len(norm) - 1)
-    return np.asarray(norm[at] - 1)
+    return np.asarray(norm[at])
 
 
 def _splits(lane: Lane, turns: _Turns) -> Bool:
