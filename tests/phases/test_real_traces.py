@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 EXPECTED = {
     # Ranges are around attention only; the other products have no context.
     "a100_llm_nvtx.sqlite": {"attention": 0.038, "other": 0.481, "memory": 0.481},
-    # flash_fwd_kernel; NCCL send/receive; layer norms.
-    "h100_nccl_2proc.sqlite": {"attention": 0.503, "collective": 0.047, "norm": 0.014},
+    # flash_fwd_kernel; NCCL send/receive with what packs for it; layer norms.
+    "h100_nccl_2proc.sqlite": {"attention": 0.503, "collective": 0.089, "norm": 0.014},
     "h100_fsdp_2proc.sqlite": {"memory": 0.977, "embedding": 0.0001},
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # the more exact name is tried first.
 SHIPPED = (
     "deepseek_v3",
+    "linear_attention",
     "llama",
     "tensorrt_llm",
     "vllm",
