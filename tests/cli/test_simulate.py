@@ -29,7 +29,8 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "--concurrency-factor", "0.8", "--drift", "3",
         "--clock-spread", "0.05", "--clock-drift", "40", "--quantum", "0.5",
         "--calibration", "5ms", "--calibration-spread", "0.07", "--calibration-only",
-        "--energy-counter",
+        "--energy-counter", "--parallel", "expert", "--mtp", "1", "--marks", "steps",
+        "--cuda-graphs", "--graph-trace", "node-bare", "--prefill-chunk", "256",
     )  # fmt: skip
 
     assert code == 0
@@ -42,7 +43,8 @@ def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "instance_spread": 0.05, "step_power_spread": 0.1, "concurrency_factor": 0.8,
         "drift_w": 3.0, "clock_spread": 0.05, "clock_drift_ppm": 40.0, "quantum_w": 0.5,
         "calibration_s": 0.005, "calibration_spread": 0.07, "calibration_only": True,
-        "energy_counter": True,
+        "energy_counter": True, "parallel": "expert", "mtp": 1, "marks": "steps",
+        "cuda_graphs": True, "graph_trace": "node-bare", "prefill_chunk": 256,
     }  # fmt: skip
     assert options | expected == options
     assert f"Wrote {tmp_path / 'run' / 'trace.sqlite'}" in capsys.readouterr().out

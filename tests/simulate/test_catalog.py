@@ -8,7 +8,7 @@ from traceenergy.simulate.catalog import CATALOG, FEATURES, KernelClass
 
 PHASES = {
     "attention", "moe", "mlp", "allreduce", "collective", "norm", "embedding", "lm_head",
-    "sampling", "quantize", "memory",
+    "sampling", "quantize", "memory", "optimizer", "other",
 }  # fmt: skip
 
 
@@ -27,3 +27,15 @@ def test_the_short_name_is_the_function_of_the_long_one(kernel: KernelClass) -> 
     if kernel.table == "KERNEL":
         assert kernel.short in kernel.full
         assert kernel.short.isidentifier()
+
+
+@pytest.mark.parametrize("kernel", [k for k in CATALOG.values() if k.variants])
+def test_variants_rise_with_tokens_and_are_named_like_kernels(kernel: KernelClass) -> None:
+    fewest = [tokens for tokens, _, _ in kernel.variants]
+
+    assert fewest == sorted(set(fewest))
+    # A graph is captured for a power of two: all batches that it serves have one name.
+    assert all((tokens - 1).bit_count() == 1 for tokens in fewest)
+    for _, full, short in kernel.variants:
+        assert short in full
+        assert short.isidentifier()

@@ -36,6 +36,22 @@ def test_defaults_are_fine() -> None:
         (Options(calibration_s=float("inf")), "0 to 60"),
         (Options(calibration_only=True), "with calibration_s"),
         (Options(energy_counter=True, power="nvml"), "smi or marks"),
+        (Options(model="bert"), "deepseek-v3, llama"),
+        (Options(model="llama", mtp=1), "for deepseek-v3 only"),
+        (Options(model="llama", parallel="expert"), "but for deepseek-v3"),
+        (Options(mtp=-1), "0 or more"),
+        (Options(marks="few"), "full, steps, none"),
+        (Options(marks="none", power="marks"), "without power marks"),
+        (Options(graph_trace="node"), "with cuda_graphs"),
+        (Options(cuda_graphs=True, graph_trace="edge"), "node, node-bare, graph"),
+        (
+            Options(cuda_graphs=True, graph_trace="graph", schema="3.7.2"),
+            "3.11.1 or later: older exports have no table",
+        ),
+        (Options(prefill_chunk=64), "with scenario mixed"),
+        (Options(scenario="convnet", model="llama"), "left out"),
+        (Options(scenario="stencil", cuda_graphs=True), "transformers only"),
+        (Options(scenario="stencil", calibration_s=1.0), "transformers only"),
     ],
 )
 def test_what_cannot_be_simulated_is_named(options: Options, word: str) -> None:
@@ -57,3 +73,9 @@ def test_all_problems_are_told_at_once() -> None:
         check_options(Options(scenario="train", layers=0))
 
     assert len(caught.value.details.splitlines()) == 2
+
+
+def test_layers_are_those_of_the_model_unless_given() -> None:
+    assert Options().as_dict()["layers"] == 61
+    assert Options(model="llama").as_dict()["layers"] == 32
+    assert Options(model="llama", layers=5).n_layers == 5

@@ -8,7 +8,7 @@ import pytest
 from traceenergy.simulate.catalog import FEATURES
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.plan import Plan, plan_steps, steps_for_kernels, steps_for_seconds
-from traceenergy.simulate.template import STEP_KINDS
+from traceenergy.simulate.template import ALL_KINDS, STEP_KINDS
 
 
 def plan(options: Options, n_steps: int = 200) -> Plan:
@@ -70,3 +70,29 @@ def test_lengths_are_counted() -> None:
     assert steps_for_kernels(np.array([10, 10, 10]), 21) == 3
     assert steps_for_seconds(np.array([1.0, 1.0, 1.0]), 1.5) == 2
     assert steps_for_seconds(np.array([1.0, 1.0, 1.0]), 9.5) == 10
+
+
+def test_chunks_come_between_steps_of_decode_and_hold_their_prompts() -> None:
+    whole = plan(Options(scenario="mixed", batch=16), 400)
+    chunks = plan(Options(scenario="mixed", batch=16, prefill_chunk=512), 400)
+
+    kinds = [ALL_KINDS[kind] for kind in chunks.kind]
+    assert set(kinds) == {"prefill", "decode"}
+    is_chunk = chunks.ctx_requests > 0
+    assert (feature(chunks, "tokens")[is_chunk] <= 512).all()
+    assert (chunks.gen_requests[is_chunk] == 0).all()
+    # The first steps with prompts: as many tokens, as many pairs that attend.
+    takes = int(whole.ctx_requests[0] > 0)
+    n_chunks = int(np.argmin(is_chunk))
+    assert takes
+    assert n_chunks > 1
+    for name in ("ctx_tokens", "ctx_pairs"):
+        expected = feature(whole, name)[0]
+        assert feature(chunks, name)[:n_chunks].sum() == pytest.approx(expected)
+    assert feature(chunks, "gen_kv")[n_chunks] == pytest.approx(feature(whole, "gen_kv")[0])
+
+
+def test_every_fourth_iteration_of_a_convolution_net_only_goes_forward() -> None:
+    kinds = [ALL_KINDS[kind] for kind in plan(Options(scenario="convnet"), 9).kind]
+
+    assert kinds == ["train", "train", "train", "forward"] * 2 + ["train"]

@@ -58,3 +58,10 @@ def test_operator_ranges_come_per_launch(timeline: Timeline) -> None:
     launches = timeline.calls.filter(pl.col("slot") >= 0)
 
     assert len(nvtx_ranges(timeline, 3)) - len(nvtx_ranges(timeline, 0)) == 3 * len(launches)
+
+
+def test_fewer_marks_are_the_steps_or_nothing(timeline: Timeline) -> None:
+    full = nvtx_ranges(timeline, 1)
+
+    assert nvtx_ranges(timeline, 1, "steps").rows() == full.filter(level=0).rows()
+    assert nvtx_ranges(timeline, 1, "none").is_empty()

@@ -56,3 +56,28 @@ def test_kernels_of_a_graph_lead_to_a_creation(schema: str, table: str, tmp_path
             "SELECT count(graphNodeId) FROM CUPTI_ACTIVITY_KIND_KERNEL"
         ).fetchone()
     assert n_nodes == n_found == n_graph_kernels > 0
+
+
+def test_copies_within_a_graph_are_nodes_too(tmp_path: Path) -> None:
+    options = Options(
+        model="llama", layers=2, steps=5, scenario="varying", batch=24, cuda_graphs=True,
+        graph_trace="node",
+    )  # fmt: skip
+    simulate_run(tmp_path, options)
+
+    with closing(sqlite3.connect(tmp_path / "trace.sqlite")) as file:
+        for table in ("KERNEL", "MEMCPY", "MEMSET"):
+            n_steps, n_nodes = file.execute(
+                "SELECT count(DISTINCT correlationId), count(created.graphNodeId) "  # noqa: S608 - constants
+                f"FROM CUPTI_ACTIVITY_KIND_{table} k "
+                "JOIN CUDA_GRAPH_NODE_EVENTS clone ON clone.graphNodeId = k.graphNodeId "
+                "JOIN CUDA_GRAPH_NODE_EVENTS created "
+                "ON created.graphNodeId = clone.originalGraphNodeId"
+            ).fetchone()
+            assert n_steps == 5
+            assert n_nodes % 5 == 0
+            assert n_nodes > 0
+        kinds = file.execute(
+            "SELECT DISTINCT copyKind, srcKind, dstKind FROM CUPTI_ACTIVITY_KIND_MEMCPY ORDER BY 1"
+        ).fetchall()
+    assert kinds == [(1, 1, 2), (2, 2, 1), (8, 2, 2)]

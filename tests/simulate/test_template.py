@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from traceenergy.simulate.template import STEP_KINDS, step_template
+from traceenergy.simulate.options import Options
+from traceenergy.simulate.template import CLASS_KEYS, STEP_KINDS, model_of, step_template
 
 
 @pytest.mark.parametrize("kind", STEP_KINDS)
@@ -34,3 +35,56 @@ def test_side_work_is_joined_in_its_layer() -> None:
     for slot in template.slots:
         assert not (slot.side and slot.joins)
         assert slot.part == "moe" or not slot.side
+
+
+@pytest.mark.parametrize("kind", STEP_KINDS)
+def test_all_blocks_of_llama_are_alike_but_for_the_first_norm(kind: str) -> None:
+    slots = model_of(Options(model="llama")).templates[kind].slots
+
+    blocks = [[slot.kernel for slot in slots if slot.layer == layer] for layer in range(32)]
+    assert {slot.layer for slot in slots} == {None, *range(32)}
+    assert all(block == blocks[1] for block in blocks[2:])
+    assert blocks[0][1:] == blocks[1][1:]
+    assert sum(key in {"llama_custom_reduce", "llama_ring"} for key in blocks[1]) == 2
+
+
+def test_layers_that_predict_more_tokens_come_behind_the_head() -> None:
+    slots = model_of(Options(layers=4, mtp=2)).templates["decode"].slots
+
+    layers = [slot.layer for slot in slots if slot.layer is not None]
+    assert sorted(set(layers)) == list(range(6))
+    assert layers == sorted(layers)
+    heads = [i for i, slot in enumerate(slots) if slot.kernel == "lm_head"]
+    assert len(heads) == 3
+    assert min(i for i, slot in enumerate(slots) if slot.layer == 4) > heads[0]
+    assert sum(slot.kernel == "eh_proj" for slot in slots) == 2
+    # The whole chain is one graph: what is launched beside it comes before and after.
+    eager = [i for i, slot in enumerate(slots) if not slot.in_graph]
+    assert eager == [0, 1, 2, len(slots) - 1]
+
+
+@pytest.mark.parametrize("kind", STEP_KINDS)
+def test_travelling_experts_replace_allreduce(kind: str) -> None:
+    template = model_of(Options(layers=8, parallel="expert")).templates[kind]
+
+    collectives = {template.slots[i].kernel for i in template.collective.nonzero()[0]}
+    expected = (
+        {"ll_dispatch", "ll_combine"}
+        if kind == "decode"
+        else {"notify_dispatch", "dispatch", "notify_combine", "combine"}
+    )
+    assert collectives == expected
+    for layer in range(8):
+        block = [slot for slot in template.slots if slot.layer == layer]
+        assert sum(slot.kernel == "input_norm" for slot in block) == 2
+        assert any(slot.part == "moe" for slot in block) == (layer >= 2)
+
+
+@pytest.mark.parametrize("scenario", ["convnet", "stencil"])
+def test_what_has_no_blocks_has_no_layers(scenario: str) -> None:
+    model = model_of(Options(scenario=scenario))
+
+    for template in model.templates.values():
+        assert {slot.layer for slot in template.slots} == {None}
+        assert not template.side.any()
+    assert not {"attention", "moe", "mlp"} & {CLASS_KEYS[i] for i in model.class_ids}

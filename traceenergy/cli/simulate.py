@@ -19,7 +19,10 @@ EXAMPLES = "Example: traceenergy simulate --out run --scenario mixed --seconds 2
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")]
 Scenario = Annotated[
     str,
-    typer.Option(metavar="decode|prefill|mixed|varying", help="What the model does."),
+    typer.Option(
+        metavar="decode|prefill|mixed|varying|convnet|stencil",
+        help="What the model does; the last two have no transformer blocks.",
+    ),
 ]
 Gpus = Annotated[int, typer.Option(min=1, max=8, help="Recorded ranks of eight.")]
 Steps = Annotated[int | None, typer.Option(min=1, show_default="20", help="Length in steps.")]
@@ -30,7 +33,10 @@ Kernels = Annotated[
     int | None,
     typer.Option(min=1, show_default="not set", help="Length in kernels of all GPUs, exactly."),
 ]
-Layers = Annotated[int, typer.Option(min=1, help="Transformer blocks.")]
+Layers = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="61, or 32 for llama", help="Transformer blocks."),
+]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences decoded at once.")]
 Context = Annotated[int, typer.Option(min=1, help="Tokens of a sequence at the start.")]
 Schema = Annotated[
@@ -154,52 +160,71 @@ CalibrationOnly = Annotated[
 EnergyCounter = Annotated[
     bool, typer.Option("--energy-counter", help="Log the board's energy counter as well.")
 ]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="deepseek-v3|llama",
+        help="Mixture of experts with latent attention, or dense.",
+    ),
+]
+Mtp = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Layers behind the head that predict one more token each; of deepseek-v3."
+    ),
+]
+Parallel = Annotated[
+    str,
+    typer.Option(
+        metavar="tensor|expert",
+        help="How ranks share deepseek-v3: `expert` sends tokens to experts, each rank attends "
+        "for its own.",
+    ),
+]
+Marks = Annotated[
+    str, typer.Option(metavar="full|steps|none", help="NVTX ranges that are written.")
+]
+GraphTrace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="node|node-bare|graph",
+        show_default="node, one graph of deepseek-v3 for all batches",
+        help="With --cuda-graphs: kernels with their nodes, with the nodes' creation or without, "
+        "or one row a launch; a graph for each power of two of the batch.",
+    ),
+]
+PrefillChunk = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="TOKENS",
+        help="With --scenario mixed: prompts are taken in by steps of so many tokens between those "
+        "of decode; 0: whole, beside decode.",
+    ),
+]
 
 
 def simulate(
-    out: Out,
-    *,
-    scenario: Scenario = "decode",
-    gpus: Gpus = 1,
-    steps: Steps = None,
-    seconds: Seconds = None,
-    kernels: Kernels = None,
-    layers: Layers = 61,
-    batch: Batch = 32,
-    context: Context = 2048,
-    schema: Schema = "3.25.0",
-    seed: Seed = 0,
-    sensor: SensorName = "h100-instant",
-    poll: Poll = None,
-    missing: Missing = 0.0,
-    gain: Gain = 1.0,
-    clock_offset: ClockOffset = None,
-    timezone_offset: Zone = None,
-    cuda_graphs: Graphs = False,
-    power: Power = "smi",
-    gpu_metrics: Metrics = False,
-    stretch: Stretch = 1.0,
-    pause_every: PauseEvery = 0,
-    pause: Pause = None,
-    ranges_per_kernel: RangesPerKernel = 0,
-    power_law: PowerLaw = "activity",
-    class_spread: ClassSpread = 0.10,
-    instance_spread: InstanceSpread = 0.03,
-    step_power_spread: StepSpread = 0.0,
-    concurrency_factor: Concurrency = 0.88,
-    drift: Drift = 0.0,
-    clock_spread: ClockSpread = 0.0,
-    clock_drift: ClockDrift = 0.0,
-    quantum: Quantum = 0.01,
-    calibration: Calibration = None,
-    calibration_spread: CalibrationSpread = 0.0,
-    calibration_only: CalibrationOnly = False,
-    energy_counter: EnergyCounter = False,
-    force: Force = False,
-    quiet: Quiet = False,
+    out: Out, *, scenario: Scenario = "decode", gpus: Gpus = 1, steps: Steps = None,
+    seconds: Seconds = None, kernels: Kernels = None, layers: Layers = None, batch: Batch = 32,
+    context: Context = 2048, schema: Schema = "3.25.0", seed: Seed = 0,
+    sensor: SensorName = "h100-instant", poll: Poll = None, missing: Missing = 0.0,
+    gain: Gain = 1.0, clock_offset: ClockOffset = None, timezone_offset: Zone = None,
+    cuda_graphs: Graphs = False, power: Power = "smi", gpu_metrics: Metrics = False,
+    stretch: Stretch = 1.0, pause_every: PauseEvery = 0, pause: Pause = None,
+    ranges_per_kernel: RangesPerKernel = 0, power_law: PowerLaw = "activity",
+    class_spread: ClassSpread = 0.10, instance_spread: InstanceSpread = 0.03,
+    step_power_spread: StepSpread = 0.0, concurrency_factor: Concurrency = 0.88,
+    drift: Drift = 0.0, clock_spread: ClockSpread = 0.0, clock_drift: ClockDrift = 0.0,
+    quantum: Quantum = 0.01, calibration: Calibration = None,
+    calibration_spread: CalibrationSpread = 0.0, calibration_only: CalibrationOnly = False,
+    energy_counter: EnergyCounter = False, model: ModelName = "deepseek-v3", mtp: Mtp = 0,
+    parallel: Parallel = "tensor", marks: Marks = "full", graph_trace: GraphTrace = None,
+    prefill_chunk: PrefillChunk = 0, force: Force = False, quiet: Quiet = False,
     verbose: Verbose = False,
-) -> None:
-    """Make a run of a DeepSeek-V3-like model with trace, power log and true energy."""
+) -> None:  # fmt: skip
+    """Make a run of a model that never ran, with trace, power log and true energy."""
     from traceenergy.simulate.options import Options
     from traceenergy.simulate.run import simulate_run
 
@@ -214,7 +239,8 @@ def simulate(
         step_power_spread=step_power_spread, clock_spread=clock_spread, clock_drift_ppm=clock_drift,
         concurrency_factor=concurrency_factor, quantum_w=quantum, calibration_only=calibration_only,
         calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
-        energy_counter=energy_counter,
+        energy_counter=energy_counter, model=model, mtp=mtp, parallel=parallel, marks=marks,
+        graph_trace=graph_trace, prefill_chunk=prefill_chunk,
     )  # fmt: skip
     _tell(simulate_run(out, options, force=force), quiet=quiet)
 

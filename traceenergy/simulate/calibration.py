@@ -94,7 +94,7 @@ def entries_of(plan: Plan, templates: dict[str, Template]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def with_typical(cost: Cost, plan: Plan, options: Options) -> Cost:
+def with_typical(cost: Cost, plan: Plan, class_ids: Int, options: Options) -> Cost:
     """Add rows to a cost that hold the typical size of each class.
 
     Parameters
@@ -103,6 +103,8 @@ def with_typical(cost: Cost, plan: Plan, options: Options) -> Cost:
         Of each class in each step.
     plan : Plan
         Kinds of the steps.
+    class_ids : ndarray of int64
+        Classes of the model.
     options : Options
         How much power alone differs from power within a run.
 
@@ -120,7 +122,9 @@ def with_typical(cost: Cost, plan: Plan, options: Options) -> Cost:
         order = np.lexsort((cost.duration_us[steps], cost.blocks[steps]), axis=0)
         rows.append(steps[order[(len(steps) - 1) // 2]])
     rng = stream(options.seed, CALIBRATION_POWER)
-    apart = np.exp(rng.normal(0.0, options.calibration_spread, (len(_GROUPS), len(CLASS_KEYS))))
+    apart = np.ones((len(_GROUPS), len(CLASS_KEYS)))
+    spread = rng.normal(0.0, options.calibration_spread, (len(_GROUPS), len(class_ids)))
+    apart[:, class_ids] = np.exp(spread)
     typical = np.stack(rows), np.arange(len(CLASS_KEYS))
     return Cost(
         duration_us=np.concatenate((cost.duration_us, cost.duration_us[typical])),

@@ -11,6 +11,7 @@ _API = "start! end! eventClass! globalTid"
 KERNEL = "CUPTI_ACTIVITY_KIND_KERNEL"
 MEMCPY = "CUPTI_ACTIVITY_KIND_MEMCPY"
 MEMSET = "CUPTI_ACTIVITY_KIND_MEMSET"
+GRAPH_TRACE = "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
 
 _TABLES_3_7_2 = {
@@ -63,6 +64,7 @@ _TABLES_3_7_2 = {
 _NODES = {
     "CUDA_GRAPH_EVENTS": f"{_API} nameId! graphId originalGraphId graphExecId",
     "CUDA_GRAPH_NODE_EVENTS": f"{_API} nameId! graphNodeId! originalGraphNodeId",
+    GRAPH_TRACE: f"{_OP} graphId! graphExecId!",
 }
 
 _LATER_3_25_0 = {

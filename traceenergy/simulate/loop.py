@@ -27,10 +27,10 @@ from traceenergy.simulate.schedule import (
     schedule_steps,
 )
 from traceenergy.simulate.template import (
+    ALL_KINDS,
     CLASS_KEYS,
     MAIN_STREAM,
     SIDE_STREAM,
-    STEP_KINDS,
     Template,
 )
 from traceenergy.units import NS_PER_S, NS_PER_US
@@ -115,7 +115,7 @@ def lay_out_loop(
     Loop
     """
     blocks = []
-    for kind, name in enumerate(STEP_KINDS):
+    for kind, name in enumerate(ALL_KINDS):
         steps = np.flatnonzero(plan.kind == kind)
         if len(steps):
             graphs = options.cuda_graphs and name == "decode"
@@ -129,7 +129,7 @@ def lay_out_loop(
     steps_frame = pl.DataFrame(
         {
             "step": np.arange(len(plan.kind)),
-            "kind": [STEP_KINDS[kind] for kind in plan.kind],
+            "kind": [ALL_KINDS[kind] for kind in plan.kind],
             "ctx_requests": plan.ctx_requests,
             "gen_requests": plan.gen_requests,
             "start_ns": start_ns,
@@ -164,7 +164,7 @@ def plan_loop(
         per_gpu = options.kernels // options.gpus
         fewest = min(_kernels_in(template) for template in templates.values())
         long = _plan(options, per_gpu // fewest + 1, seeds)
-        by_kind = np.array([_kernels_in(templates[name]) for name in STEP_KINDS])
+        by_kind = np.array([_kernels_in(templates.get(name)) for name in ALL_KINDS])
         plan = long.first(steps_for_kernels(by_kind[long.kind], per_gpu))
     elif options.seconds is None:
         plan = _plan(options, options.steps or DEFAULT_STEPS, seeds)
@@ -185,15 +185,17 @@ def _cost(plan: Plan, options: Options, board: Board, seeds: NDArray[np.int64]) 
     return cost_of(plan.features, board, options.stretch, rng, law)
 
 
-def _kernels_in(template: Template) -> int:
+def _kernels_in(template: Template | None) -> int:
+    if template is None:
+        return 0
     return int(sum(CATALOG[slot.kernel].table == "KERNEL" for slot in template.slots))
 
 
 def _expected_s(plan: Plan, cost: Cost, templates: dict[str, Template], options: Options) -> Float:
     step_us = np.zeros(len(plan.kind))
-    for kind, name in enumerate(STEP_KINDS):
-        main = templates[name].class_id[~templates[name].side]
-        rows = plan.kind == kind
+    for name, template in templates.items():
+        main = template.class_id[~template.side]
+        rows = plan.kind == ALL_KINDS.index(name)
         launches = 1 if options.cuda_graphs and name == "decode" else len(main)
         gpu_us = cost.duration_us[rows][:, main].sum(axis=1) + 2.0 * len(main)
         step_us[rows] = np.maximum(gpu_us, launches * (HOST_US + API_US)) + PREPARE_US

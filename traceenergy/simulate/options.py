@@ -12,7 +12,14 @@ from traceenergy.simulate.sensor import QUANTUM_W, SENSORS
 from traceenergy.simulate.target import BOARD_OF_SENSOR
 from traceenergy.units import NS_PER_MS
 
-SCENARIOS = ("decode", "prefill", "mixed", "varying")
+SCENARIOS = ("decode", "prefill", "mixed", "varying", "convnet", "stencil")
+WITHOUT_LAYERS = ("convnet", "stencil")
+MODELS = ("deepseek-v3", "llama")
+PARALLEL_FORMS = ("tensor", "expert")
+MARK_FORMS = ("full", "steps", "none")
+GRAPH_FORMS = ("node", "node-bare", "graph")
+GRAPH_SCHEMAS = ("3.11.1", "3.25.0")
+USUAL_LAYERS = {"deepseek-v3": 61, "llama": 32}
 SCHEMAS = ("3.0.0", "3.7.2", "3.11.1", "3.25.0")
 POWER_FORMS = ("smi", "nvml", "marks", "none")
 COUNTER_FORMS = ("smi", "marks")
@@ -28,7 +35,8 @@ MAX_CLOCK_DRIFT_PPM = 10_000.0
 _NAMED_WHERE_SET = (
     "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
     "drift_w", "clock_spread", "clock_drift_ppm", "quantum_w", "calibration_s",
-    "calibration_spread", "calibration_only", "energy_counter",
+    "calibration_spread", "calibration_only", "energy_counter", "model", "mtp", "parallel",
+    "marks", "graph_trace", "prefill_chunk",
 )  # fmt: skip
 
 
@@ -40,14 +48,17 @@ class Options:
     ----------
     scenario
         `decode`, `prefill`, `mixed` (prefill among decode, batch changing) or `varying` (decode,
-        batch changing).
+        batch changing). Without transformer blocks: `convnet` (ResNet-50-like training, every
+        fourth iteration forward only; `batch` pictures) or `stencil` (Jacobi sweeps, a hundred a
+        step).
     gpus
         Recorded ranks of a tensor-parallel group of eight, 1 to 8.
     steps, seconds, kernels
         Length of the run; at most one is given. `kernels` counts rows of the kernel table over
         all GPUs, exactly (rounded down to a multiple of `gpus`). None of them: 20 steps.
     layers
-        Transformer blocks; up to three first ones are dense, the others are mixtures of experts.
+        Transformer blocks; up to three first ones of DeepSeek are dense, the others are mixtures of
+        experts. None: 61, or 32 for `llama`.
     batch, context
         Sequences decoded at once; tokens each one has seen at the start.
     schema
@@ -106,6 +117,23 @@ class Options:
         GPUs and classes.
     energy_counter
         The CSV file or the marks hold the board's cumulative energy counter as well.
+    model
+        `deepseek-v3`, or `llama`: dense, all blocks alike, opaque names of matrix products that
+        change with the number of tokens.
+    mtp
+        Layers behind the head that predict one more token each; of DeepSeek.
+    parallel
+        `tensor`; or `expert`: tokens travel to experts, attention is data-parallel; of DeepSeek.
+    marks
+        NVTX ranges that are written: `full`, `steps` only, or `none`, not even power marks.
+    graph_trace
+        How CUDA graphs were recorded: `node` (kernels with their node, and its creation),
+        `node-bare` (kernels with their node alone, as where the capture came before the recording)
+        or `graph` (one row a launch, without its kernels). A graph is captured for each power of
+        two of the batch. None: as `node`; for DeepSeek with one graph for all batches.
+    prefill_chunk
+        With `mixed`: prompts are taken in by steps of so many tokens with nothing else in them; 0
+        takes them in whole, beside decode.
     """
 
     scenario: str = "decode"
@@ -113,7 +141,7 @@ class Options:
     steps: int | None = None
     seconds: float | None = None
     kernels: int | None = None
-    layers: int = 61
+    layers: int | None = None
     batch: int = 32
     context: int = 2048
     schema: str = "3.25.0"
@@ -145,13 +173,24 @@ class Options:
     calibration_spread: float = 0.0
     calibration_only: bool = False
     energy_counter: bool = False
+    model: str = MODELS[0]
+    mtp: int = 0
+    parallel: str = PARALLEL_FORMS[0]
+    marks: str = MARK_FORMS[0]
+    graph_trace: str | None = None
+    prefill_chunk: int = 0
+
+    @property
+    def n_layers(self) -> int:
+        """Count the transformer blocks, without those that predict further tokens."""
+        return USUAL_LAYERS[self.model] if self.layers is None else self.layers
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name, without those of the power model that are not set."""
         usual = Options()
         return {
             name: value
-            for name, value in asdict(self).items()
+            for name, value in (asdict(self) | {"layers": self.n_layers}).items()
             if name not in _NAMED_WHERE_SET or value != getattr(usual, name)
         }
 
@@ -173,17 +212,22 @@ def check_options(options: Options) -> Options:
         With all problems at once.
     """
     problems = [
-        f"{name} must be one of {', '.join(known)}, got {getattr(options, name)!r}"
+        f"{name} must be one of {', '.join(filter(None, known))}, got {getattr(options, name)!r}"
         for name, known in (
             ("scenario", SCENARIOS),
             ("schema", SCHEMAS),
             ("power", POWER_FORMS),
             ("sensor", tuple(SENSORS)),
             ("power_law", POWER_LAWS),
+            ("model", MODELS),
+            ("parallel", PARALLEL_FORMS),
+            ("marks", MARK_FORMS),
+            ("graph_trace", (None, *GRAPH_FORMS)),
         )
         if getattr(options, name) not in known
     ]
     problems += [f"{name} must be {words}" for name, words, fine in _bounds(options) if not fine]
+    problems += [f"{name} must be {words}" for name, words, fine in _models(options) if not fine]
     if problems:
         raise UsageError(
             "these options cannot be simulated",
@@ -194,14 +238,15 @@ def check_options(options: Options) -> Options:
 
 
 def _bounds(options: Options) -> list[tuple[str, str, bool]]:
-    lengths = [options.steps, options.seconds, options.kernels]
-    positive = ("layers", "batch", "context", "poll_ns", "gain", "stretch")
+    positive = ("batch", "context", "poll_ns", "gain", "stretch")
     not_negative = (
-        "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel",
+        "seed", "poll_jitter_ns", "pause_every", "pause_ns", "ranges_per_kernel", "mtp",
+        "prefill_chunk",
     )  # fmt: skip
     spreads = ("class_spread", "instance_spread", "step_power_spread", "calibration_spread")
     can_count = options.power in COUNTER_FORMS or not options.energy_counter
     return [
+        ("layers", "more than 0", options.layers is None or options.layers > 0),
         *((name, "more than 0", getattr(options, name) > 0) for name in positive),
         *((name, "0 or more", getattr(options, name) >= 0) for name in not_negative),
         ("gpus", f"1 to {MAX_GPUS}", 1 <= options.gpus <= MAX_GPUS),
@@ -240,6 +285,13 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
             f"within {MAX_UTC_OFFSET_H:g} h of UTC",
             abs(options.timezone_offset_h) <= MAX_UTC_OFFSET_H,
         ),
+        *_lengths(options),
+    ]
+
+
+def _lengths(options: Options) -> list[tuple[str, str, bool]]:
+    lengths = [options.steps, options.seconds, options.kernels]
+    return [
         (
             "steps, seconds, kernels",
             "given one at a time",
@@ -250,6 +302,36 @@ def _bounds(options: Options) -> list[tuple[str, str, bool]]:
             "more than 0 (and at least one kernel per GPU)",
             all(length is None or length > 0 for length in lengths)
             and (options.kernels is None or options.kernels >= options.gpus),
+        ),
+    ]
+
+
+def _models(options: Options) -> list[tuple[str, str, bool]]:
+    # What fits to which model, scenario, schema.
+    has_layers = options.scenario not in WITHOUT_LAYERS
+    is_deepseek = has_layers and options.model == "deepseek-v3"
+    has_graphs = options.graph_trace is not None
+    return [
+        ("model", "left out for convnet, stencil", has_layers or options.model == MODELS[0]),
+        ("mtp", "given for deepseek-v3 only", is_deepseek or not options.mtp),
+        ("parallel", "tensor but for deepseek-v3", is_deepseek or options.parallel == "tensor"),
+        ("cuda_graphs", "given with transformers only", has_layers or not options.cuda_graphs),
+        ("calibration_s", "given with transformers only", has_layers or not options.calibration_s),
+        ("graph_trace", "given with cuda_graphs", options.cuda_graphs or not has_graphs),
+        (
+            "graph_trace graph",
+            "given with schema 3.11.1 or later: older exports have no table for whole graphs",
+            options.graph_trace != "graph" or options.schema in GRAPH_SCHEMAS,
+        ),
+        (
+            "marks none",
+            "given without power marks",
+            options.marks != "none" or options.power != "marks",
+        ),
+        (
+            "prefill_chunk",
+            "given with scenario mixed",
+            options.scenario == "mixed" or not options.prefill_chunk,
         ),
     ]
 

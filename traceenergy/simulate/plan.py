@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.simulate.catalog import EXPERTS, FEATURES, TOP_K
-from traceenergy.simulate.template import STEP_KINDS
+from traceenergy.simulate.template import ALL_KINDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 DEFAULT_STEPS = 20
 PREFILL_TOKENS = 4096
 PREFILL_EVERY = 8
+FORWARD_EVERY = 4
+
+
+_USUAL_KIND = {
+    "decode": "decode", "prefill": "prefill", "mixed": "mixed", "varying": "decode",
+    "convnet": "train", "stencil": "sweep",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Plan:
     Attributes
     ----------
     kind : ndarray of int64
-        Row in `STEP_KINDS`.
+        Row in `ALL_KINDS`.
     ctx_requests, gen_requests : ndarray of int64
         Requests in prefill and in decode.
     features : ndarray of float64 (n_steps, n_features)
@@ -70,11 +77,11 @@ def plan_steps(options: Options, n_steps: int, rng: np.random.Generator) -> Plan
     Plan
         `decode`: one batch, contexts grow by a token a step. `prefill`: prompts of `context`
         tokens, as many as fit a step. `varying`: decode, batch and contexts wander. `mixed`: the
-        same, and every eighth step or so takes in new prompts beside it.
+        same, and every eighth step or so takes in new prompts beside it, or in chunks before it.
+        `convnet` and `stencil`: all steps alike, but for every fourth one of `convnet`.
     """
     step = np.arange(n_steps)
-    name = "decode" if options.scenario == "varying" else options.scenario
-    kind = np.full(n_steps, STEP_KINDS.index(name), dtype=np.int64)
+    kind = np.full(n_steps, ALL_KINDS.index(_USUAL_KIND[options.scenario]), dtype=np.int64)
     gen = np.full(n_steps, options.batch, dtype=np.int64)
     ctx = np.zeros(n_steps, dtype=np.int64)
     prompt = np.full(n_steps, float(options.context))
@@ -87,12 +94,36 @@ def plan_steps(options: Options, n_steps: int, rng: np.random.Generator) -> Plan
     if options.scenario == "mixed":
         takes = rng.random(n_steps) < 1.0 / PREFILL_EVERY
         takes[:1] = True
-        kind = np.where(takes, STEP_KINDS.index("mixed"), STEP_KINDS.index("decode"))
+        kind = np.where(takes, ALL_KINDS.index("mixed"), ALL_KINDS.index("decode"))
         ctx = np.where(takes, rng.integers(1, per_step + 1, n_steps), 0)
         gen = _batches(options, n_steps, rng)
         prompt = np.round(options.context * rng.uniform(0.5, 1.0, n_steps))
         seen = _contexts(options, n_steps, rng)
-    return Plan(kind, ctx, gen, _features(ctx, prompt, gen, seen))
+    if options.scenario == "convnet":
+        kind[FORWARD_EVERY - 1 :: FORWARD_EVERY] = ALL_KINDS.index("forward")
+    plan = Plan(kind, ctx, gen, _features(ctx, prompt, gen, seen))
+    if options.prefill_chunk:
+        return _in_chunks(plan, prompt, options.prefill_chunk, n_steps)
+    return plan
+
+
+def _in_chunks(plan: Plan, prompt: Float, chunk: int, n_steps: int) -> Plan:
+    # Each step with prompts becomes the steps that take them in, then one of decode.
+    n_chunks = np.ceil(prompt / chunk).astype(np.int64) * plan.ctx_requests
+    of_step = np.repeat(np.arange(n_steps), n_chunks + 1)[:n_steps]
+    first = np.cumsum(n_chunks + 1) - (n_chunks + 1)
+    since = np.arange(n_steps) - first[of_step]
+    is_chunk = since < n_chunks[of_step]
+    begun = since % np.ceil(prompt[of_step] / chunk) * chunk
+    taken = np.minimum(chunk, prompt[of_step] - begun)
+    gen = np.where(is_chunk, 0, plan.gen_requests[of_step])
+    cached = plan.features[of_step, FEATURES.index("gen_kv")]
+    seen = cached / np.maximum(1, plan.gen_requests[of_step])
+    features = _features(is_chunk.astype(np.int64), taken, gen, seen)
+    # A chunk attends to the chunks before it as well.
+    features[:, FEATURES.index("ctx_pairs")] += np.where(is_chunk, taken * begun, 0.0)
+    kind = np.where(is_chunk, ALL_KINDS.index("prefill"), ALL_KINDS.index("decode"))
+    return Plan(kind, is_chunk.astype(np.int64), gen, features)
 
 
 def _batches(options: Options, n_steps: int, rng: np.random.Generator) -> Int:

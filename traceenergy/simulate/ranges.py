@@ -10,7 +10,7 @@ import polars as pl
 
 from traceenergy.simulate.calibration import KIND
 from traceenergy.simulate.catalog import CATALOG
-from traceenergy.simulate.template import CLASS_KEYS, STEP_KINDS
+from traceenergy.simulate.template import CLASS_KEYS
 
 if TYPE_CHECKING:
     from traceenergy.simulate.template import Template
@@ -24,7 +24,7 @@ OPERATORS = ("trtllm::linear", "aten::_run_op", "aten::launch")
 _SCHEMA = {"device": pl.Int64, "start_ns": pl.Int64, "end_ns": pl.Int64, "text": pl.String}
 
 
-def nvtx_ranges(timeline: Timeline, operators_per_launch: int) -> pl.DataFrame:
+def nvtx_ranges(timeline: Timeline, operators_per_launch: int, marks: str = "full") -> pl.DataFrame:
     """List all push/pop ranges of the run.
 
     Parameters
@@ -33,6 +33,8 @@ def nvtx_ranges(timeline: Timeline, operators_per_launch: int) -> pl.DataFrame:
         The launches.
     operators_per_launch : int
         Ranges nested around every launch.
+    marks : str, optional
+        One of `options.MARK_FORMS`.
 
     Returns
     -------
@@ -41,6 +43,10 @@ def nvtx_ranges(timeline: Timeline, operators_per_launch: int) -> pl.DataFrame:
         operators. The calibration stretch is one of level 0, each class in it one of level 1.
         Sorted by (start_ns, device, level).
     """
+    if marks != "full":
+        steps = _steps(timeline).with_columns(level=pl.lit(0))
+        steps = steps.sort("start_ns", "device", "level")
+        return steps if marks == "steps" else steps.clear()
     launches = timeline.calls.filter(pl.col("slot") >= 0)
     is_alone = pl.col("kind") == KIND
     frames = [
@@ -81,7 +87,7 @@ def layer_ranges(launches: pl.DataFrame, templates: dict[str, Template]) -> list
     placed = launches.join(_places(templates), on=["kind", "slot"], how="left")
     parts = _around(placed, ["part", "run"], PART_MARGIN_NS).rename({"part": "text"})
     layers = _around(placed.drop_nulls("layer"), ["layer"], LAYER_MARGIN_NS).with_columns(
-        text=pl.format("layer_{}", "layer")
+        text=pl.format(next(iter(templates.values())).layer_text, "layer")
     )
     return [
         layers.select(*_SCHEMA).with_columns(level=pl.lit(1)),
@@ -115,8 +121,8 @@ def _around(placed: pl.DataFrame, keys: list[str], margin_ns: int) -> pl.DataFra
 def _places(templates: dict[str, Template]) -> pl.DataFrame:
     # A part that comes twice in a layer, such as `allreduce`, is two ranges: `run` tells them.
     frames = []
-    for kind in STEP_KINDS:
-        slots = templates[kind].slots
+    for kind, template in templates.items():
+        slots = template.slots
         places = [(slot.layer, slot.part) for slot in slots]
         changes = [a != b for a, b in pairwise(places)]
         frames.append(
@@ -135,10 +141,8 @@ def _places(templates: dict[str, Template]) -> pl.DataFrame:
 
 def _steps(timeline: Timeline) -> pl.DataFrame:
     devices = timeline.calls.select("device").unique().sort("device")
-    text = pl.format(
-        "[Executor] _forward_step {}: {} ctx reqs, {} gen reqs",
-        "step", "ctx_requests", "gen_requests",
-    )  # fmt: skip
+    said = ("step", "ctx_requests", "gen_requests")[: timeline.step_text.count("{}")]
+    text = pl.format(timeline.step_text, *said)
     return devices.join(timeline.steps, how="cross").select(
         "device",
         pl.col("start_ns") + STEP_MARGIN_NS // 2,

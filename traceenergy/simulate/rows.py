@@ -9,8 +9,9 @@ import polars as pl
 
 from traceenergy.simulate.catalog import CATALOG
 from traceenergy.simulate.graphs import NODE_CREATED, Capture, executed_node
-from traceenergy.simulate.layout import KERNEL, MEMCPY, MEMSET
-from traceenergy.simulate.template import CLASS_KEYS
+from traceenergy.simulate.layout import GRAPH_TRACE, KERNEL, MEMCPY, MEMSET
+from traceenergy.simulate.template import CLASS_KEYS, MAIN_STREAM
+from traceenergy.simulate.whole_graphs import graph_launches, runs_in_graph
 
 if TYPE_CHECKING:
     from traceenergy.simulate.cost import Cost
@@ -22,13 +23,14 @@ CONTEXT = 1
 RUNTIME_CLASS, DRIVER_CLASS = 0, 1
 LOCAL_MEMORY_BYTES = 285_212_672
 PINNED, DEVICE_MEMORY = 1, 2
+TO_DEVICE, TO_HOST = 1, 2
 _KERNELS = [CATALOG[key] for key in CLASS_KEYS]
 
 
 def work_tables(
-    timeline: Timeline, host: Host, strings: Strings, *, graphs: bool
+    timeline: Timeline, host: Host, strings: Strings, *, whole_graphs: bool = False
 ) -> dict[str, Rows]:
-    """Fill the tables of kernels, copies, memsets.
+    """Fill the tables of kernels, copies, memsets, graphs.
 
     Parameters
     ----------
@@ -38,25 +40,40 @@ def work_tables(
         For process ids.
     strings : Strings
         Receives kernel names.
-    graphs : bool
-        Decode steps ran as graphs.
+    whole_graphs : bool
+        Each launch of a graph is one row, in place of those of its nodes.
 
     Returns
     -------
     dict of str to Rows
     """
-    node = executed_node(pl.col("slot").cast(pl.Int64))
-    in_graph = timeline.templates["decode"].in_graph
+    graphs = timeline.graphs
     work = timeline.work.with_columns(
-        table=pl.Series([kernel.table for kernel in _KERNELS]).gather(timeline.work["class_id"]),
-        node=pl.when(
-            (pl.col("kind") == "decode") & pl.col("slot").is_in(np.flatnonzero(in_graph).tolist())
-        ).then(node if graphs else None),
+        runs_in_graph(timeline),
+        table=timeline.names["table"].gather(timeline.work["name"]),
+        node=None,
     )
+    if graphs is not None:
+        node = executed_node(pl.col("slot").cast(pl.Int64), graphs.execs(pl.col("step")))
+        work = work.with_columns(node=pl.when("in_graph").then(node))
+    tables = {}
+    if whole_graphs:
+        work = work.filter(~pl.col("in_graph"))
+        tables[GRAPH_TRACE] = _whole_graphs(graph_launches(timeline), host)
+    kernels = work.filter(table="KERNEL")
     return {
-        KERNEL: _kernels(work.filter(table="KERNEL"), host, strings, graphs=graphs),
+        KERNEL: _kernels(kernels, timeline.names, host, strings, graphs=graphs is not None),
         MEMCPY: _copies(work.filter(table="MEMCPY"), host, timeline.cost),
         MEMSET: _memsets(work.filter(table="MEMSET"), host, timeline.cost),
+        **tables,
+    }
+
+
+def _whole_graphs(launches: pl.DataFrame, host: Host) -> Rows:
+    return {
+        **_operation(launches.with_columns(stream=MAIN_STREAM), host),
+        "graphId": launches["graph"],
+        "graphExecId": launches["exec"],
     }
 
 
@@ -74,17 +91,20 @@ def _operation(work: pl.DataFrame, host: Host) -> Rows:
     }
 
 
-def _kernels(work: pl.DataFrame, host: Host, strings: Strings, *, graphs: bool) -> Rows:
+def _kernels(
+    work: pl.DataFrame, names: pl.DataFrame, host: Host, strings: Strings, *, graphs: bool
+) -> Rows:
     def of_class(attribute: str) -> pl.Series:
-        values = [getattr(kernel, attribute) for kernel in _KERNELS]
-        column = pl.Series(values)
-        column = strings.ids_of(column) if column.dtype == pl.String else column
+        column = pl.Series([getattr(kernel, attribute) for kernel in _KERNELS])
         return column.gather(work["class_id"])
+
+    def named(column: str) -> pl.Series:
+        return strings.ids_of(names[column]).gather(work["name"])
 
     return {
         **_operation(work, host),
-        "demangledName": of_class("full"),
-        "shortName": of_class("short"),
+        "demangledName": named("full"),
+        "shortName": named("short"),
         "mangledName": None,
         "launchType": 1,
         "cacheConfig": 0,
@@ -121,13 +141,14 @@ def _bytes(work: pl.DataFrame, cost: Cost) -> np.ndarray:
 
 def _copies(work: pl.DataFrame, host: Host, cost: Cost) -> Rows:
     kind = pl.Series([kernel.copy_kind for kernel in _KERNELS]).gather(work["class_id"])
-    to_device = (kind == 1).to_numpy()
+    to_device = (kind == TO_DEVICE).to_numpy()
     return {
         **_operation(work, host),
         "bytes": _bytes(work, cost),
         "copyKind": kind,
         "srcKind": np.where(to_device, PINNED, DEVICE_MEMORY),
-        "dstKind": np.where(to_device, DEVICE_MEMORY, PINNED),
+        "dstKind": np.where((kind == TO_HOST).to_numpy(), PINNED, DEVICE_MEMORY),
+        "graphNodeId": work["node"],
         "copyCount": 1,
     }
 
@@ -137,6 +158,7 @@ def _memsets(work: pl.DataFrame, host: Host, cost: Cost) -> Rows:
         **_operation(work, host),
         "value": 0,
         "bytes": _bytes(work, cost),
+        "graphNodeId": work["node"],
         "memKind": DEVICE_MEMORY,
     }
 
@@ -189,7 +211,7 @@ def _call(calls: pl.DataFrame, host: Host, strings: Strings) -> Rows:
 
 
 def graph_tables(
-    capture: Capture, host: Host, strings: Strings, *, separate: bool
+    capture: Capture, host: Host, strings: Strings, *, separate: bool, whole_graphs: bool = False
 ) -> dict[str, Rows]:
     """Fill the tables that tell of a graph's making.
 
@@ -203,6 +225,8 @@ def graph_tables(
         Receives API names.
     separate : bool
         The schema keeps graphs, nodes apart.
+    whole_graphs : bool
+        Nodes were not recorded.
 
     Returns
     -------
@@ -223,4 +247,5 @@ def graph_tables(
         "graphId": capture.graphs["graph"],
         "graphExecId": capture.graphs["exec"],
     }
-    return {"CUDA_GRAPH_EVENTS": graphs, "CUDA_GRAPH_NODE_EVENTS": nodes}
+    tables: dict[str, Rows] = {"CUDA_GRAPH_EVENTS": graphs}
+    return tables if whole_graphs else {**tables, "CUDA_GRAPH_NODE_EVENTS": nodes}

@@ -13,7 +13,7 @@ from traceenergy.simulate.about import about_tables
 from traceenergy.simulate.activity import metric_names
 from traceenergy.simulate.events import metric_tables, nvtx_rows, plugin_tables
 from traceenergy.simulate.export import Rows, Strings, write_export
-from traceenergy.simulate.graphs import capture_graph
+from traceenergy.simulate.graphs import capture_graphs
 from traceenergy.simulate.in_memory import run_in_memory
 from traceenergy.simulate.layout import RUNTIME, layout_of
 from traceenergy.simulate.options import Options, check_options
@@ -21,6 +21,7 @@ from traceenergy.simulate.ranges import nvtx_ranges
 from traceenergy.simulate.rows import graph_tables, runtime_rows, work_tables
 from traceenergy.simulate.sensor import SENSORS
 from traceenergy.simulate.smi import render_log
+from traceenergy.simulate.whole_graphs import fold_truth
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Simulated:
 
 
 def simulate_run(out: Path, options: Options | None = None, *, force: bool = False) -> Simulated:
-    """Simulate a run of a DeepSeek-V3-like model on one to eight GPUs.
+    """Simulate a run of a model on one to eight GPUs.
 
     Parameters
     ----------
@@ -83,8 +84,8 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
     Notes
     -----
     Writes `trace.sqlite` (an nsys-like export), `power.csv` (as nvidia-smi prints it; only with
-    `power="smi"`), `truth.parquet` (energy of each piece of GPU work) and `truth.json` (sums, all
-    options). Equal options give equal contents.
+    `power="smi"`), `truth.parquet` (energy of each piece of GPU work that the trace has a row for)
+    and `truth.json` (sums of all work, all options). Equal options give equal contents.
     """
     options = check_options(options or Options())
     names = (TRACE, *([LOG] if options.power == "smi" else []), TRUTH_TABLE, TRUTH_SUMS)
@@ -95,13 +96,16 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
         (out / LOG).write_text(log, encoding="utf-8")
     tables, n_ranges = _tables(run)
     write_export(out / TRACE, layout_of(options.schema), tables)
-    run.truth.work.write_parquet(out / TRUTH_TABLE)
+    truth = run.truth.work
+    if options.graph_trace == "graph" and run.timeline.graphs is not None:
+        truth = fold_truth(truth, run.timeline)
+    truth.write_parquet(out / TRUTH_TABLE)
     sums = run.sums()
     _write_sums(out / TRUTH_SUMS, options, run.board, sums)
     return Simulated(
         folder=out,
         files=names,
-        n_kernels=int((run.truth.work["table"] == "KERNEL").sum()),
+        n_kernels=int((truth["table"] == "KERNEL").sum()),
         n_ranges=n_ranges,
         total_j=sum(row["total_j"] for row in sums["devices"]),
     )
@@ -130,15 +134,21 @@ def _tables(run: Run) -> tuple[dict[str, Rows], int]:
         duration_ns=run.window_ns[1] + TRACE_TAIL_NS,
         timezone_offset_h=options.timezone_offset_h,
     )
-    has_graphs = options.cuda_graphs and not options.calibration_only
-    capture = capture_graph(timeline.templates, options.gpus) if has_graphs else None
-    tables |= work_tables(timeline, host, strings, graphs=has_graphs)
+    graphs = timeline.graphs
+    whole_graphs = graphs is not None and options.graph_trace == "graph"
+    capture = (
+        capture_graphs(timeline.templates, options.gpus, graphs.batches)
+        if graphs is not None and options.graph_trace != "node-bare"
+        else None
+    )
+    tables |= work_tables(timeline, host, strings, whole_graphs=whole_graphs)
     tables[RUNTIME] = runtime_rows(timeline, capture, host, strings)
-    ranges = nvtx_ranges(timeline, options.ranges_per_kernel)
+    ranges = nvtx_ranges(timeline, options.ranges_per_kernel, options.marks)
     if capture is not None:
         separate = layout.has("CUDA_GRAPH_NODE_EVENTS")
-        tables |= graph_tables(capture, host, strings, separate=separate)
-        ranges = pl.concat([capture.ranges, ranges]).sort("start_ns", "device", "level")
+        tables |= graph_tables(capture, host, strings, separate=separate, whole_graphs=whole_graphs)
+        if options.marks == "full":
+            ranges = pl.concat([capture.ranges, ranges]).sort("start_ns", "device", "level")
     marks = run.readings if options.power == "marks" else ()
     tables["NVTX_EVENTS"] = nvtx_rows(ranges, marks, host, strings)
     if options.power == "nvml":

@@ -1,4 +1,4 @@
-"""Order of launches within one step of the model."""
+"""All launches of a step as arrays, for each model."""
 
 from __future__ import annotations
 
@@ -7,43 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.simulate import convnet, stencil
 from traceenergy.simulate.catalog import CATALOG
+from traceenergy.simulate.deepseek_kernels import DEEPSEEK
+from traceenergy.simulate.deepseek_step import deepseek_slots
+from traceenergy.simulate.llama_step import LAYER_TEXT, llama_slots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.simulate.options import Options
+    from traceenergy.simulate.slot import Slot
+
 CLASS_KEYS = tuple(CATALOG)
-MAX_DENSE_LAYERS = 3
 STEP_KINDS = ("decode", "prefill", "mixed")
+# Of models without transformer blocks as well.
+ALL_KINDS = (*STEP_KINDS, *convnet.KINDS, *stencil.KINDS)
+FORWARD_STEP_TEXT = "[Executor] _forward_step {}: {} ctx reqs, {} gen reqs"
 MAIN_STREAM, SIDE_STREAM = 7, 20
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One launch of a step.
-
-    Attributes
-    ----------
-    kernel
-        Key into the catalog.
-    layer
-        Transformer block; None outside of all.
-    part
-        NVTX range around it, within that of the layer; empty for none.
-    side
-        Runs on the second stream, beside the main one.
-    joins
-        Waits for the second stream.
-    in_graph
-        Part of the CUDA graph, when graphs are used.
-    """
-
-    kernel: str
-    layer: int | None
-    part: str
-    side: bool = False
-    joins: bool = False
-    in_graph: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +39,8 @@ class Template:
         Row in `CLASS_KEYS`.
     side, joins, in_graph, collective : ndarray of bool (n,)
         As in `Slot` and in the catalog.
+    layer_text
+        NVTX range of a layer, with a place for its number.
     """
 
     slots: tuple[Slot, ...]
@@ -66,10 +49,69 @@ class Template:
     joins: NDArray[np.bool_]
     in_graph: NDArray[np.bool_]
     collective: NDArray[np.bool_]
+    layer_text: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What runs in a loop.
+
+    Attributes
+    ----------
+    templates : dict of str to Template
+        By kind of step.
+    class_ids : ndarray of int64 (n,)
+        Kernel classes that belong to it, rising; not each need be launched.
+    step_text
+        NVTX range of a step, with places for its number, the requests in prefill and in decode.
+    """
+
+    templates: dict[str, Template]
+    class_ids: NDArray[np.int64]
+    step_text: str
+
+
+def model_of(options: Options) -> Model:
+    """Lay out all kinds of steps of the model that options ask for.
+
+    Parameters
+    ----------
+    options : Options
+
+    Returns
+    -------
+    Model
+    """
+    if options.scenario == "convnet":
+        slots = {kind: convnet.convnet_slots(kind) for kind in convnet.KINDS}
+        step_text = convnet.STEP_TEXT
+    elif options.scenario == "stencil":
+        slots = {kind: stencil.stencil_slots() for kind in stencil.KINDS}
+        step_text = stencil.STEP_TEXT
+    elif options.model == "llama":
+        slots = {kind: llama_slots(kind, options.n_layers) for kind in STEP_KINDS}
+        step_text = FORWARD_STEP_TEXT
+    else:
+        slots = {
+            kind: deepseek_slots(
+                kind,
+                options.n_layers,
+                expert_parallel=options.parallel == "expert",
+                mtp=options.mtp,
+            )
+            for kind in STEP_KINDS
+        }
+        step_text = FORWARD_STEP_TEXT
+    layer_text = LAYER_TEXT if options.model == "llama" else "layer_{}"
+    templates = {kind: _as_arrays(rows, layer_text) for kind, rows in slots.items()}
+    launched = {slot.kernel for rows in slots.values() for slot in rows}
+    known = DEEPSEEK if step_text == FORWARD_STEP_TEXT and options.model != "llama" else {}
+    class_ids = np.array([CLASS_KEYS.index(key) for key in {*known, *launched}])
+    return Model(templates, np.sort(class_ids), step_text)
 
 
 def step_template(kind: str, n_layers: int) -> Template:
-    """Lay out a step.
+    """Lay out a step of a DeepSeek-V3-like model under tensor parallelism.
 
     Parameters
     ----------
@@ -82,24 +124,10 @@ def step_template(kind: str, n_layers: int) -> Template:
     -------
     Template
     """
-    n_dense = min(MAX_DENSE_LAYERS, n_layers // 4)
-    slots = [
-        Slot("inputs", None, "prepare_inputs", in_graph=False),
-        Slot("inputs", None, "prepare_inputs", in_graph=False),
-        Slot("clear", None, "prepare_inputs", in_graph=False),
-        Slot("embedding", None, "embedding"),
-        Slot("input_norm", None, "norm"),
-    ]
-    for layer in range(n_layers):
-        slots += _attention(kind, layer)
-        slots += _dense(kind, layer) if layer < n_dense else _experts(kind, layer)
-    slots += [
-        Slot("lm_head", None, "lm_head"),
-        Slot("allgather", None, "lm_head"),
-        Slot("softmax", None, "sampling", in_graph=False),
-        Slot("sample", None, "sampling", in_graph=False),
-        Slot("tokens_out", None, "sampling", in_graph=False),
-    ]
+    return _as_arrays(deepseek_slots(kind, n_layers), "layer_{}")
+
+
+def _as_arrays(slots: list[Slot], layer_text: str) -> Template:
     return Template(
         slots=tuple(slots),
         class_id=np.array([CLASS_KEYS.index(slot.kernel) for slot in slots]),
@@ -107,39 +135,5 @@ def step_template(kind: str, n_layers: int) -> Template:
         joins=np.array([slot.joins for slot in slots]),
         in_graph=np.array([slot.in_graph for slot in slots]),
         collective=np.array([CATALOG[slot.kernel].collective for slot in slots]),
+        layer_text=layer_text,
     )
-
-
-def _attention(kind: str, layer: int) -> list[Slot]:
-    keys = ["quant", "qkv_a", "lora_norm", "q_b"]
-    if kind != "decode":
-        keys += ["kv_b", "rope_ctx", "fmha"]
-    if kind != "prefill":
-        keys += ["rope_gen", "absorb", "mla", "mla_combine", "v_up"]
-    keys += ["quant_out", "o_proj"]
-    return [*(Slot(key, layer, "mla") for key in keys), *_allreduce(kind, layer)]
-
-
-def _allreduce(kind: str, layer: int) -> list[Slot]:
-    # Few tokens go through one fused kernel, many through a ring with a norm of its own.
-    if kind == "decode":
-        return [Slot("allreduce_fused", layer, "allreduce")]
-    return [Slot("allreduce_ring", layer, "allreduce"), Slot("input_norm", layer, "norm")]
-
-
-def _dense(kind: str, layer: int) -> list[Slot]:
-    keys = ("quant", "gate_up", "mlp_activation", "down")
-    return [*(Slot(key, layer, "mlp") for key in keys), *_allreduce(kind, layer)]
-
-
-def _experts(kind: str, layer: int) -> list[Slot]:
-    side = ("shared_fc1", "shared_activation", "shared_fc2")
-    main = ("topk", "permute", "fc1", "moe_activation", "fc2")
-    return [
-        Slot("quant", layer, "moe"),
-        Slot("router", layer, "moe"),
-        *(Slot(key, layer, "moe", side=True) for key in side),
-        *(Slot(key, layer, "moe") for key in main),
-        Slot("finalize", layer, "moe", joins=True),
-        *_allreduce(kind, layer),
-    ]

@@ -16,8 +16,10 @@ from traceenergy.simulate.calibration import (
     lay_out_stretch,
     with_typical,
 )
+from traceenergy.simulate.catalog import FEATURES
 from traceenergy.simulate.chance import CLOCK, STEP_POWER, stream
 from traceenergy.simulate.clock import ClockPath, steady_clock, wandering_clock
+from traceenergy.simulate.graphs import GraphPlan, plan_graphs
 from traceenergy.simulate.loop import (
     FIRST_CORRELATION,
     FIRST_STEP_NS,
@@ -25,12 +27,16 @@ from traceenergy.simulate.loop import (
     lay_out_loop,
     plan_loop,
 )
-from traceenergy.simulate.template import STEP_KINDS, Template, step_template
+from traceenergy.simulate.names import choose_names, list_names
+from traceenergy.simulate.template import ALL_KINDS, Template, model_of
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from traceenergy.simulate.cost import Cost
     from traceenergy.simulate.options import Options
+    from traceenergy.simulate.plan import Plan
     from traceenergy.simulate.target import Board
 
 # Clocks are known from before the first work until after the last.
@@ -45,7 +51,8 @@ class Timeline:
     ----------
     work : polars.DataFrame
         `device, step, kind, slot, class_id, layer, stream, start_ns, end_ns, call, dynamic_w,
-        blocks, correlation_id`, sorted by (start_ns, device). `layer` is null outside of layers.
+        blocks, correlation_id, name`, sorted by (start_ns, device). `layer` is null outside of
+        layers, `name` a row of `names`.
         In the calibration stretch `kind` is "calibration", `slot` the number in `calibrated`,
         `step` a row of `cost` behind those of the steps.
     calls : polars.DataFrame
@@ -53,8 +60,14 @@ class Timeline:
         (start_ns, device). `slot` is null for waits and -1 for graph launches.
     steps : polars.DataFrame
         `step, kind, ctx_requests, gen_requests, start_ns, end_ns`, one row a step.
+    names : polars.DataFrame
+        As from `names.list_names`.
     templates : dict of str to Template
         By kind of step.
+    step_text
+        NVTX range of a step, as in `template.Model`.
+    graphs : GraphPlan or None
+        Which graph each step replays; None for none.
     cost : Cost
         Of each class in each step.
     calibrated : tuple of Entry
@@ -66,7 +79,10 @@ class Timeline:
     work: pl.DataFrame
     calls: pl.DataFrame
     steps: pl.DataFrame
+    names: pl.DataFrame
     templates: dict[str, Template]
+    step_text: str
+    graphs: GraphPlan | None
     cost: Cost
     calibrated: tuple[Entry, ...]
     clocks: tuple[ClockPath, ...]
@@ -88,12 +104,13 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
     -------
     Timeline
     """
-    templates = {kind: step_template(kind, options.layers) for kind in STEP_KINDS}
+    model = model_of(options)
+    templates = model.templates
     seeds = rng.integers(2**63, size=3)
     plan, cost = plan_loop(options, board, templates, seeds)
     entries = entries_of(plan, templates) if options.calibration_s else ()
     if entries:
-        cost = with_typical(cost, plan, options)
+        cost = with_typical(cost, plan, model.class_ids, options)
     cost = _with_step_power(cost, len(plan.kind), options)
     if options.calibration_only:
         # One step, for its columns.
@@ -108,7 +125,31 @@ def lay_out(options: Options, board: Board, rng: np.random.Generator) -> Timelin
     work, clocks = _clocked(loop.work, options, board)
     work = work.sort("start_ns", "device", "slot")
     calls = loop.calls.sort("start_ns", "device", "call")
-    return Timeline(work, calls, loop.steps, templates, cost, entries, clocks)
+    graphs = plan_graphs(options, plan)
+    names = list_names(model.class_ids)
+    tokens = _tokens(plan, graphs, work["step"].to_numpy())
+    name = choose_names(names, work["class_id"].to_numpy(), tokens)
+    return Timeline(
+        work=work.with_columns(name=name),
+        calls=calls,
+        steps=loop.steps,
+        names=names,
+        templates=templates,
+        step_text=model.step_text,
+        graphs=graphs,
+        cost=cost,
+        calibrated=entries,
+        clocks=clocks,
+    )
+
+
+def _tokens(plan: Plan, graphs: GraphPlan | None, step: NDArray[np.int64]) -> NDArray[np.int64]:
+    tokens = plan.features[:, FEATURES.index("tokens")].astype(np.int64)
+    if graphs is not None:
+        # A graph always launches what it was captured with.
+        tokens = np.where(plan.kind == ALL_KINDS.index("decode"), graphs.tokens(tokens), tokens)
+    # What is repeated alone, behind the steps, has its usual name.
+    return np.append(tokens, 0)[np.minimum(step, len(tokens))]
 
 
 def _with_step_power(cost: Cost, n_steps: int, options: Options) -> Cost:

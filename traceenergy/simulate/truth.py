@@ -9,10 +9,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.simulate.calibration import KIND
-from traceenergy.simulate.catalog import CATALOG
 from traceenergy.simulate.chance import DRIFT, stream
 from traceenergy.simulate.power import KNOT_NS, Law, PowerCurve, knots, true_power
-from traceenergy.simulate.template import CLASS_KEYS
 from traceenergy.simulate.wander import smooth_walk
 from traceenergy.trace.kernel_names import short_kernel_names
 from traceenergy.trace.tables import WORK_TABLE, Column, check_table
@@ -108,7 +106,7 @@ def true_energy(
         )
         curves.append(curve)
         laws.append(law)
-    return Truth(_as_table(work, static_j, dynamic_j), curves, laws)
+    return Truth(_as_table(work, timeline.names, static_j, dynamic_j), curves, laws)
 
 
 def _drift(
@@ -121,13 +119,13 @@ def _drift(
     return np.asarray(np.clip(options.drift_w * walk, -most_w, most_w), dtype=np.float64)
 
 
-def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -> pl.DataFrame:
-    kernels = [CATALOG[key] for key in CLASS_KEYS]
-    names = pl.DataFrame([(k.full, k.short) for k in kernels], ["full", "short"], orient="row")
-    told = short_kernel_names(names["full"], names["short"])
+def _as_table(
+    work: pl.DataFrame, names: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray
+) -> pl.DataFrame:
+    names = names.with_columns(kernel=short_kernel_names(names["full"], names["short"]))
 
-    def named(values: list[str], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-        return pl.Series(values).cast(dtype).gather(work["class_id"])
+    def named(column: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+        return names[column].cast(dtype).gather(work["name"])
 
     frame = work.select(
         "start_ns",
@@ -136,10 +134,10 @@ def _as_table(work: pl.DataFrame, static_j: np.ndarray, dynamic_j: np.ndarray) -
         pl.when(pl.col("kind") != KIND).then("step").alias("step"),
         pl.lit(0, dtype=pl.Int32).alias("rank"),
         pl.col("device").cast(pl.Int32).alias("device_id"),
-        named([k.table for k in kernels], WORK_TABLE).alias("table"),
-        named(told.to_list(), pl.Categorical).alias("kernel"),
-        named([k.phase for k in kernels], pl.Categorical).alias("phase"),
-        named([k.subphase for k in kernels], pl.Categorical).alias("subphase"),
+        named("table", WORK_TABLE),
+        named("kernel", pl.Categorical),
+        named("phase", pl.Categorical),
+        named("subphase", pl.Categorical),
         pl.Series("static_j", static_j),
         pl.Series("dynamic_j", dynamic_j),
         pl.Series("energy_j", static_j + dynamic_j),
