@@ -66,9 +66,8 @@ TENSORRT_LLM = {
     "void moe::dev::finalize::finalizeKernelVecLoad<moe::dev::finalize::KernelParams<T> >(P)": (
         "moe.scatter"
     ),
-    "void moe::dev::activation::activationDeepSeekKernel<moe::dev::activation::KernelParams<T>>(P)": (
-        "moe.activation"
-    ),
+    "void moe::dev::activation::activationDeepSeekK"
+    "ernel<moe::dev::activation::KernelParams<T>>(P)": ("moe.activation"),
     _TRT + "moe_comm::moeA2ADispatchKernel<moe_comm::BlockPolicy, 8>(P)": "moe.dispatch",
     _TRT + "moe_comm::moeA2ACombineKernel<__nv_bfloat16, moe_comm::BlockPolicy, 8>(P)": (
         "moe.combine"
@@ -230,9 +229,8 @@ SGLANG = {
     ),
     "void sglang::store_kvcache<512l, 512l, 1, false, long>(P)": "attention.kv_cache",
     "void <unnamed>::silu_mul_quant_varlen_kernel<(bool)1, (bool)1, (bool)0>(P)": "moe.activation",
-    "void <unnamed>::per_token_group_quant_8bit_v2_kernel<<unnamed>::NaiveScheduler, (int)128>(P)": (
-        "quantize"
-    ),
+    "void <unnamed>::per_token_group_quant_8bit_v2_"
+    "kernel<<unnamed>::NaiveScheduler, (int)128>(P)": ("quantize"),
     "void <unnamed>::act_and_mul_kernel<__nv_bfloat16, (<unnamed>::ActivationKind)0, (bool)1>(P)": (
         "mlp.activation"
     ),
@@ -267,9 +265,8 @@ SGLANG = {
     "_fwd_kernel_ep_scatter_1": "moe.gather",
     "void prepare_moe_input_kernel<X>(P)": "moe.gather",
     "fused_qk_norm_mrope_kernel": "attention.rope",
-    "void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_relu_bf16_128x64_64x3_tn_align8>(P)": (
-        "other.gemm"
-    ),
+    "void cutlass::Kernel2<cutlass_80_tensorop_bf16"
+    "_s16816gemm_relu_bf16_128x64_64x3_tn_align8>(P)": ("other.gemm"),
     "nvjet_sm103_tst_256x128_64x5_2x1_2cta_v_bz_TNT": "other.gemm",
 }
 
@@ -285,9 +282,8 @@ MEGATRON = {
     _TE + "fused_rope_backward_kernel<__nv_bfloat16>(P)": "attention.rope.bwd",
     "rotary_fwd_kv_kernel": "attention.rope",
     "rotary_bwd_q_kernel": "attention.rope.bwd",
-    "cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16_knob_7_64x128x128_4x1x1_kernel0_0": (
-        "attention.core"
-    ),
+    "cudnn_generated_fort_native_sdpa_sm90_flash_fp"
+    "rop_wgmma_f16_knob_7_64x128x128_4x1x1_kernel0_0": ("attention.core"),
     "cudnn_generated_fort_native_sdpa_sm100_flash_bprop_f16_knob_32_128x128x128_4x1x1_kernel0_0": (
         "attention.core.bwd"
     ),
@@ -324,25 +320,24 @@ MEGATRON = {
     "void userbuffers_fp16_sum_inplace_gpu_rr_rs_oop<2>(int, int)": "collective.reducescatter",
     _AT + "<unnamed>::multi_tensor_apply_kernel<at::native::<unnamed>::FusedOptimizerTensorList"
     "Metadata<4>, X>(P)": "optimizer",
-    "void multi_tensor_apply_kernel<TensorListMetadata<4>, AdamFunctorMasterParamRemainder<X>>(P)": (
-        "optimizer"
-    ),
+    "void multi_tensor_apply_kernel<TensorListMetad"
+    "ata<4>, AdamFunctorMasterParamRemainder<X>>(P)": ("optimizer"),
     _TE + "multi_tensor_adam::adam_kernel<X>(P)": "optimizer",
     "_chunk_scan_fwd_kernel": "attention.linear",
     "_chunk_state_fwd_kernel": "attention.linear",
     "_state_passing_fwd_kernel": "attention.linear",
     "_bmm_chunk_fwd_kernel": "attention.linear",
     "_chunk_scan_bwd_dc_kernel": "attention.linear.bwd",
-    "void causal_conv1d_channellast_fwd_kernel<Causal_conv1d_channellast_fwd_kernel_traits<(int)X>>": (
-        "attention.linear"
-    ),
+    "void causal_conv1d_channellast_fwd_kernel<Causa"
+    "l_conv1d_channellast_fwd_kernel_traits<(int)X>>": ("attention.linear"),
     "void causal_conv1d_bwd_kernel<X>(P)": "attention.linear.bwd",
     "cross_entropy_kernel": "lm_head.loss",
     "online_softmax_kernel": "lm_head.loss",
     "at::native::detail::split_with_sizes_copy_out_contiguous_no_cast_kernel(char **, char **)": (
         "other.copy"
     ),
-    "void cutlass::device_kernel<at::cuda::detail::enable_3x_kernel_for_sm9x<cutlass::gemm::kernel::"
+    "void cutlass::device_kernel<at::cuda::detail::e"
+    "nable_3x_kernel_for_sm9x<cutlass::gemm::kernel::"
     "GemmUniversal<cutlass::gemm::GroupProblemShape<X> > > >(P)": "moe.routed",
     "triton_poi_fused_bias_swiglu_back_0": "mlp.activation.bwd",
     "nvjet_tst_320x128_64x3_1x2_h_bz_coopB_NTT": "other.gemm",
