@@ -114,6 +114,12 @@ class RegressionRefusedError(TraceEnergyError):
     slug = "regression-refused"
 
 
+class LayersFromMismatchError(TraceEnergyError):
+    """The trace that should tell layers is of another model, or tells none."""
+
+    slug = "layers-from-mismatch"
+
+
 class BadPowerLogError(TraceEnergyError):
     """A power log cannot be understood."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.analysis.calibration import read_calibration
+from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
@@ -59,7 +60,11 @@ OUTSIDE_STEPS_SHARE = 0.05
 
 
 def analyze(
-    trace: Trace, options: AnalysisOptions | None = None, *, calibration: Trace | None = None
+    trace: Trace,
+    options: AnalysisOptions | None = None,
+    *,
+    calibration: Trace | None = None,
+    layers_from: Trace | None = None,
 ) -> Analysis:
     """Say where the energy and the time of a run went.
 
@@ -71,6 +76,9 @@ def analyze(
         None: defaults.
     calibration : Trace or None
         Another run, with power, that tells the power of kernels on this kind of GPU.
+    layers_from : Trace or None
+        A run of the same model whose ranges mark layers: its layers and phases are carried over to
+        steps of this one that are not marked, such as CUDA graphs.
 
     Returns
     -------
@@ -84,9 +92,11 @@ def analyze(
         If there is no power, or too little, and `time_only` is not set.
     BadRulesError, UsageError
         If a rule file or an option means nothing.
+    LayersFromMismatchError
+        If `layers_from` marks no layers, or runs other kernels.
     """
     options = options or AnalysisOptions()
-    return _assemble(trace, options, attribute_run(trace, options, calibration))
+    return _assemble(trace, options, attribute_run(trace, options, calibration, layers_from))
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,10 @@ class AttributedRun:
 
 
 def attribute_run(
-    trace: Trace, options: AnalysisOptions, calibration: Trace | None
+    trace: Trace,
+    options: AnalysisOptions,
+    calibration: Trace | None,
+    layers_from: Trace | None = None,
 ) -> AttributedRun:
     """Attribute energy to all work of a run, before anything is summed.
 
@@ -132,7 +145,7 @@ def attribute_run(
     ----------
     trace : Trace
     options : AnalysisOptions
-    calibration : Trace or None
+    calibration, layers_from : Trace or None
         As for `analyze`.
 
     Returns
@@ -157,7 +170,8 @@ def attribute_run(
         projection.work["path_id"], capture_path_id, projection.paths, trace.names, rules
     )
     by_rules = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, rules)
-    placed = place_work(trace, by_rules, by_ranges)
+    marks = None if layers_from is None else read_marks(layers_from, rules, tuple(patterns))
+    placed = place_work(trace, by_rules, by_ranges, marks)
     classes, steps = placed.classes, placed.steps
     window = choose_window(trace, projection.work["launch_row"], steps, options)
     attribution = AttributionOptions(

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.eager import carry_over
 from traceenergy.analysis.steps import Steps
 from traceenergy.caveats import Caveat
 from traceenergy.structure.find import find_structure
 from traceenergy.structure.lanes import categories_of
-from traceenergy.structure.places import PLACES
+from traceenergy.structure.places import PLACES, is_open
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.eager import Carried, MarkedRun
     from traceenergy.phases.classify import Classification
     from traceenergy.structure.find import Structure
     from traceenergy.trace.model import Trace
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 BY_RANGES, BY_ORDER = "ranges", "order of kernels"
+BY_MARKED_RUN = "marked run"
 BY_PLACE = "place"  # in place of a rule's id
 _DENSE_ACTIVATION, _EXPERT_ACTIVATION = "mlp.activation", "moe.activation"
 _WORTH_SAYING = 0.005  # of kernel time
@@ -40,7 +43,7 @@ class Placed:
     classes : Classification
     steps : Steps
     steps_from, layers_from : str or None
-        `ranges` or `order of kernels`; None where there are none.
+        `ranges`, `marked run`, `order of kernels`; None where there are none.
     caveats : tuple of Caveat
     """
 
@@ -51,7 +54,9 @@ class Placed:
     caveats: tuple[Caveat, ...]
 
 
-def place_work(trace: Trace, classes: Classification, steps: Steps) -> Placed:
+def place_work(
+    trace: Trace, classes: Classification, steps: Steps, marked_run: MarkedRun | None = None
+) -> Placed:
     """Complete what rules and ranges tell by what the order of kernels tells.
 
     Parameters
@@ -61,31 +66,44 @@ def place_work(trace: Trace, classes: Classification, steps: Steps) -> Placed:
         By rules.
     steps : Steps
         By ranges.
+    marked_run : MarkedRun or None
+        Of the same model, that tells layers and phases of steps without marks.
 
     Returns
     -------
     Placed
-        What a range or a certain name told stays as it is. Layers are found in steps without any
-        marked layer only, steps in a trace without any marked step.
+        What a range or a certain name told stays as it is. Layers are found in steps without
+        marked layers only, steps in a trace without any marked step.
+
+    Raises
+    ------
+    LayersFromMismatchError
+        If the marked run runs other kernels.
     """
     work = trace.gpu_work
     subphase, layer = classes.work["subphase"], classes.work["layer"]
     marked = layer.is_not_null().to_numpy()
-    steps_from = BY_RANGES if steps.n_steps else None
-    layers_from = BY_RANGES if marked.any() else None
     everywhere = np.ones(len(work), dtype=bool)
     found = find_structure(work, subphase, steps.of_work, everywhere, trace.names)
-    step = steps.of_work if steps.n_steps else found.step
-    in_marked = _in_marked_steps(work, found, marked, step)
-    in_new_layer = (found.layer >= 0) & ~in_marked & ~marked
-    if in_new_layer.any():
-        layers_from = BY_ORDER if layers_from is None else f"{BY_RANGES}, {BY_ORDER}"
+    told = [(BY_RANGES, bool(marked.any()))]
+    steps_from = BY_RANGES if steps.n_steps else None
     if found.n_passes > 1 and not steps.n_steps:
         steps_from = BY_ORDER
         names = pl.format("step {}", pl.int_range(found.n_passes)).alias("name")
         steps = Steps(found.step, pl.select(names)["name"])
+    open_steps = ~_in_marked_steps(work, found, marked, steps.of_work)
+    doubts = []
+    if marked_run is not None and open_steps.any():
+        carried = carry_over(trace, steps.of_work, open_steps, marked_run)
+        classes = replace(classes, work=_take_over(classes.work, carried, open_steps))
+        told.append((BY_MARKED_RUN, bool((carried.layer >= 0).any())))
+        doubts.append(carried.caveat)
+        open_steps = np.zeros(len(work), dtype=bool)
+    in_new_layer = (found.layer >= 0) & open_steps & ~marked
+    told.append((BY_ORDER, bool(in_new_layer.any())))
     classes = replace(classes, work=_relabel(classes.work, found, in_new_layer))
-    doubts = _doubts(trace, found, in_new_layer, classes.work["layer"], steps_from)
+    doubts += _doubts(trace, found, in_new_layer, classes.work["layer"], steps_from)
+    layers_from = ", ".join(source for source, holds in told if holds) or None
     return Placed(classes, steps, steps_from, layers_from, tuple(doubts))
 
 
@@ -95,41 +113,63 @@ def _in_marked_steps(work: pl.DataFrame, found: Structure, marked: Bool, step: I
     Ranges around copies alone, as of weights that are fetched ahead, tell nothing about kernels.
     """
     length_ns = (work["end_ns"] - work["start_ns"]).to_numpy().astype(np.float64)
-    length_ns[(work["table"] != "KERNEL").to_numpy() | (found.layer < 0)] = 0.0
+    length_ns *= (work["table"] == "KERNEL").to_numpy()
     n_steps = int(step.max(initial=-1)) + 2
-    in_layers_ns = np.bincount(step + 1, length_ns, n_steps)
-    marked_ns = np.bincount(step + 1, length_ns * marked, n_steps)
-    return np.asarray((2 * marked_ns >= in_layers_ns)[step + 1])
+
+    def busy_ns(chosen: Bool) -> NDArray[np.float64]:
+        return np.bincount(step + 1, length_ns * chosen, n_steps).astype(np.float64)
+
+    in_layers = found.layer >= 0
+    mostly = 2 * busy_ns(in_layers & marked) >= busy_ns(in_layers)
+    return np.asarray((mostly & (busy_ns(marked) > 0))[step + 1])
 
 
 def _relabel(work: pl.DataFrame, found: Structure, in_new_layer: Bool) -> pl.DataFrame:
-    old = work["subphase"]
-    kinds = categories_of(old).to_list()
+    kinds = categories_of(work["subphase"]).to_list()
     known = [*kinds, *(x for x in (*PLACES, _EXPERT_ACTIVATION) if x not in kinds)]
-    code = old.to_physical().cast(pl.Int64).to_numpy()
+    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
     of_place = np.array([known.index(place) for place in PLACES])
-    new = np.where(found.place >= 0, of_place[found.place], code)
+    is_open_still = is_open(work["subphase"])
+    new = np.where((found.place >= 0) & is_open_still, of_place[found.place], code)
     if _DENSE_ACTIVATION in kinds:
         dense = code == kinds.index(_DENSE_ACTIVATION)
         new[dense & found.in_experts & in_new_layer] = known.index(_EXPERT_ACTIVATION)
-    subphase = pl.Series("subphase", known, dtype=pl.Enum(known)).gather(new)
-    first = pl.Series([kind.partition(".")[0] for kind in known], dtype=work["phase"].dtype)
-    moved = pl.Series(new != code)
-    return work.with_columns(
-        first.gather(new).alias("phase"),
-        subphase,
-        pl.when(pl.Series(in_new_layer))
-        .then(pl.Series(found.layer, dtype=pl.Int32))
-        .otherwise(pl.col("layer"))
-        .alias("layer"),
-        _with_place(work["rule"], moved),
+    layer = pl.when(pl.Series(in_new_layer)).then(pl.Series(found.layer, dtype=pl.Int32))
+    return _with_phase(work, known, new, BY_PLACE).with_columns(
+        layer.otherwise(pl.col("layer")).alias("layer")
     )
 
 
-def _with_place(rule: pl.Series, moved: pl.Series) -> pl.Series:
-    kinds = pl.Enum([*categories_of(rule), BY_PLACE])
-    place = pl.Series([BY_PLACE], dtype=kinds).new_from_index(0, len(rule))
-    return rule.cast(kinds).zip_with(~moved, place).alias("rule")
+def _take_over(work: pl.DataFrame, carried: Carried, asked: Bool) -> pl.DataFrame:
+    kinds = categories_of(work["subphase"]).to_list()
+    new_kinds = carried.subphase.drop_nulls().unique().sort().to_list()
+    known = [*kinds, *(x for x in new_kinds if x not in kinds)]
+    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
+    told = carried.subphase.cast(pl.Enum(known)).to_physical().cast(pl.Int64)
+    new = np.where(told.is_not_null().to_numpy(), told.fill_null(0).to_numpy(), code)
+    layer = pl.Series(carried.layer, dtype=pl.Int32)
+    return _with_phase(work, known, new, BY_MARKED_RUN).with_columns(
+        pl.when(pl.Series(asked) & (layer >= 0))
+        .then(layer)
+        .otherwise(pl.col("layer"))
+        .alias("layer")
+    )
+
+
+def _with_phase(work: pl.DataFrame, known: list[str], new: Int, source: str) -> pl.DataFrame:
+    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
+    first = pl.Series([kind.partition(".")[0] for kind in known], dtype=work["phase"].dtype)
+    return work.with_columns(
+        first.gather(new).alias("phase"),
+        pl.Series("subphase", known, dtype=pl.Enum(known)).gather(new),
+        _with_rule(work["rule"], pl.Series(new != code), source),
+    )
+
+
+def _with_rule(rule: pl.Series, moved: pl.Series, source: str) -> pl.Series:
+    kinds = pl.Enum([*categories_of(rule), source])
+    instead = pl.Series([source], dtype=kinds).new_from_index(0, len(rule))
+    return rule.cast(kinds).zip_with(~moved, instead).alias("rule")
 
 
 def _doubts(

@@ -24,6 +24,7 @@ def analyze(
     skip_steps: opt.SkipSteps = 0,
     tokens_per_step: opt.TokensPerStep = None,
     rules: opt.Rules = None,
+    layers_from: opt.LayersFrom = None,
     sensor: opt.Sensor = "auto",
     power_clock_offset: opt.PowerClockOffset = None,
     power_unit: opt.PowerUnit = None,
@@ -46,7 +47,9 @@ def analyze(
 
     read_options = ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ()))
     run_analysis(
-        Inputs(traces, power or [], read_options, calibration, calibration_power or []),
+        Inputs(
+            traces, power or [], read_options, calibration, calibration_power or [], layers_from
+        ),
         outs=out or [f"traceenergy-{Path(traces[0]).stem}.html"],
         options=AnalysisOptions(
             filter_time_ns=filter_time,

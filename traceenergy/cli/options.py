@@ -156,6 +156,15 @@ Calibration = Annotated[
         "best each kernel alone in a loop for half a second.",
     ),
 ]
+LayersFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--layers-from",
+        metavar="EAGER_TRACE",
+        help="A run of the same model without CUDA graphs, with NVTX marks on its layers: its "
+        "layers and phases are carried over by the order of kernels.",
+    ),
+]
 CalibrationPower = Annotated[
     list[Path] | None,
     typer.Option(

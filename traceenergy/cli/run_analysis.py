@@ -40,6 +40,8 @@ class Inputs:
         Another trace that tells the power of kernels.
     calibration_power : sequence of Path
         Its power logs.
+    layers_from : Path or None
+        Another trace whose ranges mark layers.
     """
 
     traces: Sequence[Path]
@@ -47,6 +49,7 @@ class Inputs:
     options: ReadOptions
     calibration: Path | None = None
     calibration_power: Sequence[Path] = ()
+    layers_from: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a log of a calibration that is not there."""
@@ -59,7 +62,7 @@ class Inputs:
     @property
     def files(self) -> list[Path]:
         """All of them."""
-        known = [] if self.calibration is None else [self.calibration]
+        known = [path for path in (self.calibration, self.layers_from) if path is not None]
         return [*self.traces, *self.power, *known, *self.calibration_power]
 
     def read(self, say: Callable[[str], None]) -> tuple[Trace, Trace | None]:
@@ -82,6 +85,23 @@ class Inputs:
         say("reading the calibration")
         logs = list(self.calibration_power)
         return trace, read_trace([self.calibration], power=logs, options=self.options)
+
+    def read_marked(self, say: Callable[[str], None]) -> Trace | None:
+        """Read the run that marks layers, where there is one; its power is of no use.
+
+        Parameters
+        ----------
+        say : callable
+            Is told what is being read.
+
+        Returns
+        -------
+        Trace or None
+        """
+        if self.layers_from is None:
+            return None
+        say("reading the run that marks layers")
+        return read_trace([self.layers_from])
 
 
 def run_analysis(
@@ -109,8 +129,9 @@ def run_analysis(
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
         trace, known = inputs.read(say)
+        marked = inputs.read_marked(say)
         say("attributing energy")
-        result = analyze(trace, options, calibration=known)
+        result = analyze(trace, options, calibration=known, layers_from=marked)
         written = []
         for out in outs:
             say(f"writing {out}")

@@ -10,6 +10,7 @@ import numpy as np
 from traceenergy.structure.blocks import Blocks, find_blocks
 from traceenergy.structure.graphs import graph_passes
 from traceenergy.structure.lanes import Lane, categories_of, lanes_of
+from traceenergy.structure.passages import PRODUCT
 from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, number_layers
 from traceenergy.structure.places import (
     EXPERTS,
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Bool = NDArray[np.bool_]
-
-# Matrix products, whose names tell their tiles and not their purpose.
-PRODUCT = r"(?i)gemm|gemv|nvjet|cutlass|xmma|cublas|matmul|wgmma|_mm_|splitk"
-DENSE_ACTIVATION = "mlp.activation"
-EXPERT_ACTIVATION = "moe.activation"
 
 
 @dataclass(frozen=True)
