@@ -74,18 +74,9 @@ def model_power(
     if refusal:
         return refusal
     traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
-    coarse = CoarseWork(
-        work.all_start_ns,
-        work.all_end_ns,
-        np.broadcast_to(1.0, len(work.all_start_ns)),
-        traits.category_code[classes.of_all],
-        *clock.stretches,
-    )
-    whole = _at_hidden_updates(at_updates(series), coarse)
-    series = without_untraced(whole, work)
-    found = _find_sensor(series, coarse)
-    whole, series = _undo_drift(whole, found), _undo_drift(series, found)
-    found = replace(found, drift=None)
+    coarse = _coarse(work, traits.category_code[classes.of_all], clock)
+    whole, series, found = _in_step(series, work, coarse)
+    del coarse  # may be large
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
     design = build_design(
         work,
@@ -209,6 +200,24 @@ def _clock_factor(evidence: Evidence, work: DeviceWork, found: SensorFit) -> Flo
         off_ns = round(found.lag_ms * NS_PER_MS)
         clocks = replace(clocks, sample_ns=clocks.sample_ns - off_ns)
     return clock_factor(clocks, work.all_start_ns, work.all_end_ns)
+
+
+def _coarse(work: DeviceWork, of_category: Int, clock: ShareClock) -> CoarseWork:
+    alike = np.broadcast_to(1.0, len(of_category))
+    return CoarseWork(work.all_start_ns, work.all_end_ns, alike, of_category, *clock.stretches)
+
+
+def _in_step(
+    series: PowerSeries, work: DeviceWork, coarse: CoarseWork
+) -> tuple[PowerSeries, PowerSeries, SensorFit]:
+    """Put readings at updates, on a clock that keeps in step with the trace; find the sensor.
+
+    Gives all readings, and those that the traced work can explain.
+    """
+    whole = _at_hidden_updates(at_updates(series), coarse)
+    known = without_untraced(whole, work)
+    found = _find_sensor(known, coarse)
+    return _undo_drift(whole, found), _undo_drift(known, found), replace(found, drift=None)
 
 
 def _find_sensor(series: PowerSeries, coarse: CoarseWork) -> SensorFit:
