@@ -8,11 +8,13 @@ from tests.phases.naming import Launched, classify
 
 # Text -> subphase of a kernel that no rule knows, layer.
 RANGES = {
-    "{'Module': 'Model.model.layers.12.self_attn.qkv_proj', 'TrainableParams': {'weight': [3072, 2048]}, 'Inputs': [[7, 2048]]}": (
+    "{'Module': 'Model.model.layers.12.self_attn.qkv_proj', 'TrainableParam"
+    "s': {'weight': [3072, 2048]}, 'Inputs': [[7, 2048]]}": (
         "attention.qkv_proj",
         12,
     ),
-    "{'Module': 'Model.model.layers.12.mlp.experts', 'TrainableParams': {}, 'Inputs': [[7, 2048], [7, 128]]}": (
+    "{'Module': 'Model.model.layers.12.mlp.experts', 'TrainableParams': {"
+    "}, 'Inputs': [[7, 2048], [7, 128]]}": (
         "moe",
         12,
     ),
@@ -37,7 +39,8 @@ RANGES = {
     "model.layers.12.mlp": ("mlp", 12),
     "model.layers.12": ("unclassified", 12),
     "model.layers.12.self_attn.o_proj": ("attention.out_proj", 12),
-    "megatron.core.transformer.transformer_layer.TransformerLayer._forward_attention.self_attention": (
+    "megatron.core.transformer.transformer_layer.TransformerLayer._"
+    "forward_attention.self_attention": (
         "attention",
         None,
     ),

@@ -30,8 +30,12 @@ range = 'tick (?P<step>\\d+) (?P<tokens>\\d+)'
 
 [[backward]]
 kernel = '_grad$'
+
+[[stage]]
+kernel = 'my_decode'
+stage = "decode"
 """
-KNOWN_ON_TOP = "backward, description, format_version, layer, name, rule, step"
+KNOWN_ON_TOP = "backward, description, format_version, layer, name, rule, stage, step"
 KNOWN_PHASES = (
     "attention, moe, mlp, allreduce, collective, norm, embedding, lm_head, sampling, quantize, "
     "memory, optimizer, other"
@@ -65,7 +69,7 @@ def test_user_files_stand_before_the_shipped_sets(tmp_path: Path) -> None:
 
 def test_check_says_what_is_in_a_file(tmp_path: Path) -> None:
     assert describe_rules(write(tmp_path, GOOD)) == (
-        "OK mine: 1 rules, 1 layer patterns, 1 step patterns, 1 backward patterns"
+        "OK mine: 1 rules, 1 layer patterns, 1 step patterns, 1 backward patterns, 1 stage patterns"
     )
 
 
@@ -95,6 +99,9 @@ range = 'layer \\d+'
 range = 'step (?P<stepp>\\d+)'
 
 [[backward]]
+
+[[stage]]
+stage = "later"
 """
     assert problems_of(tmp_path, text) == [
         f"mine.toml: {problem}"
@@ -110,6 +117,8 @@ range = 'step (?P<stepp>\\d+)'
             rf"line 18, layer 1: range has no group named layer; write {LAYER_HINT}",
             f"line 21, step 1: range has unknown groups stepp; known: {KNOWN_IN_STEPS}",
             "line 24, backward 1: exactly one of range, kernel is needed",
+            "line 26, stage 1: kernel is missing",
+            "line 26, stage 1: stage must be one of prefill, decode, got 'later'",
         )
     ]
 
@@ -157,8 +166,9 @@ def test_toml_errors_give_the_line(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_no_rule_file(tmp_path: Path) -> None:
-    assert "mine.toml: nothing in it: no [[rule]], [[layer]], [[step]], [[backward]]" in (
-        problems_of(tmp_path, "")
+    assert (
+        "mine.toml: nothing in it: no [[rule]], [[layer]], [[step]], [[backward]], [[stage]]"
+        in (problems_of(tmp_path, ""))
     )
 
 

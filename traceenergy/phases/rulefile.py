@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from traceenergy.phases.vocabulary import first_level, phase_problem
+from traceenergy.phases.vocabulary import STAGES, first_level, phase_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 STRENGTHS = ("certain", "normal", "weak", "refine")
 STEP_GROUPS = frozenset({"step", "tokens", "batch", "ctx", "gen", "ctx_tokens", "gen_tokens"})
-SECTIONS = ("rule", "layer", "step", "backward")
+SECTIONS = ("rule", "layer", "step", "backward", "stage")
 _KEYS = {
     "rule": frozenset(
         {"id", "phase", "range", "module", "kernel", "within", "domain", "strength", "latent"}
@@ -25,6 +25,7 @@ _KEYS = {
     "layer": frozenset({"range"}),
     "step": frozenset({"range"}),
     "backward": frozenset({"range", "kernel"}),
+    "stage": frozenset({"kernel", "stage"}),
 }
 _TOP_KEYS = frozenset({"format_version", "name", "description", *SECTIONS})
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -93,6 +94,8 @@ class RuleFile:
         Regular expressions on ranges that are steps of the model loop.
     backward_ranges, backward_kernels
         Regular expressions on names that mean a backward pass.
+    stages
+        Regular expressions on kernels, each with the stage of serving that it means.
     """
 
     name: str
@@ -102,6 +105,7 @@ class RuleFile:
     step_patterns: tuple[str, ...] = ()
     backward_ranges: tuple[str, ...] = ()
     backward_kernels: tuple[str, ...] = ()
+    stages: tuple[tuple[str, str], ...] = ()
 
 
 def parse_rule_file(text: str) -> tuple[RuleFile | None, list[str]]:
@@ -146,6 +150,7 @@ def _build(data: dict[str, Any]) -> RuleFile:
         step_patterns=patterns("step", "range"),
         backward_ranges=patterns("backward", "range"),
         backward_kernels=patterns("backward", "kernel"),
+        stages=tuple((entry["kernel"], entry["stage"]) for entry in data.get("stage", [])),
     )
 
 
@@ -275,9 +280,17 @@ def _backward_problems(entry: dict[str, Any]) -> Iterator[str]:
         yield "exactly one of range, kernel is needed"
 
 
+def _stage_problems(entry: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{key} is missing" for key in ("kernel", "stage") if key not in entry)
+    stage = entry.get("stage", STAGES[0])
+    if isinstance(stage, str) and stage not in STAGES:
+        yield f"stage must be one of {', '.join(STAGES)}, got {stage!r}"
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "rule": _rule_problems,
     "layer": _layer_problems,
     "step": _step_problems,
     "backward": _backward_problems,
+    "stage": _stage_problems,
 }

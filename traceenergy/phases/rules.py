@@ -74,6 +74,11 @@ class RuleSet:
         """Regular expressions on kernels that mean a backward pass."""
         return tuple(pattern for file in self.files for pattern in file.backward_kernels)
 
+    @property
+    def stages(self) -> tuple[tuple[str, str], ...]:
+        """Regular expressions on kernels, each with the stage it means, in order."""
+        return tuple(stage for file in self.files for stage in file.stages)
+
 
 def read_rules(paths: Sequence[Path] = ()) -> RuleSet:
     """Read the shipped rule sets behind the user's.
@@ -139,6 +144,7 @@ def describe_rules(path: Path) -> str:
         (len(file.layer_patterns), "layer patterns"),
         (len(file.step_patterns), "step patterns"),
         (len(file.backward_ranges) + len(file.backward_kernels), "backward patterns"),
+        (len(file.stages), "stage patterns"),
     )
     return f"OK {file.name}: " + ", ".join(f"{n} {what}" for n, what in counts)
 

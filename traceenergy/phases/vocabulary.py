@@ -6,6 +6,8 @@ import re
 
 UNCLASSIFIED = "unclassified"
 BACKWARD = "bwd"
+# Stages of serving that kernels of attention differ in.
+STAGES = ("prefill", "decode")
 
 # First-level phase -> name for people. Rule files may add parts, not first-level phases.
 LABELS = {
