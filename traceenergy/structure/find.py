@@ -12,14 +12,7 @@ from traceenergy.structure.graphs import graph_passes
 from traceenergy.structure.lanes import Lane, categories_of, lanes_of
 from traceenergy.structure.passages import PRODUCT
 from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, number_layers
-from traceenergy.structure.places import (
-    EXPERTS,
-    HEAD,
-    UNKNOWN,
-    heads,
-    is_open,
-    places_in_blocks,
-)
+from traceenergy.structure.places import Place, behind_layers, is_open, places_in_blocks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +35,7 @@ class Structure:
     layer : ndarray of int64
         Index of the transformer block; -1 where not found.
     place : ndarray of int64
-        Index in `places.PLACES` of what its place makes of work without a phase; -1 for nothing.
+        A `Place` each: what its place makes of work without a phase.
     in_experts : ndarray of bool
         Whether its block has experts.
     n_layers : int
@@ -87,7 +80,13 @@ def find_structure(
     """
     n = len(work)
     found = Structure(
-        np.full(n, NONE), np.full(n, NONE), np.full(n, UNKNOWN), np.zeros(n, dtype=bool), 0, 0, 0.0
+        np.full(n, NONE),
+        np.full(n, NONE),
+        np.full(n, Place.NONE),
+        np.zeros(n, dtype=bool),
+        0,
+        0,
+        0.0,
     )
     fits, n_blocks, n_layers, n_passes = 0.0, 0, 0, 0
     is_expert = _starts_with(subphase, "moe")
@@ -100,11 +99,11 @@ def find_structure(
         if blocks is None or passes is None:
             continue
         _place(lane, blocks, passes, is_expert, found)
-        _mark_heads(lane, blocks, passes, edges, found)
+        _mark_heads(lane, blocks, edges, found)
         n_layers = max(n_layers, passes.n_layers)
         fits, n_blocks = fits + passes.fit_share * len(blocks.begin), n_blocks + len(blocks.begin)
-    place = np.where(is_open(subphase), found.place, UNKNOWN)
-    place[(place == HEAD) & ~_is_product(work, names)] = UNKNOWN
+    place = np.where(is_open(subphase), found.place, Place.NONE)
+    place[(place == Place.HEAD) & ~_is_product(work, names)] = Place.NONE
     fit_share = fits / n_blocks if n_blocks else 0.0
     return Structure(
         found.step, found.layer, place, found.in_experts, n_layers, n_passes, fit_share
@@ -153,13 +152,18 @@ def _between(value: Int, edges: Int) -> Int:
     return np.where((at >= 0) & (at < len(edges) - 1), at, NONE)
 
 
-def _mark_heads(lane: Lane, blocks: Blocks, passes: Passes, edges: Int, found: Structure) -> None:
-    last = np.flatnonzero(np.diff(passes.number, append=-2) != 0)
-    last = last[passes.number[last] >= 0]
-    following = np.append(blocks.begin[last[1:]], len(lane.row))
-    cut = edges[1:] if len(edges) else following
-    row = lane.row[heads(lane, blocks.end[last], np.minimum(cut, following))]
-    found.place[row] = np.where(found.place[row] == UNKNOWN, HEAD, found.place[row])
+def _mark_heads(lane: Lane, blocks: Blocks, edges: Int, found: Structure) -> None:
+    """Tell the head of the model, and the softmax of sampling, behind each stack of layers."""
+    last = np.flatnonzero(np.diff(blocks.stack, append=NONE) != 0)
+    end = blocks.end[last]
+    cut = np.append(blocks.begin[last[:-1] + 1], len(lane.row))
+    if len(edges):
+        after = np.append(edges, len(lane.row))[np.searchsorted(edges, end)]
+        cut = np.minimum(cut, after)
+    head, sampling = behind_layers(lane, end, cut)
+    for place, inside in ((Place.HEAD, head), (Place.SAMPLING, sampling)):
+        row = lane.row[inside]
+        found.place[row] = np.where(found.place[row] == Place.NONE, place, found.place[row])
 
 
 def _place_side(
@@ -175,7 +179,7 @@ def _place_side(
     found.layer[lane.side_row] = np.where(inside, passes.layer[safe], NONE)
     experts = inside & has_experts[safe]
     found.in_experts[lane.side_row] = experts
-    found.place[lane.side_row] = np.where(experts, EXPERTS, UNKNOWN)
+    found.place[lane.side_row] = np.where(experts, Place.EXPERTS, Place.NONE)
 
 
 def _starts_with(subphase: pl.Series, first: str) -> Bool:

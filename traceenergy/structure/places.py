@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,22 +19,46 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
-# What place alone may say; codes are positions here.
+_OPEN = r"^(?:unclassified|other(?:\.(?:gemm|elementwise|reduction|copy|fused|residual|softmax))?)$"
+
+
+class Place(IntEnum):
+    """What the place of a kernel may say; each but the first is an index in `PLACES`."""
+
+    NONE = -1
+    QKV = 0
+    ATTENTION = 1
+    CORE = 2
+    OUT = 3
+    FC1 = 4
+    DENSE = 5
+    FC2 = 6
+    EXPERTS = 7
+    NORM = 8
+    HEAD = 9
+    SAMPLING = 10
+
+
 PLACES = (
     "attention.qkv_proj",
     "attention",
+    "attention.core",
     "attention.out_proj",
     "mlp.fc1",
     "mlp",
     "mlp.fc2",
     "moe",
-    "lm_head",
     "norm",
+    "lm_head",
+    "sampling",
 )
-UNKNOWN = -1
-_OPEN = r"^(?:unclassified|other(?:\.(?:gemm|elementwise|reduction|copy|fused|residual|softmax))?)$"
-_QKV, _CORE, _OUT, _FC1, _DENSE, _FC2, _EXPERTS, _HEAD, _NORM = range(len(PLACES))
-_WITHOUT_PART = np.array([_CORE, _CORE, _CORE, _DENSE, _DENSE, _DENSE, _EXPERTS, _HEAD, _NORM])
+# The part of a product is known by its place; what stands beside it has none.
+_WITHOUT_PART = {
+    Place.QKV: Place.ATTENTION,
+    Place.OUT: Place.ATTENTION,
+    Place.FC1: Place.DENSE,
+    Place.FC2: Place.DENSE,
+}
 
 
 def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) -> Int:
@@ -50,12 +75,11 @@ def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) 
     Returns
     -------
     ndarray of int64 (n,)
-        Index in `PLACES`; -1 outside of blocks.
+        A `Place` each; none outside of blocks.
     """
     token = np.arange(len(block))
     at = np.maximum(block, 0)
     turn = turn_of(lane, blocks)[at]
-    experts = has_experts[at]
     is_product = lane.role == Role.OPEN
     product = np.append(np.flatnonzero(is_product), len(block))
     before_qkv = token < product[np.searchsorted(product[:-1], blocks.begin)][at]
@@ -65,17 +89,28 @@ def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) 
             block < 0,
             ~is_product & (before_qkv | before_up),
             token < blocks.first_core[at],
+            token <= blocks.last_core[at],
             token <= blocks.last_attention[at],
             token < turn,
-            experts,
+            has_experts[at],
             token < blocks.first_forward[at],
             token <= blocks.last_forward[at],
         ],
-        [UNKNOWN, _NORM, _QKV, _CORE, _OUT, _EXPERTS, _FC1, _DENSE],
-        default=_FC2,
+        [
+            Place.NONE,
+            Place.NORM,
+            Place.QKV,
+            Place.CORE,
+            Place.ATTENTION,
+            Place.OUT,
+            Place.EXPERTS,
+            Place.FC1,
+            Place.DENSE,
+        ],
+        default=Place.FC2,
     )
-    # The part of a product is known by its place; what stands beside it has none.
-    place = np.where(is_product | (place < 0), place, _WITHOUT_PART[place])
+    for part, whole in _WITHOUT_PART.items():
+        place[~is_product & (place == part)] = whole
     return np.asarray(place, dtype=np.int64)
 
 
@@ -100,32 +135,40 @@ def turn_of(lane: Lane, blocks: Blocks) -> Int:
     return np.where(found <= blocks.first_forward, found, fallback)
 
 
-def heads(lane: Lane, end: Int, cut: Int) -> Bool:
-    """Mark what runs between the last layer and the first output that has a name.
+def behind_layers(lane: Lane, end: Int, cut: Int) -> tuple[Bool, Bool]:
+    """Mark what runs behind the last layer, up to the outputs that have a name.
 
     Parameters
     ----------
     lane : Lane
-    end : ndarray of int64 (n_passes,)
-        Token after the last layer of each pass.
-    cut : ndarray of int64 (n_passes,)
-        Token after the pass.
+    end : ndarray of int64 (n_stacks,)
+        Token after the last layer of each stack.
+    cut : ndarray of int64 (n_stacks,)
+        Token up to which it may reach.
 
     Returns
     -------
-    ndarray of bool (n,)
+    head : ndarray of bool (n,)
+        Before the first output, or the softmax before it.
+    sampling : ndarray of bool (n,)
+        A softmax before the last output.
     """
-    output = np.append(np.flatnonzero(lane.role == Role.OUTPUT), len(lane.role))
-    until = output[np.searchsorted(output[:-1], end)]
-    until = np.where(until < cut, until, end)
-    step = np.zeros(len(lane.role) + 1, dtype=np.int64)
-    np.add.at(step, end, 1)
-    np.add.at(step, until, -1)
-    return np.cumsum(step[:-1]) > 0
+    is_softmax = lane.role == Role.SOFTMAX
+    is_output = lane.role == Role.OUTPUT
+    output = np.append(np.flatnonzero(is_output), len(lane.role))
+    ends = np.append(np.flatnonzero(is_output | is_softmax), len(lane.role))
+    has_output = output[np.searchsorted(output[:-1], end)] < cut
+    first = np.where(has_output, ends[np.searchsorted(ends[:-1], end)], end)
+    last = np.searchsorted(output[:-1], cut) - 1
+    last = np.where(has_output, output[np.maximum(last, 0)], end)
+    return _within(end, first, len(lane.role)), _within(end, last, len(lane.role)) & is_softmax
 
 
-HEAD = _HEAD
-EXPERTS = _EXPERTS
+def _within(begin: Int, end: Int, n: int) -> Bool:
+    change = np.zeros(n + 1, dtype=np.int64)
+    np.add.at(change, begin, 1)
+    np.add.at(change, end, -1)
+    return np.asarray(np.cumsum(change[:-1]) > 0)
 
 
 def is_open(subphase: pl.Series) -> Bool:
