@@ -9,9 +9,9 @@ import argparse
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 from label_corpus import Case, read_corpus
@@ -83,11 +83,6 @@ class Outcome:
         ]  # fmt: skip
 
 
-def can_transfer() -> bool:
-    """Say whether an analysis takes layers from another trace."""
-    return "layers_from" in {field.name for field in fields(te.AnalysisOptions)}
-
-
 def judge_case(case: Case, marked: Case | None, folder: Path, seed: int) -> Outcome:
     """Make, analyze and judge a run.
 
@@ -105,15 +100,13 @@ def judge_case(case: Case, marked: Case | None, folder: Path, seed: int) -> Outc
     Outcome
     """
     name, out = f"{case.name} {seed}", case.make(folder, seed)
-    more: dict[str, Any] = {}
-    if marked is not None:
-        if not can_transfer():
-            return Outcome(name, case.evidence, None, why="analyze takes no layers_from yet")
-        more["layers_from"] = marked.make(folder, seed) / "trace.sqlite"
-    options = te.AnalysisOptions(time_only=True, **more)
+    known = None if marked is None else marked.make(folder, seed) / "trace.sqlite"
+    options = te.AnalysisOptions(time_only=True)
     begin_s = time.process_time()
     try:
-        result = te.analyze(te.read_trace(out / "trace.sqlite"), options)
+        layers_from = None if known is None else te.read_trace(known)
+        trace = te.read_trace(out / "trace.sqlite")
+        result = te.analyze(trace, options, layers_from=layers_from)
     except te.TraceEnergyError as error:
         return Outcome(name, case.evidence, None, why=f"{error.slug}: {error}".splitlines()[0])
     cpu_s = time.process_time() - begin_s
