@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.analyze import attribute_run
+from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.errors import NoPowerError, TooFewSamplesError
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.explain import explain
 from traceenergy.phases.rules import read_rules
@@ -14,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import polars as pl
-
     from traceenergy.trace.model import Trace
 
 
-def explain_rules(trace: Trace, rules: Sequence[Path] = ()) -> pl.DataFrame:
+def explain_rules(
+    trace: Trace, rules: Sequence[Path] = (), *, needs_power: bool = False
+) -> pl.DataFrame:
     """List each distinct range path and kernel of a trace with the rule that decided.
 
     Parameters
@@ -27,6 +33,8 @@ def explain_rules(trace: Trace, rules: Sequence[Path] = ()) -> pl.DataFrame:
     trace : Trace
     rules : sequence of pathlib.Path
         The user's rule files, most important first.
+    needs_power : bool
+        Whether to fail where power does not reach; else energy is left out there.
 
     Returns
     -------
@@ -37,6 +45,8 @@ def explain_rules(trace: Trace, rules: Sequence[Path] = ()) -> pl.DataFrame:
     ------
     UnreadableFileError, BadRulesError
         If a rule file cannot be read or understood.
+    NoPowerError, TooFewSamplesError
+        If there is no power, or too little, where it is needed.
     """
     checked = read_rules(rules)
     projection = project_work(
@@ -47,4 +57,19 @@ def explain_rules(trace: Trace, rules: Sequence[Path] = ()) -> pl.DataFrame:
         places["path_id"], places["capture_path_id"], projection.paths, trace.names, checked
     )
     classes = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, checked)
-    return explain(trace.gpu_work, path_id, projection.paths, trace.names, classes)
+    energy_j = _energy_of_work(trace, rules, needed=needs_power)
+    return explain(
+        trace.gpu_work, path_id, projection.paths, trace.names, classes, energy_j=energy_j
+    )
+
+
+def _energy_of_work(trace: Trace, rules: Sequence[Path], *, needed: bool) -> pl.Series | None:
+    try:
+        run = attribute_run(trace, AnalysisOptions(rules=tuple(rules)), None)
+    except (NoPowerError, TooFewSamplesError):
+        if needed:
+            raise
+        return None
+    energy_j = np.full(len(trace.gpu_work), np.nan)
+    energy_j[run.ledger.trace_index] = run.ledger.energy_j
+    return pl.Series("energy_j", energy_j).fill_nan(None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from traceenergy.cli.options import Rules, Verbose
+from traceenergy.cli.options import PowerLogs, Rules, Verbose
 from traceenergy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ def rules(
             "--explain",
             metavar="TRACE",
             help="Show for each range and kernel name of a trace which rule decided; what no "
-            "rule matched comes first, by time.",
+            "rule matched comes first, by time, and by energy where there is power.",
         ),
     ] = None,
+    power: PowerLogs = None,
     own_rules: Rules = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="Rows to show at most.")
@@ -52,7 +53,8 @@ def rules(
         from traceenergy.analysis.explain_rules import explain_rules
         from traceenergy.read import read_trace
 
-        _show(explain_rules(read_trace(explain), own_rules or ()), limit)
+        trace = read_trace(explain, power=power or [])
+        _show(explain_rules(trace, own_rules or (), needs_power=bool(power)), limit)
 
 
 def _show(explained: pl.DataFrame, limit: int) -> None:
@@ -62,6 +64,17 @@ def _show(explained: pl.DataFrame, limit: int) -> None:
     console.print(_table(explained.head(limit)))
     if len(explained) > limit:
         console.print(f"{len(explained) - limit} more rows; --limit {len(explained)} shows all")
+    console.print(_unclassified(explained))
+
+
+def _unclassified(explained: pl.DataFrame) -> str:
+    import polars as pl
+
+    left = explained.filter(pl.col("rule").is_null())
+    shares = f"unclassified: {left['busy_share'].sum():.1%} of the busy time"
+    if explained["energy_j"].count():
+        shares += f", {left['energy_share'].sum():.1%} of the energy"
+    return shares
 
 
 def _table(explained: pl.DataFrame) -> Table:
@@ -69,15 +82,20 @@ def _table(explained: pl.DataFrame) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("rule", "phase", "busy ms", "share", "n", "kernel", "range"):
-        is_number = title in {"busy ms", "share", "n"}
+    has_energy = explained["energy_j"].count() > 0
+    energy = ("energy J", "of energy") if has_energy else ()
+    for title in ("rule", "phase", "busy ms", "share", *energy, "n", "kernel", "range"):
+        is_number = title in {"busy ms", "share", "energy J", "of energy", "n"}
         table.add_column(title, overflow="fold", justify="right" if is_number else "left")
     for row in explained.iter_rows(named=True):
+        joules, part = row["energy_j"], row["energy_share"]
+        known = ("-", "-") if joules is None else (f"{joules:,.3f}", f"{part:.1%}")
         table.add_row(
             row["rule"] or "-",
             row["subphase"],
             f"{row['busy_s'] * 1e3:,.3f}",
             f"{row['busy_share']:.1%}",
+            *(known if has_energy else ()),
             f"{row['n_kernels']:,}",
             escape(row["kernel"]),
             escape(row["range"] or "-"),

@@ -22,18 +22,22 @@ EXPLAINED = (
     Column("full_name", pl.String, "", "demangled name of one of its launches"),
     Column("n_kernels", pl.Int64, "", "pieces of GPU work"),
     Column("busy_s", pl.Float64, "s", "union of its GPU work, summed over devices"),
-    Column("busy_share", pl.Float64, "", "part of the sum of this column, 0 to 1"),
+    Column("busy_share", pl.Float64, "", "part of the sum of `busy_s`, 0 to 1"),
+    Column("energy_j", pl.Float64, "J", "of its GPU work", "no power covers any of it"),
+    Column("energy_share", pl.Float64, "", "part of the sum of `energy_j`, 0 to 1", "no power"),
 )
 # PyTorch's numbering would make nearly every path unique.
 _NUMBERING = r", (?:seq|op_id|seq_id|scope|sizes|input_op_ids) = [^/]*"
 
 
-def explain(
+def explain(  # noqa: PLR0913 - what classify_work takes and gives, and the energy
     work: GpuWork,
     path_id: pl.Series,
     paths: RangePaths,
     names: pl.Series,
     classification: Classification,
+    *,
+    energy_j: pl.Series | None = None,
 ) -> pl.DataFrame:
     """List each distinct range path and kernel with the rule that decided.
 
@@ -47,6 +51,8 @@ def explain(
         Text by id.
     classification : Classification
         Of this work.
+    energy_j : polars.Series of Float64 (n_work,) [J] or None
+        Of each piece, null where no power covers it; None where there is no power.
 
     Returns
     -------
@@ -65,12 +71,17 @@ def explain(
             "device_id": work["device_id"],
             "start_ns": work["start_ns"],
             "end_ns": work["end_ns"],
-        }
+            "energy_j": pl.Series([None] * len(work)) if energy_j is None else energy_j,
+        },
+        schema_overrides={"energy_j": pl.Float64},
     )
     groups = _with_busy(rows, ["rule", "subphase", "range", "kernel"])
-    total_s = groups["busy_s"].sum() or 1.0
+    total_s, total_j = groups["busy_s"].sum() or 1.0, groups["energy_j"].sum() or 1.0
     return (
-        groups.with_columns((pl.col("busy_s") / total_s).alias("busy_share"))
+        groups.with_columns(
+            (pl.col("busy_s") / total_s).alias("busy_share"),
+            (pl.col("energy_j") / total_j).alias("energy_share"),
+        )
         .sort(
             [pl.col("rule").is_not_null(), "busy_s", "range", "kernel", "subphase"],
             descending=[False, True, False, False, False],
@@ -93,12 +104,18 @@ def _with_busy(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return (
         rows.with_columns(group.alias("group"))
         .group_by([*keys, "group"])
-        .agg(pl.len().cast(pl.Int64).alias("n_kernels"), pl.col("full_name").min())
+        .agg(pl.len().cast(pl.Int64).alias("n_kernels"), pl.col("full_name").min(), _known_sum())
         .join(busy, on="group")
         .group_by(keys)
         .agg(
             pl.col("full_name").min(),
             pl.col("n_kernels").sum(),
             (pl.col("busy_ns").sum() * S_PER_NS).alias("busy_s"),
+            _known_sum(),
         )
     )
+
+
+def _known_sum() -> pl.Expr:
+    energy = pl.col("energy_j")
+    return pl.when(energy.count() > 0).then(energy.sum()).alias("energy_j")
