@@ -21,14 +21,15 @@ from traceenergy.analysis.range_table import (
     range_rows,
     without_numbers,
 )
+from traceenergy.analysis.step_tables import step_tables
 from traceenergy.analysis.steps import Steps, find_steps
+from traceenergy.analysis.steps_asked import no_steps_error
 from traceenergy.analysis.tables import (
     Labels,
     device_rows,
     kernel_rows,
     layer_rows,
     phase_rows,
-    step_rows,
     subphase_rows,
 )
 from traceenergy.analysis.timeline import bin_activity, power_curve
@@ -55,8 +56,6 @@ if TYPE_CHECKING:
 
 # Above this share of the energy, work that no rule matched deserves a word.
 UNCLASSIFIED_SHARE = 0.05
-# Above this share of the busy time, work in no step spoils energy per token.
-OUTSIDE_STEPS_SHARE = 0.05
 
 
 def analyze(
@@ -165,6 +164,8 @@ def attribute_run(
     range_row = _rows(projection.work["range_row"])
     patterns = rules.step_patterns if options.steps is None else (options.steps,)
     by_ranges = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
+    if options.steps is not None and by_ranges.n_steps == 0:
+        raise no_steps_error(trace, options.steps, parent_row, range_row)
     capture_path_id = projection.work["capture_path_id"]
     path_id = telling_path(
         projection.work["path_id"], capture_path_id, projection.paths, trace.names, rules
@@ -173,7 +174,7 @@ def attribute_run(
     marks = None if layers_from is None else read_marks(layers_from, rules, tuple(patterns))
     placed = place_work(trace, by_rules, by_ranges, marks)
     classes, steps = placed.classes, placed.steps
-    window = choose_window(trace, projection.work["launch_row"], steps, options)
+    window, window_doubts = choose_window(trace, projection.work["launch_row"], steps, options)
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
@@ -186,7 +187,7 @@ def attribute_run(
         phase=classes.work["phase"][kept],
         subphase=classes.work["subphase"][kept],
         layer=classes.work["layer"][kept],
-        step=steps.of_work[kept],
+        step=steps.number_of_work[kept],
         phase_names=classes.labels,
     )
     tree = RangeTree(
@@ -197,7 +198,7 @@ def attribute_run(
         projection.paths,
     )
     numberless = without_numbers(tree, trace.names, patterns)
-    doubts = (*projection.caveats, *placed.caveats, *power_doubts)
+    doubts = (*projection.caveats, *placed.caveats, *window_doubts, *power_doubts)
     return AttributedRun(
         window, ledger, labels, tree, numberless, steps, placed, patterns, attribution, doubts
     )
@@ -205,15 +206,15 @@ def attribute_run(
 
 def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> Analysis:
     window, ledger, labels = found.window, found.ledger, found.labels
-    phases = phase_rows(ledger, labels)
-    steps = step_rows(ledger, labels, found.steps, found.step_patterns, options.tokens_per_step)
+    told = step_tables(trace, options, found)
+    phases = phase_rows(ledger, labels, told.tokens)
     devices = device_rows(ledger, window, trace)
     expected = expect_error(ledger, labels, options.confidence_level)
-    energy = _totals(devices, steps, options, _method(ledger), expected)
+    energy = _totals(devices, told.tokens, _method(ledger), expected)
     kernels = kernel_rows(ledger, labels, trace.names)
-    subphases = subphase_rows(ledger, labels)
+    subphases = subphase_rows(ledger, labels, told.tokens)
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
-    caveats = (*trace.caveats, *found.caveats, *undecided, *_doubts(phases, steps, options))
+    caveats = (*trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats)
     return Analysis(
         origins=trace.origins,
         options={
@@ -230,7 +231,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         layers=layer_rows(ledger, labels),
         kernels=kernels,
         ranges=range_rows(ledger, found.numberless),
-        steps=steps,
+        steps=told.steps,
         work=work_rows(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),
         power_curve=power_curve(ledger, window),
@@ -238,6 +239,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         findings=(),
         caveats=caveats,
         capture_ranges=capture_rows(ledger, found.numberless),
+        step_kinds=told.kinds,
     )
 
 
@@ -254,11 +256,7 @@ def _method(ledger: Ledger) -> str:
 
 
 def _totals(
-    devices: pl.DataFrame,
-    steps: pl.DataFrame,
-    options: AnalysisOptions,
-    method: str,
-    expected: ExpectedError | None,
+    devices: pl.DataFrame, tokens: int | None, method: str, expected: ExpectedError | None
 ) -> EnergyTotals:
     measured = devices.filter(pl.col("total_j").is_not_null())
     names = ("total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j")
@@ -266,9 +264,6 @@ def _totals(
         sums: dict[str, float | None] = dict.fromkeys(names)
     else:
         sums = {name: float(measured[name].sum()) for name in names}
-    tokens = None
-    if options.tokens_per_step is not None and len(steps):
-        tokens = int(steps["tokens"].sum())
     return EnergyTotals(**sums, tokens=tokens, method=method, expected_error=expected)
 
 
@@ -294,7 +289,7 @@ def _assumptions(method: str, placed: Placed) -> dict[str, Any]:
     return found
 
 
-def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions) -> list[Caveat]:
+def _doubts(phases: pl.DataFrame) -> list[Caveat]:
     doubts = []
     unclassified = phases.filter(pl.col("name") == "unclassified")
     if len(unclassified):
@@ -312,26 +307,6 @@ def _doubts(phases: pl.DataFrame, steps: pl.DataFrame, options: AnalysisOptions)
                     n=int(unclassified["n_kernels"][0]),
                 )
             )
-    asked = options.tokens_per_step is not None or options.steps is not None
-    if asked and len(steps) == 0:
-        doubts.append(
-            Caveat(
-                "no-steps",
-                "steps or tokens per step were asked for, but no range with GPU work is known to "
-                "be a step; pass --steps REGEX that matches their text",
-            )
-        )
-    busy_s = steps["busy_s"].to_numpy()
-    outside_s = busy_s[steps["step"].is_null().to_numpy()].sum()
-    outside = float(outside_s / max(busy_s.sum(), 1e-12))
-    if options.tokens_per_step is not None and outside > OUTSIDE_STEPS_SHARE:
-        doubts.append(
-            Caveat(
-                "work-outside-steps",
-                f"{outside:.0%} of the busy time belongs to no step; energy per token counts it, "
-                "tokens do not: choose a window of whole steps",
-            )
-        )
     return doubts
 
 

@@ -37,7 +37,11 @@ ROW = (
     ),
 )
 
-PHASE_ROW = (*ROW, Column("label", pl.String, "", "name for people: MLA, MoE, AllReduce, ..."))
+PHASE_ROW = (
+    *ROW,
+    Column("label", pl.String, "", "name for people: MLA, MoE, AllReduce, ..."),
+    Column("j_per_token", pl.Float64, "J", "energy over the tokens of the run", "not known"),
+)
 LAYER_ROW = (*ROW, Column("layer", pl.Int32, "", "index of the transformer block", "in no layer"))
 KERNEL_ROW = (
     *ROW,
@@ -53,12 +57,23 @@ RANGE_ROW = (
 )
 STEP_ROW = (
     *ROW,
-    Column("step", pl.Int64, "", "number of the step in time order", "in no step"),
+    Column("step", pl.Int64, "", "number in the step's text, else in time order", "in no step"),
     Column("tokens", pl.Int64, "", "tokens produced", "not known"),
     Column("start_ns", pl.Int64, "ns", "first GPU work"),
     Column("end_ns", pl.Int64, "ns", "last GPU work"),
     Column("batch", pl.Int64, "", "sequences in the step", "not known"),
     Column("kind", pl.String, "", "prefill, decode, mixed, train or unknown"),
+)
+STEP_KIND_ROW = (
+    *ROW,
+    Column("kind", pl.String, "", "prefill, decode, mixed, train or unknown"),
+    Column("n_steps", pl.Int64, "", "steps of this kind"),
+    Column("tokens", pl.Int64, "", "tokens produced by steps whose tokens are known", "not known"),
+    Column("elapsed_s", pl.Float64, "s", "first to last GPU work of each step, summed"),
+    Column("j_per_token", pl.Float64, "J", "energy over tokens, of steps with tokens", "not known"),
+    Column("tokens_per_j", pl.Float64, "", "tokens over energy, of those", "not known"),
+    Column("mean_step_s", pl.Float64, "s", "elapsed time of a step"),
+    Column("mean_step_j", pl.Float64, "J", "energy of the GPU work of a step", "as energy_j"),
 )
 
 WORK_ROW = (
@@ -270,6 +285,8 @@ class Analysis:
     capture_ranges
         Work of CUDA graphs by the ranges in which it was captured (`RANGE_ROW`), by energy;
         empty without such work.
+    step_kinds
+        Steps summed by kind (`STEP_KIND_ROW`); empty without steps.
     """
 
     origins: tuple[Origin, ...]
@@ -291,3 +308,4 @@ class Analysis:
     findings: tuple[Finding, ...]
     caveats: tuple[Caveat, ...]
     capture_ranges: pl.DataFrame = field(default_factory=lambda: empty_table(RANGE_ROW))
+    step_kinds: pl.DataFrame = field(default_factory=lambda: empty_table(STEP_KIND_ROW))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from traceenergy.energy.attribute import AUTO, METHODS
 from traceenergy.errors import UsageError
 from traceenergy.units import NS_PER_MS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class AnalysisOptions:
     skip_steps
         Leave out the first steps.
     tokens_per_step
-        Output tokens of one step over all GPUs; None: not known.
+        Output tokens of one step over all GPUs, or a CSV file with columns `step,tokens`; None:
+        as the texts of steps tell.
     rules
         Rule files that come before the shipped ones.
     sensor_window_ms
@@ -47,7 +46,7 @@ class AnalysisOptions:
     filter_nvtx: str | None = None
     steps: str | None = None
     skip_steps: int = 0
-    tokens_per_step: int | None = None
+    tokens_per_step: int | Path | None = None
     rules: tuple[Path, ...] = ()
     sensor_window_ms: float | None = None
     idle_power_w: float | None = None
@@ -62,7 +61,7 @@ class AnalysisOptions:
             problems.append(f"confidence must lie between 0 and 1, got {self.confidence_level}")
         if self.skip_steps < 0:
             problems.append(f"steps to skip must not be negative, got {self.skip_steps}")
-        if self.tokens_per_step is not None and self.tokens_per_step < 1:
+        if isinstance(self.tokens_per_step, int) and self.tokens_per_step < 1:
             problems.append(f"tokens per step must be at least 1, got {self.tokens_per_step}")
         if self.idle_power_w is not None and not 0 <= self.idle_power_w < float("inf"):
             problems.append(f"idle power must be finite and not negative, got {self.idle_power_w}")
@@ -81,7 +80,36 @@ class AnalysisOptions:
         """List the options for the result; rule files by name, without folders."""
         record = asdict(self)
         record["rules"] = [path.name for path in self.rules]
+        if isinstance(self.tokens_per_step, Path):
+            record["tokens_per_step"] = self.tokens_per_step.name
         return record
+
+
+def tokens_per_step(text: str) -> int | Path:
+    """Read a `--tokens-per-step` value.
+
+    Parameters
+    ----------
+    text : str
+        A number, or the name of a file that ends in `.csv`.
+
+    Returns
+    -------
+    int or Path
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if text.lower().endswith(".csv"):
+        return Path(text)
+    if text.isascii() and text.removeprefix("-").isdigit():
+        return int(text)
+    raise UsageError(
+        f"--tokens-per-step {text!r} is neither a whole number nor a .csv file",
+        next_step="for example --tokens-per-step 64, or a CSV file with the columns step,tokens",
+    )
 
 
 def sensor_window_ms(sensor: str, parse_time_ns: int | None = None) -> float | None:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from traceenergy.trace.tables import NvtxRanges
 
 NO_STEP = -1
-_COUNTS = ("ctx", "gen", "batch")  # named groups that count sequences
+# Groups of a pattern that are numbers in the text of a step.
+_COUNTS = ("tokens", "batch", "ctx", "gen")
+_NUMBER = "step"
+# Processes that number their steps each for itself have hardly a number in common.
+_MOST_NUMBERS = 2  # times the steps of the process with most
 
 
 @dataclass(frozen=True)
@@ -28,19 +32,34 @@ class Steps:
     Attributes
     ----------
     of_work : ndarray of int64 (n_work,)
-        Step of each piece of GPU work; -1 for none. The n-th step of each process has number n,
-        so that tensor-parallel processes share their steps.
+        Step of each piece of GPU work, an index from 0; -1 for none. Steps that processes have in
+        common are one, so that tensor-parallel processes share their steps.
     name : polars.Series of String (n_steps,)
         Text of the step's range in the first process that has it.
+    text_number : ndarray of int64 (n_steps,) or None
+        Number in that text, rising; None where steps are counted.
     """
 
     of_work: NDArray[np.int64]
     name: pl.Series
+    text_number: NDArray[np.int64] | None = None
 
     @property
     def n_steps(self) -> int:
         """How many steps were found."""
         return len(self.name)
+
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """Number of each step as people know it, rising ``(n_steps,)``."""
+        return np.arange(self.n_steps) if self.text_number is None else self.text_number
+
+    @property
+    def number_of_work(self) -> NDArray[np.int64]:
+        """Number of the step of each piece of GPU work; -1 for none ``(n_work,)``."""
+        if not self.n_steps:
+            return self.of_work
+        return np.where(self.of_work >= 0, self.number[np.maximum(self.of_work, 0)], NO_STEP)
 
 
 def find_steps(
@@ -68,7 +87,8 @@ def find_steps(
     -------
     Steps
         Of matching ranges inside each other the outermost counts. Ranges without GPU work are
-        no steps.
+        no steps. Where group `step` of the patterns is a number in each text that rises within
+        each process, steps with the same number are one; else the n-th of each process are.
 
     Raises
     ------
@@ -78,80 +98,88 @@ def find_steps(
     nothing = Steps(np.full(len(range_of_work), NO_STEP), pl.Series("name", [], dtype=pl.String))
     if not patterns or len(ranges) == 0:
         return nothing
-    matches = _matching(names, patterns)[ranges["name_id"].to_numpy()]
+    matches = matching_names(names, patterns)[ranges["name_id"].to_numpy()]
     outermost = _outermost_match(matches, parent_row)
     inside = range_of_work >= 0
     row_of_work = np.where(inside, outermost[np.maximum(range_of_work, 0)], NO_STEP)
     rows = np.unique(row_of_work[row_of_work >= 0])
     if len(rows) == 0:
         return nothing
-    numbered = (
+    marked = (
         ranges[rows.tolist()]
         .select("rank", "process_id", "start_ns", "name_id")
         .with_columns(pl.Series("row", rows))
         .sort("start_ns", "row")
-        .with_columns(
-            (pl.int_range(pl.len()).over("rank", "process_id")).cast(pl.Int64).alias("step")
-        )
     )
-    number_of_row = np.full(len(ranges), NO_STEP)
-    number_of_row[numbered["row"].to_numpy()] = numbered["step"].to_numpy()
-    of_work = np.where(row_of_work >= 0, number_of_row[np.maximum(row_of_work, 0)], NO_STEP)
-    first = numbered.unique("step", keep="first", maintain_order=True).sort("step")
-    return Steps(of_work, names.gather(first["name_id"]).rename("name"))
+    texts = names.gather(marked["name_id"])
+    number = _text_numbers(marked, texts, patterns)
+    key = marked.select(pl.int_range(pl.len()).over("rank", "process_id")).to_series()
+    distinct, step = np.unique((key if number is None else number).to_numpy(), return_inverse=True)
+    step_of_row = np.full(len(ranges), NO_STEP)
+    step_of_row[marked["row"].to_numpy()] = step
+    of_work = np.where(row_of_work >= 0, step_of_row[np.maximum(row_of_work, 0)], NO_STEP)
+    first = pl.DataFrame({"step": step, "name": texts}).unique("step", keep="first").sort("step")
+    return Steps(of_work, first["name"], None if number is None else distinct.astype(np.int64))
 
 
-def describe_steps(name: pl.Series, patterns: Sequence[str]) -> pl.DataFrame:
-    """Read kind and batch of steps from their text.
+def _text_numbers(
+    marked: pl.DataFrame, texts: pl.Series, patterns: Sequence[str]
+) -> pl.Series | None:
+    number = read_groups(texts, patterns, (_NUMBER,))[_NUMBER]
+    if number.null_count():
+        return None
+    process = ["rank", "process_id"]
+    numbered = marked.select(process).with_columns(number)
+    rises = pl.col(_NUMBER).diff().over(process).fill_null(1) > 0
+    longest = numbered.group_by(process).len()["len"].max()
+    apart = number.n_unique() > _MOST_NUMBERS * (longest if isinstance(longest, int) else 0)
+    return None if apart or not numbered.select(rises.all()).item() else number
+
+
+def read_groups(
+    texts: pl.Series, patterns: Sequence[str], groups: Sequence[str] = _COUNTS
+) -> pl.DataFrame:
+    """Read the numbers that named groups of patterns find in texts.
 
     Parameters
     ----------
-    name : polars.Series of String (n_steps,)
+    texts : polars.Series of String (n,)
     patterns : sequence of str
-        Of the ranges that are steps. Named groups `ctx` and `gen` count sequences in prefill
-        and in decode, `batch` counts all.
+        The first that finds a number counts.
+    groups : sequence of str
 
     Returns
     -------
-    polars.DataFrame
-        Columns `batch` (Int64, null where the text has no number) and `kind`: `prefill`,
-        `decode`, `mixed`, `train` or `unknown`.
+    polars.DataFrame (n rows)
+        One column of Int64 a group; null where no pattern finds a number.
     """
-    counts = pl.select(pl.repeat(None, len(name), dtype=pl.Int64).alias(key) for key in _COUNTS)
+    found = pl.select(pl.repeat(None, len(texts), dtype=pl.Int64).alias(key) for key in groups)
     for pattern in patterns:
-        found = pl.DataFrame({"name": name}).select(
-            pl.col("name").str.extract_groups(pattern).alias("groups")
-        )["groups"]
-        for key in _COUNTS:
-            if key in found.struct.fields:
-                values = found.struct.field(key).cast(pl.Int64, strict=False)
-                counts = counts.with_columns(pl.coalesce(key, values).alias(key))
-    ctx, gen = pl.col("ctx"), pl.col("gen")
-    text = name.str.to_lowercase()
-    word = (
-        pl.when(text.str.contains(r"mixed"))
-        .then(pl.lit("mixed"))
-        .when(text.str.contains(r"prefill|extend|context"))
-        .then(pl.lit("prefill"))
-        .when(text.str.contains(r"decode|generat"))
-        .then(pl.lit("decode"))
-        .when(text.str.contains(r"train"))
-        .then(pl.lit("train"))
-        .otherwise(pl.lit("unknown"))
-    )
-    kind = (
-        pl.when((ctx > 0) & (gen > 0))
-        .then(pl.lit("mixed"))
-        .when(ctx > 0)
-        .then(pl.lit("prefill"))
-        .when(gen > 0)
-        .then(pl.lit("decode"))
-        .otherwise(word)
-    )
-    return counts.select(pl.coalesce("batch", ctx + gen).alias("batch"), kind.alias("kind"))
+        parts = texts.to_frame("text").select(pl.col("text").str.extract_groups(pattern))["text"]
+        for key in groups:
+            if key in parts.struct.fields:
+                values = parts.struct.field(key).cast(pl.Int64, strict=False)
+                found = found.with_columns(pl.coalesce(key, values).alias(key))
+    return found
 
 
-def _matching(names: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool_]:
+def matching_names(names: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool_]:
+    """Mark the texts that any of the patterns matches.
+
+    Parameters
+    ----------
+    names : polars.Series of String (n,)
+    patterns : sequence of str
+
+    Returns
+    -------
+    ndarray of bool (n,)
+
+    Raises
+    ------
+    UsageError
+        If a pattern is no regular expression.
+    """
     matches = np.zeros(len(names), dtype=bool)
     for pattern in patterns:
         try:

@@ -12,13 +12,11 @@ from traceenergy.analysis import model
 from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.inseparable import distinct_names
 from traceenergy.analysis.rows import sum_groups
-from traceenergy.analysis.steps import describe_steps
+from traceenergy.analysis.step_facts import KINDS
 from traceenergy.intervals import busy_by_group
-from traceenergy.units import NS_PER_MS
+from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from traceenergy.analysis.ledger import Ledger
@@ -42,7 +40,7 @@ class Labels:
     layer : polars.Series of Int32
         Null for none.
     step : ndarray of int64
-        -1 for none.
+        Number of the step; -1 for none.
     phase_names
         First-level phase to name for people.
     """
@@ -54,16 +52,16 @@ class Labels:
     phase_names: dict[str, str]
 
 
-def phase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
-    """Sum by first-level phase, most energy first (`PHASE_ROW`)."""
+def phase_rows(ledger: Ledger, labels: Labels, tokens: int | None = None) -> pl.DataFrame:
+    """Sum by first-level phase, most energy first (`PHASE_ROW`); `tokens` are those of the run."""
     group, keys = codes_of(pl.DataFrame({"name": labels.phase}), ["name"])
     rows = sum_groups(ledger, group, keys["name"])
     label = pl.col("name").replace(labels.phase_names).alias("label")
-    return _by_cost(rows.with_columns(label), model.PHASE_ROW)
+    return _by_cost(rows.with_columns(label, _per_token(tokens)), model.PHASE_ROW)
 
 
-def subphase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
-    """Sum by second-level phase, most energy first (`PHASE_ROW`)."""
+def subphase_rows(ledger: Ledger, labels: Labels, tokens: int | None = None) -> pl.DataFrame:
+    """Sum by second-level phase, most energy first (`PHASE_ROW`), as `phase_rows` does."""
     group, keys = codes_of(pl.DataFrame({"name": labels.subphase}), ["name"])
     rows = sum_groups(ledger, group, keys["name"])
     first, rest = pl.col("name").str.extract(r"^([^.]+)"), pl.col("name").str.extract(r"\.(.+)$")
@@ -73,7 +71,12 @@ def subphase_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
         separator=": ",
         ignore_nulls=True,
     )
-    return _by_cost(rows.with_columns(label.alias("label")), model.PHASE_ROW)
+    return _by_cost(rows.with_columns(label.alias("label"), _per_token(tokens)), model.PHASE_ROW)
+
+
+def _per_token(tokens: int | None) -> pl.Expr:
+    per_token = pl.col("energy_j") / tokens if tokens else pl.lit(None, dtype=pl.Float64)
+    return per_token.alias("j_per_token")
 
 
 def layer_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
@@ -125,12 +128,10 @@ def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFram
     return _by_cost(rows, model.KERNEL_ROW)
 
 
-def step_rows(
-    ledger: Ledger, labels: Labels, steps: Steps, patterns: Sequence[str], tokens: int | None
-) -> pl.DataFrame:
+def step_rows(ledger: Ledger, labels: Labels, steps: Steps, facts: pl.DataFrame) -> pl.DataFrame:
     """Sum by step, in order, work in no step last (`STEP_ROW`).
 
-    Without any step the table is empty.
+    Without any step the table is empty. `facts` has `batch`, `tokens`, `kind` of each of `steps`.
     """
     if not (labels.step >= 0).any():
         return _empty(model.STEP_ROW)
@@ -140,19 +141,56 @@ def step_rows(
     end_ns = np.full(len(numbers), np.iinfo(np.int64).min)
     np.minimum.at(start_ns, group, ledger.start_ns)
     np.maximum.at(end_ns, group, ledger.end_ns)
-    is_step = numbers < last
-    text = steps.name.gather(np.where(is_step, numbers, 0))
-    described = describe_steps(text, patterns)
-    names = text.set(pl.Series(~is_step), NO_STEP)
+    is_step = pl.Series(numbers < last)
+    place = pl.Series(np.searchsorted(steps.number, numbers)).set(~is_step, None)
+    described = facts.select("batch", "tokens", "kind")[place.fill_null(0)].select(
+        pl.when(is_step).then(pl.all())
+    )
+    names = steps.name.gather(place).fill_null(NO_STEP)
     rows = sum_groups(ledger, group.astype(np.int64), names).with_columns(
         pl.Series("start_ns", start_ns),
         pl.Series("end_ns", end_ns),
-        pl.Series("step", numbers, dtype=pl.Int64).set(pl.Series(~is_step), None),
-        pl.Series("tokens", [tokens if step else None for step in is_step], dtype=pl.Int64),
-        described["batch"].set(pl.Series(~is_step), None),
-        described["kind"].set(pl.Series(~is_step), "unknown"),
+        pl.Series("step", numbers, dtype=pl.Int64).set(~is_step, None),
+        described["batch"],
+        described["tokens"],
+        described["kind"].fill_null("unknown"),
     )
     return _declared(rows, model.STEP_ROW)
+
+
+def step_kind_rows(ledger: Ledger, labels: Labels, steps: pl.DataFrame) -> pl.DataFrame:
+    """Sum steps by kind (`STEP_KIND_ROW`); work in no step is not in it.
+
+    `steps` is the table of `step_rows`.
+    """
+    known = steps.filter(pl.col("step").is_not_null())
+    if not len(known):
+        return _empty(model.STEP_KIND_ROW)
+    kinds = [kind for kind in KINDS if kind in set(known["kind"].to_list())]
+    number = known["step"].to_numpy()
+    code = known["kind"].cast(pl.Enum(kinds)).to_physical().cast(pl.Int64).to_numpy()
+    place = np.minimum(np.searchsorted(number, labels.step), len(number) - 1)
+    group = np.where(labels.step >= 0, code[place], -1)
+    energy_j = pl.col("energy_j").filter(pl.col("tokens").is_not_null()).drop_nulls()
+    told_j = pl.when(energy_j.len() > 0).then(energy_j.sum())
+    tokens = pl.when(pl.col("tokens").count() > 0).then(pl.col("tokens").sum())
+    elapsed_s = ((pl.col("end_ns") - pl.col("start_ns")) * S_PER_NS).sum()
+    of_kind = known.group_by("kind").agg(
+        pl.len().alias("n_steps"), tokens=tokens, elapsed_s=elapsed_s, told_j=told_j
+    )
+    rows = sum_groups(ledger, group, pl.Series(kinds)).with_columns(pl.col("name").alias("kind"))
+    rows = rows.join(of_kind, on="kind", how="left", maintain_order="left").with_columns(
+        ratio("told_j", "tokens").alias("j_per_token"),
+        ratio("tokens", "told_j").alias("tokens_per_j"),
+        ratio("elapsed_s", "n_steps").alias("mean_step_s"),
+        ratio("energy_j", "n_steps").alias("mean_step_j"),
+    )
+    return _declared(rows, model.STEP_KIND_ROW)
+
+
+def ratio(value: str, count: str) -> pl.Expr:
+    """Divide two columns; null where there is nothing to divide by."""
+    return pl.when(pl.col(count) > 0).then(pl.col(value) / pl.col(count))
 
 
 def device_rows(ledger: Ledger, window: Window, trace: Trace) -> pl.DataFrame:

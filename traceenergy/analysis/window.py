@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.model import Window
+from traceenergy.analysis.profiler_window import work_while_profiling
 from traceenergy.errors import NoGpuWorkError, UsageError
 from traceenergy.units import S_PER_NS
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.options import AnalysisOptions
     from traceenergy.analysis.steps import Steps
+    from traceenergy.caveats import Caveat
     from traceenergy.trace.model import Trace
 
 # NAME[@DOMAIN][/IDX]; the name may hold both signs itself, so the tail is taken off first.
@@ -25,8 +27,8 @@ _FILTER = re.compile(r"^(?P<name>.+?)(?:@(?P<domain>[^@/]+))?(?:/(?P<index>\d+))
 
 def choose_window(
     trace: Trace, launch_row: pl.Series, steps: Steps, options: AnalysisOptions
-) -> Window:
-    """Choose the window by the options, else span all GPU work.
+) -> tuple[Window, tuple[Caveat, ...]]:
+    """Choose the window by the options, else by the program, else span all GPU work.
 
     Parameters
     ----------
@@ -38,9 +40,11 @@ def choose_window(
 
     Returns
     -------
-    Window
+    window : Window
         From the first GPU work, or its launch if that is earlier, to the end of the last;
-        cut by the options that are given.
+        cut by the options that are given. Without a filter, of work that was launched between
+        cudaProfilerStart and cudaProfilerStop, where the program called them.
+    caveats : tuple of Caveat
 
     Raises
     ------
@@ -60,6 +64,11 @@ def choose_window(
     begin_ns = np.minimum(work["start_ns"].to_numpy(), launch_ns.to_numpy())
     end_ns = work["end_ns"].to_numpy()
     low, high = int(begin_ns.min()), int(end_ns.max())
+    doubts: tuple[Caveat, ...] = ()
+    if not options.filter_nvtx and not options.filter_time_ns:
+        inside, doubts = work_while_profiling(trace, launch_ns.to_numpy())
+        if inside is not None:
+            low, high = int(begin_ns[inside].min()), int(end_ns[inside].max())
     if options.skip_steps:
         low = max(low, _start_of_step(steps, begin_ns, options.skip_steps))
     if options.filter_nvtx:
@@ -73,14 +82,15 @@ def choose_window(
     if high <= low or not ((work["start_ns"].to_numpy() < high) & (end_ns > low)).any():
         raise _nothing_in_window(options, int(begin_ns.min()), int(end_ns.max()))
     epoch_ns = trace.clock.utc_epoch_ns
-    return Window(low, high, None if epoch_ns is None else epoch_ns + low)
+    return Window(low, high, None if epoch_ns is None else epoch_ns + low), doubts
 
 
 def _start_of_step(steps: Steps, begin_ns: NDArray[np.int64], step: int) -> int:
     if step >= steps.n_steps:
         raise UsageError(
             f"cannot skip {step} steps: the trace has {steps.n_steps}",
-            details="steps are NVTX ranges with GPU work that a rule or --steps names",
+            details="steps are NVTX ranges with GPU work that a rule or --steps names; without "
+            "any, passes through the model as the order of kernels tells them",
             next_step="pass --steps REGEX to say which ranges are steps, or skip fewer",
         )
     return int(begin_ns[steps.of_work == step].min())

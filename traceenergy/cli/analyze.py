@@ -56,7 +56,7 @@ def analyze(
             filter_nvtx=filter_nvtx,
             steps=steps,
             skip_steps=skip_steps,
-            tokens_per_step=tokens_per_step,
+            tokens_per_step=opt.parse_tokens(tokens_per_step),
             rules=tuple(rules or ()),
             sensor_window_ms=opt.parse_sensor(sensor),
             idle_power_w=idle_power,

@@ -10,6 +10,28 @@ import typer
 from traceenergy.durations import TimeRange, parse_duration, parse_time_range
 
 
+def parse_tokens(text: str | None) -> int | Path | None:
+    """Read a `--tokens-per-step` value.
+
+    Parameters
+    ----------
+    text : str or None
+
+    Returns
+    -------
+    int or Path or None
+        A number, a CSV file, or as given.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    from traceenergy.analysis.options import tokens_per_step
+
+    return None if text is None else tokens_per_step(text)
+
+
 def parse_sensor(text: str) -> float | None:
     """Read a `--sensor` value.
 
@@ -215,7 +237,8 @@ Steps = Annotated[
         "--steps",
         metavar="REGEX",
         show_default="as the rules find them",
-        help="Regular expression of the NVTX ranges that are the steps of the model loop.",
+        help="Regular expression of the NVTX ranges that are the steps of the model loop. Groups "
+        "(?P<step>), (?P<tokens>), (?P<batch>), (?P<ctx>), (?P<gen>) read numbers from their text.",
     ),
 ]
 SkipSteps = Annotated[
@@ -225,13 +248,13 @@ SkipSteps = Annotated[
     ),
 ]
 TokensPerStep = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--tokens-per-step",
-        metavar="N",
-        min=1,
-        show_default="not known",
-        help="Output tokens of one step, over all sequences and GPUs; gives joules per token.",
+        metavar="N|FILE.csv",
+        show_default="as the texts of steps tell",
+        help="Output tokens of one step, over all sequences and GPUs, or a CSV file with columns "
+        "step,tokens; gives joules per token.",
     ),
 ]
 Rules = Annotated[

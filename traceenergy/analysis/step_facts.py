@@ -1,0 +1,177 @@
+"""What steps are: prefill, decode, mixed or train, how many sequences, how many tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.steps import read_groups
+from traceenergy.phases.stage import attention_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from traceenergy.phases.rules import RuleSet
+
+KINDS = ("prefill", "decode", "mixed", "train", "unknown")
+# The first that a text holds. Draft and verify are parts of decoding by speculation.
+_WORDS = (
+    ("mixed", r"mixed"),
+    ("decode", r"decode|generat|verify|draft"),
+    ("prefill", r"prefill|extend|context"),
+    ("train", r"train"),
+)
+# Part of the time of a step in its backward pass and optimizer, from which on it is training.
+_TRAINING_SHARE = 0.02
+# A step is mixed if the rarer of both stages has at least this part of the other's kernels.
+_MIXED_SHARE = 0.25
+# A step of prefill works on so many times the tokens of a step of decode.
+_PREFILL_RATIO = 8.0
+_LEAST_GAP = 2.0  # between the smallest of the one and the largest of the other
+
+
+def describe_steps(
+    names: pl.Series, patterns: Sequence[str], work: pl.DataFrame, texts: pl.Series, rules: RuleSet
+) -> pl.DataFrame:
+    """Say of each step what its text tells, else what its work tells.
+
+    Parameters
+    ----------
+    names : polars.Series of String (n_steps,)
+        Text of each step.
+    patterns : sequence of str
+        Of the ranges that are steps. Of their named groups, `tokens` is the number of tokens
+        made, `ctx` and `gen` count requests in prefill and in generation, `batch` counts all.
+    work : polars.DataFrame
+        GPU work: `step` (index of its step, negative for none), `phase`, `subphase`,
+        `full_name_id`, `busy_ns`, `grid_blocks`.
+    texts : polars.Series of String
+        By `full_name_id`.
+    rules : RuleSet
+        That know stages of attention kernels.
+
+    Returns
+    -------
+    polars.DataFrame (n_steps rows)
+        `batch` and `tokens` (Int64, null where not told), `is_request_count` (tokens are the
+        number of requests in generation, one token each), `kind` of `KINDS`.
+    """
+    counts = read_groups(names, patterns)
+    ctx, gen = pl.col("ctx"), pl.col("gen")
+    told = pl.any_horizontal(ctx.is_not_null(), gen.is_not_null())
+    some_gen = pl.when(gen > 0).then(gen)
+    by_text = (
+        pl.when((ctx > 0) & (gen > 0))
+        .then(pl.lit("mixed"))
+        .when(ctx > 0)
+        .then(pl.lit("prefill"))
+        .when(gen > 0)
+        .then(pl.lit("decode"))
+        .when(~told)
+        .then(pl.col("word"))
+    )
+    described = counts.with_columns(
+        kind_by_words(names).alias("word"),
+        kinds_by_work(work, len(names), texts, rules).alias("by_work"),
+    )
+    return described.select(
+        batch=pl.coalesce("batch", pl.when(told).then(ctx.fill_null(0) + gen.fill_null(0))),
+        tokens=pl.coalesce("tokens", some_gen),
+        is_request_count=pl.col("tokens").is_null() & some_gen.is_not_null(),
+        kind=pl.coalesce(by_text, "by_work", pl.lit("unknown")),
+    )
+
+
+def kind_by_words(names: pl.Series) -> pl.Series:
+    """Read the kind of steps from words in their texts; null where there is none."""
+    text = names.str.to_lowercase()
+    kind = pl.repeat(None, len(names), dtype=pl.String)
+    for word, pattern in reversed(_WORDS):
+        kind = pl.when(text.str.contains(pattern)).then(pl.lit(word)).otherwise(kind)
+    return pl.select(kind.alias("kind"))["kind"]
+
+
+def kinds_by_work(work: pl.DataFrame, n_steps: int, texts: pl.Series, rules: RuleSet) -> pl.Series:
+    """Tell the kind of steps by what ran in them.
+
+    Parameters
+    ----------
+    work : polars.DataFrame
+        As for `describe_steps`.
+    n_steps : int
+    texts : polars.Series of String
+        By `full_name_id`.
+    rules : RuleSet
+
+    Returns
+    -------
+    polars.Series of String (n_steps,)
+        `train` with backward work or an optimizer; else by the stage of attention kernels; else
+        by the size of norms, which launch about one block a token: where the steps fall into two
+        groups of which one works on 8 times the tokens of the other, it is prefill. Null where
+        none of these tells.
+    """
+    inside = work.filter(pl.col("step") >= 0)
+    groups = inside.group_by("step", "phase", "subphase", "full_name_id").agg(
+        pl.col("busy_ns").sum(), n=pl.len()
+    )
+    is_training = pl.col("subphase").cast(pl.String).str.ends_with(".bwd") | (
+        pl.col("phase").cast(pl.String) == "optimizer"
+    )
+    ids = groups["full_name_id"].unique()
+    stage = attention_stage(texts.gather(ids).fill_null(""), rules).cast(pl.String)
+    of_name = pl.DataFrame({"full_name_id": ids, "stage": stage})
+    told = (
+        groups.join(of_name, on="full_name_id", how="left")
+        .group_by("step")
+        .agg(
+            training=pl.col("busy_ns").filter(is_training).sum() / pl.col("busy_ns").sum(),
+            prefill=pl.col("n").filter(pl.col("stage") == "prefill").sum(),
+            decode=pl.col("n").filter(pl.col("stage") == "decode").sum(),
+        )
+        .with_columns(
+            fewer=pl.min_horizontal("prefill", "decode"),
+            more=pl.max_horizontal("prefill", "decode"),
+        )
+    )
+    kind = (
+        pl.when(pl.col("training") >= _TRAINING_SHARE)
+        .then(pl.lit("train"))
+        .when((pl.col("fewer") > 0) & (pl.col("fewer") >= _MIXED_SHARE * pl.col("more")))
+        .then(pl.lit("mixed"))
+        .when(pl.col("prefill") > pl.col("decode"))
+        .then(pl.lit("prefill"))
+        .when(pl.col("decode") > 0)
+        .then(pl.lit("decode"))
+        .otherwise(pl.col("by_size"))
+    )
+    steps = pl.DataFrame({"step": np.arange(n_steps, dtype=np.int64)})
+    steps = steps.join(told, on="step", how="left", maintain_order="left")
+    untrained = told.filter(pl.col("training") < _TRAINING_SHARE)["step"]
+    norms = inside.filter((pl.col("phase") == "norm") & pl.col("grid_blocks").is_not_null())
+    sizes = (
+        norms.group_by("step")
+        .agg(size=pl.col("grid_blocks").median())
+        .filter(pl.col("step").is_in(untrained.implode()))
+    )
+    sizes = sizes.with_columns(by_size=_kinds_by_size(sizes["size"].to_numpy()))
+    joined = steps.join(sizes, on="step", how="left", maintain_order="left")
+    return joined.select(kind.alias("kind"))["kind"]
+
+
+def _kinds_by_size(size: NDArray[np.float64]) -> pl.Series:
+    """Split sizes at the widest gap, if both sides are that far apart."""
+    nothing = pl.Series([None] * len(size), dtype=pl.String)
+    ordered = np.sort(size)
+    if len(ordered) < 2 or ordered[0] <= 0:  # noqa: PLR2004 - one step alone is neither large nor small
+        return nothing
+    ratio = ordered[1:] / ordered[:-1]
+    cut = int(ratio.argmax()) + 1
+    apart = np.median(ordered[cut:]) >= _PREFILL_RATIO * np.median(ordered[:cut])
+    if not apart or ratio[cut - 1] < _LEAST_GAP:
+        return nothing
+    return pl.Series(np.where(size >= ordered[cut], "prefill", "decode"), dtype=pl.String)
