@@ -212,6 +212,21 @@ def test_explain_forgets_the_numbering_of_pytorch() -> None:
     assert explained.select("range", "n_kernels").rows() == [("fwd/aten::mm", 3)]
 
 
+def test_explain_sums_energy_where_power_covers_it() -> None:
+    launched = [Launched("saxpy"), Launched("saxpy"), Launched(GEMM, ("mlp",)), Launched("late")]
+    energy_j = pl.Series([1.0, None, 3.0, None], dtype=pl.Float64)
+
+    explained = explain(*tables_of(launched), classify(launched), energy_j=energy_j)
+
+    found = {row["kernel"]: row for row in explained.iter_rows(named=True)}
+    assert [found[name]["energy_j"] for name in ("saxpy", GEMM, "late")] == [1.0, 3.0, None]
+    assert [found[name]["energy_share"] for name in ("saxpy", GEMM, "late")] == [0.25, 0.75, None]
+    without = explain(*tables_of(launched), classify(launched))
+    assert without["energy_j"].to_list() == without["energy_share"].to_list() == [None] * 3
+    check_table(explained, EXPLAINED, "explained")
+    check_table(without, EXPLAINED, "explained")
+
+
 def test_no_work_gives_empty_tables() -> None:
     nothing = classify([])
 
