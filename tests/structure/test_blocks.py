@@ -103,3 +103,16 @@ def test_kernels_without_a_meaning_change_no_count(inserted: list[str], n_layers
     assert len(blocks.begin) == n_layers
     assert (blocks.end[:-1] == blocks.begin[1:]).all()
     assert len(np.unique(blocks.end - blocks.begin)) == 1
+
+
+@pytest.mark.parametrize(
+    "iteration",
+    [
+        "copy gemm silu gemm soft",
+        "copy gemm silu gemm silu gemm silu gemm soft copy mean",
+        "conv norm conv norm conv norm gemm soft mean gemm gemm gemm gemm",
+        "gemm silu gemm soft",
+    ],
+)
+def test_the_softmax_of_a_classifier_is_no_attention(iteration: str) -> None:
+    assert find_blocks(lane_of(" ".join([iteration] * 20))) is None

@@ -35,6 +35,8 @@ class Role(IntEnum):
     GRAPH = 10  # a whole CUDA graph as one block
     SOFTMAX = 11  # of attention, or of sampling
     REDUCTION = 12  # part of a norm, perhaps
+    COPY = 13
+    CONVOLUTION = 14
 
 
 _BY_SUBPHASE = {
@@ -45,6 +47,7 @@ _BY_SUBPHASE = {
     "allreduce.fused_norm": Role.FUSED_NORM,
     "other.softmax": Role.SOFTMAX,
     "other.reduction": Role.REDUCTION,
+    "other.convolution": Role.CONVOLUTION,
 }
 _BY_PHASE = {
     "attention": Role.ATTENTION,
@@ -57,8 +60,10 @@ _BY_PHASE = {
     "lm_head": Role.OUTPUT,
     "sampling": Role.OUTPUT,
     "optimizer": Role.OUTPUT,
+    "memory": Role.COPY,
 }
 _WITHIN_ATTENTION = 12  # kernels from its first product to its second: scale, mask, softmax
+_FEWEST_PRODUCTS = 5  # of a block: queries, scores, values, output, feed-forward
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,8 @@ def unfused_attention(role: Roles) -> Roles:
     -------
     ndarray of uint8 (n,)
         With a softmax, the product before and the product after it as the core of attention.
+        Unchanged where that softmax may be the last step of a classifier: with convolutions, with
+        copies beside it, or with fewer products than a transformer block has.
     """
     softmax, product = np.flatnonzero(role == Role.SOFTMAX), np.flatnonzero(role == Role.OPEN)
     if (role == Role.CORE).any() or not len(softmax) or not len(product):
@@ -206,10 +213,15 @@ def unfused_attention(role: Roles) -> Roles:
     after = np.searchsorted(product, softmax)
     inside = (after > 0) & (after < len(product))
     softmax, after = softmax[inside], after[inside]
-    close = product[after] - product[after - 1] <= _WITHIN_ATTENTION
+    low, high = product[after - 1], product[after]
+    copies = np.concatenate(([0], np.cumsum(role == Role.COPY)))
+    is_core = (high - low <= _WITHIN_ATTENTION) & (copies[high] == copies[low])
+    n_cores, n_convolutions = int(is_core.sum()), int((role == Role.CONVOLUTION).sum())
+    if len(product) < _FEWEST_PRODUCTS * n_cores or n_convolutions > n_cores:
+        return role
     found = role.copy()
-    for part in (softmax[close], product[after[close]], product[after[close] - 1]):
-        found[part] = Role.CORE
+    for part in (softmax, low, high):
+        found[part[is_core]] = Role.CORE
     return found
 
 
