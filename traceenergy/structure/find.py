@@ -13,6 +13,7 @@ from traceenergy.structure.lanes import Lane, categories_of, lanes_of
 from traceenergy.structure.passages import PRODUCT
 from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, number_layers
 from traceenergy.structure.places import Place, behind_layers, is_open, places_in_blocks
+from traceenergy.structure.repeats import repeated_steps
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +120,7 @@ def _find_steps(lane: Lane, blocks: Blocks | None, passes: Passes | None) -> Int
         order = np.argsort(np.concatenate((first, more[0])), kind="stable")
         first = np.concatenate((first, more[0]))[order]
         after = np.concatenate((after, more[1]))[order]
-    return cut_steps(lane, first, after)
+    return cut_steps(lane, first, after) if len(first) else repeated_steps(lane)
 
 
 def _write_steps(lane: Lane, edges: Int, found: Structure) -> None:
