@@ -55,3 +55,11 @@ def test_a_bad_word_is_an_error_with_the_way_out(
 ) -> None:
     assert run("--out", str(tmp_path), "--schema", "9.9") == 2
     assert "error[bad-usage]" in capsys.readouterr().err
+
+
+def test_a_model_can_be_another_one(tmp_path: Path) -> None:
+    code = run("--out", str(tmp_path), "--model", "llama", "--fused", "all", "--steps", "1")
+
+    assert code == 0
+    options = json.loads((tmp_path / "truth.json").read_text())["options"]
+    assert (options["model"], options["fused"], options["layers"]) == ("llama", "all", 32)

@@ -39,6 +39,7 @@ def test_defaults_are_fine() -> None:
         (Options(model="bert"), "deepseek-v3, llama"),
         (Options(model="llama", mtp=1), "for deepseek-v3 only"),
         (Options(model="llama", parallel="expert"), "but for deepseek-v3"),
+        (Options(fused="all"), "none but for llama"),
         (Options(mtp=-1), "0 or more"),
         (Options(marks="few"), "full, steps, none"),
         (Options(marks="none", power="marks"), "without power marks"),

@@ -48,6 +48,23 @@ def test_all_blocks_of_llama_are_alike_but_for_the_first_norm(kind: str) -> None
     assert sum(key in {"llama_custom_reduce", "llama_ring"} for key in blocks[1]) == 2
 
 
+def test_a_compiler_fuses_each_norm_behind_an_allreduce_in_decode() -> None:
+    written, compiled = (
+        model_of(Options(model="llama", layers=5, fused=fused)).templates["decode"].slots
+        for fused in ("none", "all")
+    )
+
+    # Two norms a block; that of the first one before attention stands alone.
+    assert len(written) - len(compiled) == 2 * 5
+    reduces = [slot for slot in compiled if slot.kernel == "fused_reduce_norm"]
+    assert [slot.layer for slot in reduces] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert [slot.layer for slot in compiled if slot.kernel == "fused_norm"] == [0]
+    assert not any(slot.kernel in {"llama_norm", "llama_rope"} for slot in compiled)
+    less = model_of(Options(model="llama", layers=5, fused="allreduce")).templates["decode"].slots
+    changed = [(a.kernel, b.kernel) for a, b in zip(less, compiled, strict=True) if a != b]
+    assert {a for a, _ in changed} == {"llama_first_norm", "llama_rope", "llama_activation"}
+
+
 def test_layers_that_predict_more_tokens_come_behind_the_head() -> None:
     slots = model_of(Options(layers=4, mtp=2)).templates["decode"].slots
 

@@ -203,6 +203,14 @@ PrefillChunk = Annotated[
         "of decode; 0: whole, beside decode.",
     ),
 ]
+Fused = Annotated[
+    str,
+    typer.Option(
+        metavar="none|allreduce|all",
+        help="Kernels of llama that are put into one: an AllReduce with the norm behind it, or all "
+        "that compilers fuse.",
+    ),
+]
 
 
 def simulate(
@@ -221,8 +229,8 @@ def simulate(
     calibration_spread: CalibrationSpread = 0.0, calibration_only: CalibrationOnly = False,
     energy_counter: EnergyCounter = False, model: ModelName = "deepseek-v3", mtp: Mtp = 0,
     parallel: Parallel = "tensor", marks: Marks = "full", graph_trace: GraphTrace = None,
-    prefill_chunk: PrefillChunk = 0, force: Force = False, quiet: Quiet = False,
-    verbose: Verbose = False,
+    prefill_chunk: PrefillChunk = 0, fused: Fused = "none", force: Force = False,
+    quiet: Quiet = False, verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Make a run of a model that never ran, with trace, power log and true energy."""
     from traceenergy.simulate.options import Options
@@ -240,7 +248,7 @@ def simulate(
         concurrency_factor=concurrency_factor, quantum_w=quantum, calibration_only=calibration_only,
         calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
         energy_counter=energy_counter, model=model, mtp=mtp, parallel=parallel, marks=marks,
-        graph_trace=graph_trace, prefill_chunk=prefill_chunk,
+        graph_trace=graph_trace, prefill_chunk=prefill_chunk, fused=fused,
     )  # fmt: skip
     _tell(simulate_run(out, options, force=force), quiet=quiet)
 

@@ -154,6 +154,28 @@ LLAMA: dict[str, KernelClass] = {
         (17, _CUTLASS),
         tokens="sequences",
     ),
+    # As a compiler fuses what is small, and FlashInfer an AllReduce with the norm behind it.
+    "fused_reduce_norm": KernelClass(
+        "void flashinfer::trtllm_allreduce_fusion::allreduce_fusion_kernel_oneshot_lamport<(flash"
+        "infer::trtllm_allreduce_fusion::AllReduceFusionPattern)1, __nv_bfloat16, (int)8, (bool)0>"
+        "(flashinfer::trtllm_allreduce_fusion::AllReduceFusionParams<T2>)",
+        "allreduce_fusion_kernel_oneshot_lamport", "allreduce.fused_norm",
+        bytes_moved={"tokens": 12.0 * HIDDEN},
+        link_bytes={"tokens": 2.0 * HIDDEN * (TENSOR_PARALLEL - 1)}, fixed_us=6.5, collective=True,
+        block=512, registers=40, api="cudaLaunchKernelExC_v11060",
+    ),
+    "fused_norm": streaming(
+        "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_0",
+        "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_0", "norm.rms", 8.0 * HIDDEN,
+    ),
+    "fused_rope": streaming(
+        "triton_poi_fused_cat_index_mul_sub_1", "triton_poi_fused_cat_index_mul_sub_1",
+        "attention.rope", 4.0 * (HEADS + KV_HEADS) * HEAD,
+    ),
+    "fused_activation": streaming(
+        "triton_poi_fused_mul_silu_slice_2", "triton_poi_fused_mul_silu_slice_2", "mlp.activation",
+        6.0 * INNER,
+    ),
     "stage_inputs": KernelClass(
         "[CUDA memcpy Device-to-Device]", "memcpy DtoD", "memory.memcpy",
         bytes_moved={"tokens": 16.0}, fixed_us=1.3, table="MEMCPY", api="cudaMemcpyAsync_v3020",

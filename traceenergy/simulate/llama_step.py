@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from traceenergy.simulate.slot import Slot
 
 # As the modules are called in Hugging Face, vLLM.
 LAYER_TEXT = "model.layers.{}"
 
 
-def llama_slots(kind: str, n_layers: int) -> list[Slot]:
+# Kernels of a model that runs as written, and what a compiler makes of them.
+_COMPILED = {
+    "llama_first_norm": "fused_norm",
+    "llama_norm": "fused_norm",
+    "llama_rope": "fused_rope",
+    "llama_activation": "fused_activation",
+}
+
+
+def llama_slots(kind: str, n_layers: int, fused: str = "none") -> list[Slot]:
     """Lay out a step.
 
     Parameters
@@ -17,12 +28,31 @@ def llama_slots(kind: str, n_layers: int) -> list[Slot]:
         One of `template.STEP_KINDS`.
     n_layers : int
         Transformer blocks, all alike.
+    fused : str
+        `none`; `allreduce`: in decode a norm goes into the AllReduce before it; `all`: a compiler
+        makes other kernels of all that is small as well.
 
     Returns
     -------
     list of Slot
-        The norm before attention is the first kernel of its block.
+        The norm before attention is the first kernel of its block; fused into an AllReduce it
+        belongs to the block before.
     """
+    slots = _as_written(kind, n_layers)
+    return slots if fused == "none" else _fused(slots, {} if fused == "allreduce" else _COMPILED)
+
+
+def _fused(slots: list[Slot], compiled: dict[str, str]) -> list[Slot]:
+    fused: list[Slot] = []
+    for slot in slots:
+        if slot.kernel == "llama_norm" and fused[-1].kernel == "llama_custom_reduce":
+            fused[-1] = replace(fused[-1], kernel="fused_reduce_norm")
+        else:
+            fused.append(replace(slot, kernel=compiled.get(slot.kernel, slot.kernel)))
+    return fused
+
+
+def _as_written(kind: str, n_layers: int) -> list[Slot]:
     slots = [
         Slot("inputs", None, "prepare_inputs", in_graph=False),
         Slot("inputs", None, "prepare_inputs", in_graph=False),

@@ -17,6 +17,7 @@ WITHOUT_LAYERS = ("convnet", "stencil")
 MODELS = ("deepseek-v3", "llama")
 PARALLEL_FORMS = ("tensor", "expert")
 MARK_FORMS = ("full", "steps", "none")
+FUSED_FORMS = ("none", "allreduce", "all")
 GRAPH_FORMS = ("node", "node-bare", "graph")
 GRAPH_SCHEMAS = ("3.11.1", "3.25.0")
 USUAL_LAYERS = {"deepseek-v3": 61, "llama": 32}
@@ -36,7 +37,7 @@ _NAMED_WHERE_SET = (
     "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
     "drift_w", "clock_spread", "clock_drift_ppm", "quantum_w", "calibration_s",
     "calibration_spread", "calibration_only", "energy_counter", "model", "mtp", "parallel",
-    "marks", "graph_trace", "prefill_chunk",
+    "marks", "graph_trace", "prefill_chunk", "fused",
 )  # fmt: skip
 
 
@@ -134,6 +135,9 @@ class Options:
     prefill_chunk
         With `mixed`: prompts are taken in by steps of so many tokens with nothing else in them; 0
         takes them in whole, beside decode.
+    fused
+        Kernels that are put into one, of `llama`: `none`; `allreduce` with the norm behind it, in
+        decode; `all`: that, and what a compiler makes of norms, rotations, activations.
     """
 
     scenario: str = "decode"
@@ -179,6 +183,7 @@ class Options:
     marks: str = MARK_FORMS[0]
     graph_trace: str | None = None
     prefill_chunk: int = 0
+    fused: str = FUSED_FORMS[0]
 
     @property
     def n_layers(self) -> int:
@@ -223,6 +228,7 @@ def check_options(options: Options) -> Options:
             ("parallel", PARALLEL_FORMS),
             ("marks", MARK_FORMS),
             ("graph_trace", (None, *GRAPH_FORMS)),
+            ("fused", FUSED_FORMS),
         )
         if getattr(options, name) not in known
     ]
@@ -315,6 +321,7 @@ def _models(options: Options) -> list[tuple[str, str, bool]]:
         ("model", "left out for convnet, stencil", has_layers or options.model == MODELS[0]),
         ("mtp", "given for deepseek-v3 only", is_deepseek or not options.mtp),
         ("parallel", "tensor but for deepseek-v3", is_deepseek or options.parallel == "tensor"),
+        ("fused", "none but for llama", options.model == "llama" or options.fused == "none"),
         ("cuda_graphs", "given with transformers only", has_layers or not options.cuda_graphs),
         ("calibration_s", "given with transformers only", has_layers or not options.calibration_s),
         ("graph_trace", "given with cuda_graphs", options.cuda_graphs or not has_graphs),

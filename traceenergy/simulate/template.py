@@ -89,7 +89,7 @@ def model_of(options: Options) -> Model:
         slots = {kind: stencil.stencil_slots() for kind in stencil.KINDS}
         step_text = stencil.STEP_TEXT
     elif options.model == "llama":
-        slots = {kind: llama_slots(kind, options.n_layers) for kind in STEP_KINDS}
+        slots = {kind: llama_slots(kind, options.n_layers, options.fused) for kind in STEP_KINDS}
         step_text = FORWARD_STEP_TEXT
     else:
         slots = {
