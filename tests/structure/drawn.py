@@ -31,7 +31,10 @@ WORDS = {
     "sample": "sampling",
     "conv": "other.convolution",
     "copy": "memory.memcpy",
-    "bwd": "attention.core.bwd",
+    "attnb": "attention.core.bwd",
+    "silub": "mlp.activation.bwd",
+    "normb": "norm.rms.bwd",
+    "adam": "optimizer",
 }
 SUBPHASE = pl.Enum(sorted({*WORDS.values(), "unclassified"}))
 PERIOD_NS, LENGTH_NS = 10, 8

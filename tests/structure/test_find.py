@@ -70,6 +70,32 @@ def test_layers_by_range_steps_count_from_each_step() -> None:
     assert (found.step == -1).all()
 
 
+BACK = "gemm silub gemm normb gemm attnb gemm normb"
+
+
+def test_the_backward_pass_counts_from_the_last_layer() -> None:
+    forward, back = " ".join([LAYER] * 4), " ".join([BACK] * 4)
+    step = f"emb {forward} norm gemm soft add gemm normb {back} adam adam"
+    found = find(f"{step} {step}")
+    n = len(step.split())
+    assert found.layer[1:33].tolist() == list(np.repeat(range(4), 8))
+    assert found.layer[39:71].tolist() == list(np.repeat(range(3, -1, -1), 8))
+    assert found.step.tolist() == [0] * n + [1] * n
+    assert places(found)[39:47] == [
+        "mlp.fc2.bwd", "-", "mlp.fc1.bwd", "-", "attention.out_proj.bwd", "-",
+        "attention.qkv_proj.bwd", "-",
+    ]  # fmt: skip
+
+
+def test_passes_before_one_optimizer_are_one_step() -> None:
+    forward, back = " ".join([LAYER] * 4), " ".join([BACK] * 4)
+    once = f"emb {forward} norm gemm soft gemm normb {back}"
+    step = f"{once} {once} adam"
+    found = find(" ".join([step] * 3))
+    assert found.n_passes == 3
+    assert found.step.tolist() == list(np.repeat(range(3), len(step.split())))
+
+
 @pytest.mark.parametrize(
     "text", ["conv norm add " * 30, "copy add " * 50, "gemm", "soft gemm " * 9]
 )

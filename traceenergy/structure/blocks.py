@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.lanes import Role
+from traceenergy.structure.lanes import ENDS, Role
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +145,7 @@ def _second_norm(lane: Lane, first: Int) -> Int:
 def _splits(lane: Lane, turns: _Turns) -> Bool:
     """Tell between which blocks the model ends and begins anew."""
     by_step = np.diff(turns.step) != 0
-    is_end = np.isin(lane.role, (Role.INPUT, Role.OUTPUT, Role.GRAPH))
+    is_end = np.isin(lane.role, ENDS)
     before = np.concatenate(([0], np.cumsum(is_end)))
     by_ends = before[turns.last_core[1:]] > before[turns.last_forward[:-1]]
     if by_ends.mean() > _FEW_SPLITS:

@@ -9,10 +9,10 @@ import numpy as np
 
 from traceenergy.structure.blocks import Blocks, find_blocks
 from traceenergy.structure.graphs import graph_passes
-from traceenergy.structure.lanes import Lane, categories_of, lanes_of
+from traceenergy.structure.lanes import Lane, categories_of, lanes_of, mirrored
 from traceenergy.structure.passages import PRODUCT
-from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, number_layers
-from traceenergy.structure.places import Place, behind_layers, is_open, places_in_blocks
+from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, join_passes, number_layers
+from traceenergy.structure.places import BACKWARD, Place, behind_layers, is_open, places_in_blocks
 from traceenergy.structure.repeats import repeated_steps
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def find_structure(
         n_passes = max(n_passes, len(edges) - 1)
         if blocks is None or passes is None:
             continue
-        _place(lane, blocks, passes, is_expert, found)
+        has_experts = _place(lane, blocks, passes, is_expert, found)
+        _place_side(lane, blocks, passes, has_experts, found)
+        _place_backward(lane, passes, is_expert, found)
         _mark_heads(lane, blocks, edges, found)
         n_layers = max(n_layers, passes.n_layers)
         fits, n_blocks = fits + passes.fit_share * len(blocks.begin), n_blocks + len(blocks.begin)
@@ -120,6 +122,7 @@ def _find_steps(lane: Lane, blocks: Blocks | None, passes: Passes | None) -> Int
         order = np.argsort(np.concatenate((first, more[0])), kind="stable")
         first = np.concatenate((first, more[0]))[order]
         after = np.concatenate((after, more[1]))[order]
+    first, after = join_passes(lane, first, after)
     return cut_steps(lane, first, after) if len(first) else repeated_steps(lane)
 
 
@@ -130,15 +133,28 @@ def _write_steps(lane: Lane, edges: Int, found: Structure) -> None:
         found.step[lane.side_row] = _between(lane.side_start_ns, edge_ns)
 
 
-def _place(lane: Lane, blocks: Blocks, passes: Passes, is_expert: Bool, found: Structure) -> None:
+def _place(  # noqa: PLR0913, PLR0917 - all that is known of a lane, and where to write it
+    lane: Lane, blocks: Blocks, passes: Passes, is_expert: Bool, found: Structure, shift: int = 0
+) -> Bool:
     """Write what one lane tells about layers into the arrays of all work."""
     block = _block_of(lane, blocks, passes)
+    inside = block >= 0
     has_experts = np.zeros(len(blocks.begin), dtype=bool)
-    has_experts[block[(block >= 0) & is_expert[lane.row]]] = True
-    found.layer[lane.row] = np.where(block >= 0, passes.layer[block], NONE)
-    found.place[lane.row] = places_in_blocks(lane, blocks, block, has_experts)
-    found.in_experts[lane.row] = (block >= 0) & has_experts[block]
-    _place_side(lane, blocks, passes, has_experts, found)
+    has_experts[block[inside & is_expert[lane.row]]] = True
+    row, place = lane.row[inside], places_in_blocks(lane, blocks, block, has_experts)
+    found.layer[row] = passes.layer[block[inside]]
+    found.place[row] = place[inside] + shift
+    found.in_experts[row] = has_experts[block[inside]]
+    return has_experts
+
+
+def _place_backward(lane: Lane, forward: Passes, is_expert: Bool, found: Structure) -> None:
+    """Place the backward pass: it runs through the layers from the last to the first."""
+    mirror = mirrored(lane)
+    blocks = find_blocks(mirror)
+    passes = None if blocks is None else number_layers(blocks)
+    if blocks is not None and passes is not None and passes.n_layers == forward.n_layers:
+        _place(mirror, blocks, passes, is_expert, found, BACKWARD)
 
 
 def _block_of(lane: Lane, blocks: Blocks, passes: Passes) -> Int:

@@ -37,6 +37,14 @@ class Role(IntEnum):
     REDUCTION = 12  # part of a norm, perhaps
     COPY = 13
     CONVOLUTION = 14
+    BACKWARD = 15  # work of the other pass: backward in a forward pass, forward in a backward one
+    OPTIMIZER = 16
+
+
+# What stands between two passes through the layers.
+ENDS = (Role.INPUT, Role.OUTPUT, Role.GRAPH, Role.BACKWARD, Role.OPTIMIZER)
+# What belongs to the pass before it.
+OUTPUTS = (Role.OUTPUT, Role.BACKWARD, Role.OPTIMIZER)
 
 
 _BY_SUBPHASE = {
@@ -59,9 +67,14 @@ _BY_PHASE = {
     "embedding": Role.INPUT,
     "lm_head": Role.OUTPUT,
     "sampling": Role.OUTPUT,
-    "optimizer": Role.OUTPUT,
+    "optimizer": Role.OPTIMIZER,
     "memory": Role.COPY,
 }
+# Work whose name does not tell the direction.
+_EITHER_WAY = (
+    Role.PLAIN, Role.OPEN, Role.COPY, Role.COLLECTIVE, Role.FUSED_NORM, Role.REDUCTION,
+    Role.SOFTMAX, Role.CONVOLUTION, Role.OPTIMIZER,
+)  # fmt: skip
 _WITHIN_ATTENTION = 12  # kernels from its first product to its second: scale, mask, softmax
 _FEWEST_PRODUCTS = 5  # of a block: queries, scores, values, output, feed-forward
 
@@ -75,8 +88,8 @@ class Lane:
     row : ndarray of int64 (n,)
         Rows of the GPU work on the stream that worked longest, in the order they began.
     start_ns, end_ns : ndarray of int64 (n,) [ns]
-    role : ndarray of uint8 (n,)
-        A `Role` each.
+    role, backward_role : ndarray of uint8 (n,)
+        A `Role` each, in the forward and in the backward pass.
     name : ndarray of uint32 (n,)
         Id of the full name.
     step : ndarray of int64 (n,)
@@ -89,29 +102,32 @@ class Lane:
     start_ns: Int
     end_ns: Int
     role: Roles
+    backward_role: Roles
     name: NDArray[np.uint32]
     step: Int
     side_row: Int
     side_start_ns: Int
 
 
-def role_of(subphase: str) -> Role:
+def role_of(subphase: str, *, backward: bool = False) -> Role:
     """Say what a subphase tells about the place in a model.
 
     Parameters
     ----------
     subphase : str
+    backward : bool
+        In the backward pass.
 
     Returns
     -------
     Role
-        Backward passes come after the last layer.
+        Passes of the other direction stand behind the last layer, or before the first one.
     """
-    if subphase.endswith(".bwd"):
-        return Role.OUTPUT
-    if subphase in _BY_SUBPHASE:
-        return _BY_SUBPHASE[subphase]
-    return _BY_PHASE.get(subphase.partition(".")[0], Role.PLAIN)
+    base = subphase.removesuffix(".bwd")
+    role = _BY_SUBPHASE.get(base, _BY_PHASE.get(base.partition(".")[0], Role.PLAIN))
+    if role in _EITHER_WAY or backward == (base != subphase):
+        return role
+    return Role.BACKWARD
 
 
 def categories_of(subphase: pl.Series) -> pl.Series:
@@ -157,12 +173,15 @@ def lanes_of(work: GpuWork, subphase: pl.Series, step: Int, asked: Bool) -> list
     if not len(rows):
         return []
     kinds = categories_of(subphase)
-    table = np.array([role_of(kind) for kind in kinds], dtype=np.uint8)
-    role = table[subphase.to_physical().gather(rows).to_numpy()]
+    code = subphase.to_physical().gather(rows).to_numpy()
+    role, backward = (
+        np.array([role_of(kind, backward=way) for kind in kinds], dtype=np.uint8)[code]
+        for way in (False, True)
+    )
     role[(work["table"] == "GRAPH").to_numpy()[rows]] = Role.GRAPH
     keys = ["rank", "process_id", "device_id"]
     frame = work.select(*keys, "stream_id", "start_ns", "end_ns", "full_name_id")[rows]
-    frame = frame.with_columns(row=rows, role=role, step=step[rows])
+    frame = frame.with_columns(row=rows, role=role, backward_role=backward, step=step[rows])
     busy = frame.group_by(*keys, "stream_id").agg(
         busy=(pl.col("end_ns") - pl.col("start_ns")).sum()
     )
@@ -185,10 +204,37 @@ def _lane(part: pl.DataFrame) -> Lane:
         start_ns=main["start_ns"].to_numpy(),
         end_ns=main["end_ns"].to_numpy(),
         role=role,
+        backward_role=main["backward_role"].to_numpy(),
         name=main["full_name_id"].to_numpy(),
         step=main["step"].to_numpy(),
         side_row=side["row"].to_numpy(),
         side_start_ns=side["start_ns"].to_numpy(),
+    )
+
+
+def mirrored(lane: Lane) -> Lane:
+    """Turn a lane around: its backward pass then runs through the layers from first to last.
+
+    Parameters
+    ----------
+    lane : Lane
+
+    Returns
+    -------
+    Lane
+        Without other streams.
+    """
+    nothing = np.empty(0, dtype=np.int64)
+    return Lane(
+        row=lane.row[::-1],
+        start_ns=-lane.end_ns[::-1],
+        end_ns=-lane.start_ns[::-1],
+        role=lane.backward_role[::-1],
+        backward_role=lane.role[::-1],
+        name=lane.name[::-1],
+        step=lane.step[::-1],
+        side_row=nothing,
+        side_start_ns=nothing,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.lanes import Role
+from traceenergy.structure.lanes import OUTPUTS, Role
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,6 +129,27 @@ def extent(blocks: Blocks, passes: Passes) -> tuple[Int, Int]:
     return blocks.begin[used[new]], blocks.end[used[np.append(new[1:], len(used)) - 1]]
 
 
+def join_passes(lane: Lane, first: Int, after: Int) -> tuple[Int, Int]:
+    """Join the passes of one training step: those up to the next optimizer.
+
+    Parameters
+    ----------
+    lane : Lane
+    first, after : ndarray of int64 (n_passes,)
+        First token of each pass; token after its last one.
+
+    Returns
+    -------
+    first, after : ndarray of int64
+        Unchanged in a lane without an optimizer.
+    """
+    optimizer = np.flatnonzero(lane.role == Role.OPTIMIZER)
+    if not len(optimizer):
+        return first, after
+    opens = np.diff(np.searchsorted(optimizer, first), prepend=-1) != 0
+    return first[opens], after[np.append(np.flatnonzero(opens)[1:], len(first)) - 1]
+
+
 def cut_steps(lane: Lane, first: Int, after: Int) -> Int:
     """Cut a lane into steps, one around each pass.
 
@@ -163,7 +184,7 @@ def cut_steps(lane: Lane, first: Int, after: Int) -> Int:
 
 def _ends_of_model(role: NDArray[np.uint8], low: Int, high: Int) -> tuple[Int, Int]:
     """Narrow each stretch to what lies between output and input of the model."""
-    output = np.append(np.flatnonzero(role == Role.OUTPUT), len(role))
+    output = np.append(np.flatnonzero(np.isin(role, OUTPUTS)), len(role))
     before = np.searchsorted(output[:-1], high + 1) - 1
     is_out = (before >= 0) & (output[np.maximum(before, 0)] >= low)
     low = np.where(is_out, output[np.maximum(before, 0)] + 1, low)

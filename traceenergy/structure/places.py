@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.lanes import Role, categories_of
+from traceenergy.structure.lanes import OUTPUTS, Role, categories_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +39,7 @@ class Place(IntEnum):
     SAMPLING = 10
 
 
-PLACES = (
+_FORWARD = (
     "attention.qkv_proj",
     "attention",
     "attention.core",
@@ -52,6 +52,8 @@ PLACES = (
     "lm_head",
     "sampling",
 )
+PLACES = (*_FORWARD, *(f"{phase}.bwd" for phase in _FORWARD))
+BACKWARD = len(_FORWARD)  # added to a place in the backward pass
 # The part of a product is known by its place; what stands beside it has none.
 _WITHOUT_PART = {
     Place.QKV: Place.ATTENTION,
@@ -154,13 +156,15 @@ def behind_layers(lane: Lane, end: Int, cut: Int) -> tuple[Bool, Bool]:
         A softmax before the last output.
     """
     is_softmax = lane.role == Role.SOFTMAX
-    is_output = lane.role == Role.OUTPUT
+    is_output = np.isin(lane.role, OUTPUTS)
     output = np.append(np.flatnonzero(is_output), len(lane.role))
     ends = np.append(np.flatnonzero(is_output | is_softmax), len(lane.role))
     has_output = output[np.searchsorted(output[:-1], end)] < cut
     first = np.where(has_output, ends[np.searchsorted(ends[:-1], end)], end)
-    last = np.searchsorted(output[:-1], cut) - 1
-    last = np.where(has_output, output[np.maximum(last, 0)], end)
+    sampled = np.append(np.flatnonzero(lane.role == Role.OUTPUT), len(lane.role))
+    has_sampled = sampled[np.searchsorted(sampled[:-1], end)] < cut
+    last = np.searchsorted(sampled[:-1], cut) - 1
+    last = np.where(has_sampled, sampled[np.maximum(last, 0)], end)
     return _within(end, first, len(lane.role)), _within(end, last, len(lane.role)) & is_softmax
 
 
