@@ -1,0 +1,100 @@
+"""Layers carried over from a marked run, on simulated runs of known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import traceenergy as te
+from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.errors import LayersFromMismatchError
+from traceenergy.simulate.options import Options
+from traceenergy.simulate.run import simulate_run
+from traceenergy.trace.tables import GpuWork
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from traceenergy.trace.model import Trace
+
+SMALL: dict[str, Any] = {"scenario": "mixed", "steps": 8, "layers": 8, "power": "none"}
+GRAPHS: dict[str, Any] = SMALL | {"cuda_graphs": True, "graph_trace": "node-bare"}
+
+
+def run(folder: Path, **options: object) -> tuple[Trace, pl.DataFrame]:
+    simulate_run(folder, Options(**options), force=True)  # type: ignore[arg-type]
+    return te.read_trace(folder / "trace.sqlite"), pl.read_parquet(folder / "truth.parquet")
+
+
+@pytest.fixture(scope="module")
+def eager(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    return run(tmp_path_factory.mktemp("eager"), **SMALL, seed=1)[0]
+
+
+def right_share(trace: Trace, truth: pl.DataFrame, eager: Trace) -> float:
+    work = te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager).work
+    known = truth.select(
+        pl.col("table").cast(pl.String), "trace_row", "device_id", true_layer=pl.col("layer"),
+        true_phase=pl.col("phase").cast(pl.String),
+    )  # fmt: skip
+    kernels = work.filter(pl.col("table") == "KERNEL").join(
+        known, on=["table", "trace_row", "device_id"]
+    )
+    busy = pl.col("end_ns") - pl.col("start_ns")
+    right = pl.col("layer").eq_missing("true_layer") & (pl.col("phase") == pl.col("true_phase"))
+    return float(
+        kernels.filter(right).select(busy.sum()).item() / kernels.select(busy.sum()).item()
+    )
+
+
+@pytest.mark.parametrize("marks", ["steps", "none"])
+def test_graphs_take_layers_from_an_eager_run(tmp_path: Path, eager: Trace, marks: str) -> None:
+    trace, truth = run(tmp_path, **GRAPHS, seed=2, marks=marks)
+    assert right_share(trace, truth, eager) > 0.98
+
+
+def test_kernels_of_the_compared_run_may_be_missing(tmp_path: Path, eager: Trace) -> None:
+    trace, truth = run(tmp_path, **GRAPHS, seed=3)
+    names = trace.names.gather(trace.gpu_work["full_name_id"])
+    fused = names.str.contains("scale_1x128_kernel")
+    thinned = trace.gpu_work.filter(~fused)
+    assert len(thinned) < len(trace.gpu_work)
+    cut = replace(trace, gpu_work=GpuWork(thinned))
+    assert right_share(cut, truth, eager) > 0.98
+
+
+def test_another_model_is_refused_with_the_first_difference(tmp_path: Path, eager: Trace) -> None:
+    trace, _ = run(tmp_path, **GRAPHS | {"model": "llama"}, marks="steps")
+    with pytest.raises(LayersFromMismatchError, match="does not run the same kernels") as caught:
+        te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager)
+    assert "first diverge in step 0" in str(caught.value.details)
+    assert "this run:" in str(caught.value.details)
+
+
+def test_a_run_without_marked_layers_is_refused(tmp_path: Path, eager: Trace) -> None:
+    bare, _ = run(tmp_path, **SMALL, marks="steps")
+    with pytest.raises(LayersFromMismatchError, match="marks a layer"):
+        te.analyze(bare, AnalysisOptions(time_only=True), layers_from=bare)
+    assert len(eager.nvtx_ranges)
+
+
+def test_marks_of_the_run_itself_stay(tmp_path: Path, eager: Trace) -> None:
+    trace, _ = run(tmp_path, **SMALL, seed=4)
+    alone = te.analyze(trace, AnalysisOptions(time_only=True)).work
+    with_eager = te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager).work
+    assert alone["layer"].equals(with_eager["layer"])
+    assert alone["subphase"].equals(with_eager["subphase"])
+
+
+def test_the_share_of_matches_is_said(tmp_path: Path, eager: Trace) -> None:
+    trace, _ = run(tmp_path, **GRAPHS, seed=2)
+    result = te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager)
+    said = [caveat for caveat in result.caveats if caveat.slug == "layers-carried-over"]
+    assert len(said) == 1
+    assert "of" in said[0].text
+    assert "kernels match" in said[0].text
+    assert np.isin("marked run", result.options["layers_from"].split(", "))
