@@ -50,7 +50,7 @@ def row(name: str, energy_j: float | None, busy_s: float, **more: object) -> dic
 
 def phases() -> list[dict[str, Any]]:
     return [
-        row("moe", 600.0, 1.4, label="MoE"),
+        row("moe", 600.0, 1.4, label="MoE", j_per_token=600.0 / 56),
         row("attention", 300.0, 0.8, label="MLA"),
         row("allreduce", 150.0, 0.6, label="AllReduce", inseparable_with=["norm"]),
         row("norm", 100.0, 0.2, label="Norm", inseparable_with=["allreduce"]),
@@ -85,6 +85,14 @@ def steps() -> list[dict[str, Any]]:
         row(f"step {i}", 140.0, 0.2, step=i, tokens=None if i == 0 else 8, kind="decode",
             start_ns=START_NS + i * S // 4, end_ns=START_NS + (i + 1) * S // 4, batch=None)
         for i in range(8)
+    ]  # fmt: skip
+
+
+def step_kinds() -> list[dict[str, Any]]:
+    # the last 7 of 8 steps make 8 tokens each
+    return [
+        row("decode", 1_120.0, 1.6, kind="decode", n_steps=8, tokens=56, elapsed_s=2.0,
+            j_per_token=17.5, tokens_per_j=1 / 17.5, mean_step_s=0.25, mean_step_j=140.0)
     ]  # fmt: skip
 
 
@@ -184,6 +192,7 @@ def rich_analysis() -> Analysis:
             Caveat("open-ranges", "some ranges never end"),
         ),
         capture_ranges=table(model.RANGE_ROW, ranges(4), "capture_ranges"),
+        step_kinds=table(model.STEP_KIND_ROW, step_kinds(), "step_kinds"),
     )  # fmt: skip
 
 
@@ -193,7 +202,7 @@ def time_only_analysis() -> Analysis:
     tables = {
         name: _without_energy(getattr(result, name))
         for name in ("devices", "phases", "subphases", "layers", "kernels", "ranges", "steps",
-                     "capture_ranges", "work")
+                     "capture_ranges", "step_kinds", "work")
     }  # fmt: skip
     return replace(
         result,
@@ -231,6 +240,6 @@ def _without_energy(frame: pl.DataFrame) -> pl.DataFrame:
     lost = [
         name
         for name in frame.columns
-        if name.endswith(("_j", "_w")) or name in {"energy_share", "power_source"}
+        if name.endswith(("_j", "_w")) or name in {"energy_share", "power_source", "j_per_token"}
     ]
     return frame.with_columns(pl.lit(None, dtype=frame.schema[name]).alias(name) for name in lost)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TOP = [
     "format", "format_version", "producer", "inputs", "options", "window", "confidence_level",
     "devices", "energy", "phases", "subphases", "layers", "kernels", "ranges", "steps",
+    "step_kinds",
     "max_vs_sum", "power", "findings", "caveats",
 ]  # fmt: skip
 ROW = {
@@ -104,6 +105,19 @@ def test_the_expected_error_of_a_regression_is_told() -> None:
         ("kernels", {"phase", "subphase"}),
         ("ranges", set()),
         ("steps", {"step", "tokens", "start_ns", "end_ns", "batch", "kind"}),
+        (
+            "step_kinds",
+            {
+                "kind",
+                "n_steps",
+                "tokens",
+                "elapsed_s",
+                "j_per_token",
+                "tokens_per_j",
+                "mean_step_s",
+                "mean_step_j",
+            },
+        ),
     ],
 )
 def test_rows_have_the_fields_of_the_contract(table: str, more: set[str]) -> None:

@@ -11,9 +11,10 @@ def test_tables_come_in_order_with_their_rows() -> None:
 
     assert [(table.title, len(table.rows)) for table in summary.tables] == [
         ("Balance", 6), ("Phases", 5), ("Top kernels", 10),
+        ("Steps by kind", 1),
     ]  # fmt: skip
     assert summary.tables[1].rows[0] == (
-        "MoE", "600 J (540\N{EN DASH}660)", "50.0 %", "1.40 s", "429 W", "40",
+        "MoE", "600 J (540\N{EN DASH}660)", "50.0 %", "1.40 s", "429 W", "10.7 J", "40",
     )  # fmt: skip
     assert summary.tables[2].note.startswith("10 of 47 rows")
 
@@ -21,7 +22,9 @@ def test_tables_come_in_order_with_their_rows() -> None:
 def test_without_power_there_is_no_balance() -> None:
     summary = terminal_summary(sample.time_only_analysis())
 
-    assert [table.title for table in summary.tables] == ["Phases", "Top kernels"]
+    assert [table.title for table in summary.tables] == [
+        "Phases", "Top kernels", "Steps by kind",
+    ]  # fmt: skip
     assert summary.warnings[0].startswith("No power data")
 
 

@@ -27,7 +27,7 @@ FORMAT = "traceenergy.analysis"
 FORMAT_VERSION = 1
 # A result that people paste or keep in CI should stay near 10 MB.
 MAX_ROWS = 20_000
-_ROW_TABLES = ("phases", "subphases", "layers", "kernels", "ranges", "steps")
+_ROW_TABLES = ("phases", "subphases", "layers", "kernels", "ranges", "steps", "step_kinds")
 
 
 def render_json(result: Analysis) -> str:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
     from traceenergy.report.view_tables import TableView
 
-_PHASE_COLUMNS = ("Phase", "Energy", "Share of work", "Busy time", "Mean power", "GPU work")
+_PHASE_COLUMNS = (
+    "Phase", "Energy", "Share of work", "Busy time", "Mean power", "Energy per token", "GPU work",
+)  # fmt: skip
 _KERNEL_COLUMNS = ("Kernel", "Phase", "Energy", "Share of work", "Busy time", "Launches")
+_STEP_KIND_COLUMNS = (
+    "Kind", "Steps", "Energy", "Energy per step", "Time per step", "Tokens", "Energy per token",
+)  # fmt: skip
 _TOP_KERNELS = 10
 
 
@@ -42,7 +47,7 @@ class TerminalSummary:
     facts
         Name and value with its note.
     tables
-        Balance (if power is known), phases, top kernels.
+        Balance (if power is known), phases, top kernels, kinds of steps (if there are any).
     caveats
         All doubts, by name, alike ones in one line.
     """
@@ -72,6 +77,8 @@ def terminal_summary(result: Analysis) -> TerminalSummary:
         text_table(view.phases, _PHASE_COLUMNS, "Phases"),
         text_table(view.kernels, _KERNEL_COLUMNS, "Top kernels", limit=_TOP_KERNELS),
     ]
+    if view.step_kinds.rows:
+        tables.append(text_table(view.step_kinds, _STEP_KIND_COLUMNS, "Steps by kind"))
     if view.balance:
         rows = tuple(("  " * row.is_part + row.name, row.energy, row.share) for row in view.balance)
         headings = ("Balance", "Energy", "Share of total")

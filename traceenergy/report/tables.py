@@ -23,6 +23,7 @@ DECLARED: dict[str, tuple[Column, ...]] = {
     "ranges": model.RANGE_ROW,
     "capture_ranges": model.RANGE_ROW,
     "steps": model.STEP_ROW,
+    "step_kinds": model.STEP_KIND_ROW,
     "work": model.WORK_ROW,
     "timeline": model.TIMELINE,
     "power_curve": model.POWER_CURVE,

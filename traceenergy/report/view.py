@@ -68,6 +68,7 @@ class PageView:
     ranges: TableView
     capture_ranges: TableView
     steps: TableView
+    step_kinds: TableView
     devices: TableView
     findings: tuple[Finding, ...]
     caveats: tuple[Note, ...]
@@ -116,6 +117,7 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
         ranges=view_tables.range_table(result),
         capture_ranges=view_tables.capture_range_table(result),
         steps=view_tables.step_table(result),
+        step_kinds=view_tables.step_kind_table(result),
         devices=view_tables.device_table(result),
         findings=result.findings,
         caveats=caveat_notes(result.caveats),

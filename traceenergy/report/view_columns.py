@@ -97,6 +97,11 @@ def energy_column(heading: str, value: Callable[[Row], float | None], help_text:
     return Column(heading, help_text, cell, needs_power=True)
 
 
+def per_token_column(help_text: str) -> Column:
+    """Make the column of energy per output token."""
+    return energy_column("Energy per token", lambda row: row["j_per_token"], help_text)
+
+
 def optional(column: Column) -> Column:
     """Leave the column out of tables where no row knows it."""
     return replace(column, is_optional=True)

@@ -24,6 +24,7 @@ from traceenergy.report.view_columns import (
     layer_cell,
     optional,
     path_cell,
+    per_token_column,
     phase_cell,
     power_column,
     ratio,
@@ -83,6 +84,7 @@ def phase_table(result: Analysis) -> TableView:
             *split_columns(),
             *time_columns(),
             critical_path_column(),
+            optional(per_token_column("energy over the output tokens of the run")),
             count_column(),
         ],
     )
@@ -212,6 +214,27 @@ def step_table(result: Analysis) -> TableView:
         count_column(),
     ]
     return _table(result, "step-table", "Steps, in order of time", result.steps, columns)
+
+
+def step_kind_table(result: Analysis) -> TableView:
+    """Lay out the kinds of steps: prefill, decode, mixed, train."""
+    count = Column("Steps", "steps of this kind", count_cell("n_steps"))
+    columns = [
+        text_column("Kind", lambda row: Cell(row["kind"], sort=row["kind"])),
+        count,
+        *energy_columns(),
+        *split_columns(),
+        *time_columns(),
+        energy_column("Energy per step", itemgetter("mean_step_j"), "energy over steps"),
+        Column(
+            "Time per step",
+            "last GPU work minus first, mean",
+            lambda row: duration_cell(row["mean_step_s"]),
+        ),
+        optional(Column("Tokens", "output tokens, where known", count_cell("tokens"))),
+        optional(per_token_column("energy over tokens, of steps whose tokens are known")),
+    ]
+    return _table(result, "step-kind-table", "Steps by kind", result.step_kinds, columns)
 
 
 def device_table(result: Analysis) -> TableView:
