@@ -45,7 +45,9 @@ def right_share(trace: Trace, truth: pl.DataFrame, eager: Trace) -> float:
         known, on=["table", "trace_row", "device_id"]
     )
     busy = pl.col("end_ns") - pl.col("start_ns")
-    right = pl.col("layer").eq_missing("true_layer") & (pl.col("phase") == pl.col("true_phase"))
+    right = pl.col("layer").eq_missing(pl.col("true_layer")) & (
+        pl.col("phase") == pl.col("true_phase")
+    )
     return float(
         kernels.filter(right).select(busy.sum()).item() / kernels.select(busy.sum()).item()
     )
