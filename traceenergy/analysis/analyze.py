@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.analysis.blocks import AverageBlocks, average_blocks
 from traceenergy.analysis.calibration import read_calibration
 from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.expected_error import expect_error
+from traceenergy.analysis.folding import Marks
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Analysis, EnergyTotals
@@ -214,7 +216,11 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     kernels = kernel_rows(ledger, labels, trace.names)
     subphases = subphase_rows(ledger, labels, told.tokens)
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
-    caveats = (*trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats)
+    blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
+    caveats = (
+        *trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats,
+        *blocks.caveats,
+    )  # fmt: skip
     return Analysis(
         origins=trace.origins,
         options={
@@ -240,7 +246,24 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         caveats=caveats,
         capture_ranges=capture_rows(ledger, found.numberless),
         step_kinds=told.kinds,
+        blocks=blocks.rows,
+        block_waveform=blocks.waveform,
     )
+
+
+def _average_blocks(
+    trace: Trace, found: AttributedRun, steps: pl.DataFrame, named: pl.DataFrame
+) -> AverageBlocks:
+    classes = found.placed.classes.work
+    marks = Marks(
+        phase=classes["phase"],
+        subphase=classes["subphase"],
+        layer=classes["layer"],
+        step=found.steps.of_work,
+        step_kind=dict(steps.drop_nulls("step").select("step", "kind").iter_rows()),
+    )
+    labels = dict(named.select("name", "label").iter_rows())
+    return average_blocks(trace.gpu_work, marks, found.ledger, found.window, labels)
 
 
 def _rows(rows: pl.Series) -> NDArray[np.int64]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 NAMES_IN_TEXT = 4
 
 
-def mark_inseparable(ledger: Ledger, group: Int, rows: pl.DataFrame) -> pl.DataFrame:
+def mark_inseparable(
+    ledger: Ledger, group: Int, rows: pl.DataFrame, table: Int | None = None
+) -> pl.DataFrame:
     """Name the rows that each row's energy cannot be told from, and widen their intervals.
 
     Parameters
@@ -34,6 +36,8 @@ def mark_inseparable(ledger: Ledger, group: Int, rows: pl.DataFrame) -> pl.DataF
         Row of each piece of work; negative for none.
     rows : polars.DataFrame
         With `name`, `dynamic_j`, `energy_lo_j`, `energy_hi_j`.
+    table : ndarray of int64 (n_rows,), optional
+        Rows of different tables are not set against each other.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def mark_inseparable(ledger: Ledger, group: Int, rows: pl.DataFrame) -> pl.DataF
         for work, energy in zip(ledger.devices, ledger.energies, strict=True)
         if energy is not None
     ]
-    sets = _sets_of(devices, rows)
+    sets = _sets_of(devices, rows, np.zeros(len(rows), dtype=np.int64) if table is None else table)
     if not sets:
         return rows
     high_j = _open_high_j(devices, rows, sets)
@@ -69,16 +73,23 @@ def mark_inseparable(ledger: Ledger, group: Int, rows: pl.DataFrame) -> pl.DataF
     )
 
 
-def _sets_of(devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame) -> list[Int]:
+def _sets_of(devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame, table: Int) -> list[Int]:
     # Rows that belong together, most energy first.
     chosen = noticeable(rows["dynamic_j"].fill_null(0.0).to_numpy())
+    tables = [chosen[table[chosen] == one] for one in np.unique(table[chosen])]
+    if all(len(members) < 2 for members in tables):  # noqa: PLR2004 - one row has no split
+        return []
     place = np.full(len(rows) + 1, -1)  # group -1 finds the last place
     place[chosen] = np.arange(len(chosen))
     spread = spread_of([(energy, place[group]) for energy, group in devices], len(chosen))
     if spread is None:
         return []
     energy_j = rows["energy_j"].to_numpy()
-    sets = [chosen[members] for members in find_inseparable(spread)]
+    sets = [
+        mine[members]
+        for mine in tables
+        for members in find_inseparable(spread.of_groups(place[mine]))
+    ]
     return [members[np.argsort(-energy_j[members], kind="stable")] for members in sets]
 
 

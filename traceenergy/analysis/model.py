@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
 from traceenergy.trace.tables import Column, empty_table
 
 if TYPE_CHECKING:
@@ -287,6 +288,9 @@ class Analysis:
         empty without such work.
     step_kinds
         Steps summed by kind (`STEP_KIND_ROW`); empty without steps.
+    blocks, block_waveform
+        The average transformer block of each kind, part by part (`BLOCK_ROW`), and its power over
+        time (`BLOCK_WAVEFORM`); empty without layers, the second also without power.
     """
 
     origins: tuple[Origin, ...]
@@ -309,3 +313,5 @@ class Analysis:
     caveats: tuple[Caveat, ...]
     capture_ranges: pl.DataFrame = field(default_factory=lambda: empty_table(RANGE_ROW))
     step_kinds: pl.DataFrame = field(default_factory=lambda: empty_table(STEP_KIND_ROW))
+    blocks: pl.DataFrame = field(default_factory=lambda: empty_table(BLOCK_ROW))
+    block_waveform: pl.DataFrame = field(default_factory=lambda: empty_table(BLOCK_WAVEFORM))

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger
 
 
-def sum_groups(ledger: Ledger, group: NDArray[np.int64], names: pl.Series) -> pl.DataFrame:
+def sum_groups(
+    ledger: Ledger,
+    group: NDArray[np.int64],
+    names: pl.Series,
+    table: NDArray[np.int64] | None = None,
+) -> pl.DataFrame:
     """Sum energy, time and count of groups of GPU work.
 
     Parameters
@@ -26,6 +31,8 @@ def sum_groups(ledger: Ledger, group: NDArray[np.int64], names: pl.Series) -> pl
     group : ndarray of int64 (n_work,)
         Group of each piece of work; negative for none.
     names : polars.Series of String (n_groups,)
+    table : ndarray of int64 (n_groups,), optional
+        Groups of different tables are not set against each other as inseparable.
 
     Returns
     -------
@@ -67,7 +74,7 @@ def sum_groups(ledger: Ledger, group: NDArray[np.int64], names: pl.Series) -> pl
         pl.lit(None, dtype=pl.Float64).alias("path_share"),
         pl.Series("n_kernels", n_work, dtype=pl.Int64),
     )
-    return mark_inseparable(ledger, group, rows)
+    return mark_inseparable(ledger, group, rows, table)
 
 
 def group_busy_s(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:

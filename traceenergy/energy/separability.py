@@ -53,6 +53,13 @@ class EnergySpread:
     covariance_j2: Float
     prior_covariance_j2: Float
 
+    def of_groups(self, group: Int) -> EnergySpread:
+        """Choose some of the groups, in the order given."""
+        both = np.ix_(group, group)
+        return EnergySpread(
+            self.energy_j[group], self.covariance_j2[both], self.prior_covariance_j2[both]
+        )
+
 
 def noticeable(dynamic_j: Float) -> Int:
     """Choose the groups that are worth a word.
