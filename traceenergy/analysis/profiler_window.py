@@ -61,7 +61,7 @@ def work_while_profiling(
     text = (
         f"The window is what the program marked by cudaProfilerStart and cudaProfilerStop; "
         f"{n_outside} pieces of GPU work, {share:.1%} of the GPU time, were launched outside. "
-        "--filter-time / takes all of it."
+        "--filter-time 0s/ takes all of it."
     )
     return inside, (Caveat("profiler-window", text, n=n_outside),)
 
