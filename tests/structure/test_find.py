@@ -23,7 +23,7 @@ NAMES = pl.Series(["nvjet_tst_64x64"])
 
 
 def find(text: str, **drawn: object) -> Structure:
-    work, subphase = draw(text, **drawn)  # type: ignore[arg-type]
+    work, subphase = draw(text, **drawn)  # type: ignore[arg-type] - any
     n = len(work)
     return find_structure(work, subphase, np.full(n, -1), np.ones(n, dtype=bool), NAMES)
 

@@ -26,7 +26,7 @@ GRAPHS: dict[str, Any] = SMALL | {"cuda_graphs": True, "graph_trace": "node-bare
 
 
 def run(folder: Path, **options: object) -> tuple[Trace, pl.DataFrame]:
-    simulate_run(folder, Options(**options), force=True)  # type: ignore[arg-type]
+    simulate_run(folder, Options(**options), force=True)  # type: ignore[arg-type] - any option
     return te.read_trace(folder / "trace.sqlite"), pl.read_parquet(folder / "truth.parquet")
 
 

@@ -1,4 +1,4 @@
-"""A run of the same model, eager and marked by ranges, as the source of layers and phases."""
+"""Marks of another run of the same model, carried over to one that has none."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def carry_over(trace: Trace, step: Int, asked: Bool, marked: MarkedRun) -> Carri
     Returns
     -------
     Carried
-        A kernel without a match is in the layer of its neighbours where both are in the same one.
+        A kernel without a match is in the layer of the match before it, if that after it is in the
+        same layer or in the next.
 
     Raises
     ------
@@ -149,7 +150,8 @@ def carry_over(trace: Trace, step: Int, asked: Bool, marked: MarkedRun) -> Carri
     layer = np.where(best.source >= 0, marked.layer[best.source], -1)
     before = np.where(best.before >= 0, marked.layer[best.before], -1)
     after = np.where(best.after >= 0, marked.layer[best.after], -1)
-    between = (best.source < 0) & (before == after)
+    # A collective that is fused with the norm of the next layer ends the layer before.
+    between = (best.source < 0) & (before >= 0) & (after >= before) & (after <= before + 1)
     source = pl.Series(best.source)
     subphase = marked.subphase.gather(source.set(source < 0, None))
     text = (

@@ -1,4 +1,4 @@
-"""Step, layer and phase of work that no range marks, from the order of kernels."""
+"""Where in a model work stands that no range marks, by the order of kernels."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Sequence of kernels -> steps and layers of a model."""
+"""Order of kernels -> place in a model: step, layer, phase."""

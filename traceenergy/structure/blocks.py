@@ -164,8 +164,12 @@ def _borders(lane: Lane, turns: _Turns, splits: Bool) -> tuple[Int, Int]:
     begin[inner + 1] = end[inner] = _between(
         lane, turns.last_forward[inner], turns.first_core[inner + 1]
     )
-    # The first block of a stack reaches as far before its core as the next one does.
-    ahead = _carried(np.where(begin >= 0, turns.last_core - begin, -1), backward=True)
+    # The first block of a stack reaches as far before its core as the next one does; a block
+    # alone in its stack as far as the one before it.
+    prefix = np.where(begin >= 0, turns.last_core - begin, -1)
+    alone = np.append(splits, True) & np.concatenate(([True], splits))
+    by_next, by_last = _carried(prefix, backward=True), _carried(prefix, backward=False)
+    ahead = np.where(alone, by_last, by_next)
     behind = _carried(np.where(end >= 0, end - turns.last_forward, -1), backward=False)
     first, last = begin < 0, end < 0
     begin[first] = turns.last_core[first] - ahead[first]

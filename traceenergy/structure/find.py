@@ -1,4 +1,4 @@
-"""Steps and layers of a run that no range marks, from the order of its kernels."""
+"""Place in a model of all work of a run, by the order of its kernels."""
 
 from __future__ import annotations
 

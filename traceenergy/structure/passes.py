@@ -1,4 +1,4 @@
-"""Blocks -> passes through the model: layer numbers, and steps where no range marks them."""
+"""Blocks -> numbered layers of passes through the model."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def join_passes(lane: Lane, first: Int, after: Int) -> tuple[Int, Int]:
         Unchanged in a lane without an optimizer.
     """
     optimizer = np.flatnonzero(lane.role == Role.OPTIMIZER)
-    if not len(optimizer):
+    if not len(optimizer) or not len(first):
         return first, after
     opens = np.diff(np.searchsorted(optimizer, first), prepend=-1) != 0
     return first[opens], after[np.append(np.flatnonzero(opens)[1:], len(first)) - 1]

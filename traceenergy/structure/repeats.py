@@ -1,4 +1,4 @@
-"""Steps of a program that is no transformer: the kernels that come again and again."""
+"""Steps of a program that is no transformer: kernels that come again in every turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer and phase carried over from a run of the same model that ranges mark."""
+"""Marks carried over from a marked run of the same model, kernel by kernel."""
 
 from __future__ import annotations
 
