@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from traceenergy.cli import options  # noqa: TC001 - typer reads annotations
-from traceenergy.cli.options import parse_sensor
+from traceenergy.cli.options import parse_sensor, parse_tokens
 from traceenergy.durations import TimeRange
 from traceenergy.errors import UsageError
 
@@ -74,3 +76,11 @@ def test_a_sensor_is_known_by_its_averaging_window(text: str, window_ms: float |
 def test_an_unknown_sensor_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_sensor(text)
+
+
+def test_tokens_are_a_number_or_a_table() -> None:
+    assert parse_tokens(None) is None
+    assert parse_tokens("64") == 64
+    assert parse_tokens("of/run.csv") == Path("of/run.csv")
+    with pytest.raises(UsageError, match="neither a whole number"):
+        parse_tokens("64.5")

@@ -60,3 +60,23 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert analyze("-q", "-o", str(tmp_path / "x.json")) == 0
 
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--steps", "^tick"), "[Executor] _forward_step *: * ctx reqs, * gen reqs  ("),
+        (("--steps", "["), "is no regular expression"),
+        (("--tokens-per-step", "0"), "tokens per step must be at least 1, got 0"),
+        (("--tokens-per-step", "many"), "neither a whole number nor a .csv file"),
+        (("--tokens-per-step", "gone.csv"), "cannot read gone.csv"),
+    ],
+)
+def test_steps_and_tokens_that_mean_nothing_end_with_2(
+    words: tuple[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert analyze("--time-only", "-o", "-", *words) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert said in shown.err

@@ -21,6 +21,7 @@ NO_STEP = -1
 # Groups of a pattern that are numbers in the text of a step.
 _COUNTS = ("tokens", "batch", "ctx", "gen")
 _NUMBER = "step"
+_LARGEST_NUMBER = 10_000_000  # a larger one is a time or an id
 # Processes that number their steps each for itself have hardly a number in common.
 _MOST_NUMBERS = 2  # times the steps of the process with most
 
@@ -88,7 +89,8 @@ def find_steps(
     Steps
         Of matching ranges inside each other the outermost counts. Ranges without GPU work are
         no steps. Where group `step` of the patterns is a number in each text that rises within
-        each process, steps with the same number are one; else the n-th of each process are.
+        each process (and is no time or id), steps with the same number are one; else the n-th of
+        each process are.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def _text_numbers(
     marked: pl.DataFrame, texts: pl.Series, patterns: Sequence[str]
 ) -> pl.Series | None:
     number = read_groups(texts, patterns, (_NUMBER,))[_NUMBER]
-    if number.null_count():
+    if number.null_count() or not number.is_between(0, _LARGEST_NUMBER).all():
         return None
     process = ["rank", "process_id"]
     numbered = marked.select(process).with_columns(number)
