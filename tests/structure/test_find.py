@@ -107,7 +107,8 @@ def test_a_model_without_transformer_blocks_has_no_layers(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "n_layers", "n_steps"), [("a100_llm_nvtx", 32, 4), ("h100_fsdp_2proc", 24, 2)]
+    ("name", "n_layers", "n_steps"),
+    [("a100_llm_nvtx", 32, 4), ("h100_fsdp_2proc", 24, 2), ("h100_nccl_2proc", 17, 0)],
 )
 def test_layers_of_real_models(shared_traces: Path, name: str, n_layers: int, n_steps: int) -> None:
     trace = te.read_trace(shared_traces / f"{name}.sqlite")
@@ -118,6 +119,24 @@ def test_layers_of_real_models(shared_traces: Path, name: str, n_layers: int, n_
     busy = kernels.select(pl.col("end_ns") - pl.col("start_ns"), "phase")
     known = busy.filter(~pl.col("phase").is_in(["other", "unclassified"]))["end_ns"].sum()
     assert known > 0.95 * busy["end_ns"].sum()
+
+
+# Products of a layer in order, from reading its kernels and ranges by eye.
+PRODUCTS_OF_A_LAYER = [
+    *["attention.qkv_proj"] * 3,
+    *["attention.core"] * 2,  # scores, values
+    "attention.out_proj",
+    *["mlp"] * 3,  # gate, up, down: which is which, names do not tell
+]
+
+
+def test_products_of_a_real_layer_are_what_a_person_says(shared_traces: Path) -> None:
+    trace = te.read_trace(shared_traces / "a100_llm_nvtx.sqlite")
+    work = te.analyze(trace, AnalysisOptions(time_only=True)).work
+    products = work.filter(pl.col("kernel").str.contains("gemm"), pl.col("layer").is_not_null())
+    told = products.sort("start_ns").group_by("step", "layer").agg("subphase")["subphase"]
+    assert len(told) == 4 * 32
+    assert told.to_list() == [PRODUCTS_OF_A_LAYER] * len(told)
 
 
 def test_layers_by_order_are_those_that_ranges_name(shared_traces: Path) -> None:

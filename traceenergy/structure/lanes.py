@@ -249,7 +249,7 @@ def unfused_attention(role: Roles) -> Roles:
     Returns
     -------
     ndarray of uint8 (n,)
-        With a softmax, the product before and the product after it as the core of attention.
+        With all from the product before a softmax to the product after it as core of attention.
         Unchanged where that softmax may be the last step of a classifier: with convolutions, with
         copies beside it, or with fewer products than a transformer block has.
     """
@@ -265,10 +265,10 @@ def unfused_attention(role: Roles) -> Roles:
     n_cores, n_convolutions = int(is_core.sum()), int((role == Role.CONVOLUTION).sum())
     if len(product) < _FEWEST_PRODUCTS * n_cores or n_convolutions > n_cores:
         return role
-    found = role.copy()
-    for part in (softmax, low, high):
-        found[part[is_core]] = Role.CORE
-    return found
+    change = np.zeros(len(role) + 1, dtype=np.int64)
+    np.add.at(change, low[is_core], 1)
+    np.add.at(change, high[is_core] + 1, -1)
+    return np.where(np.cumsum(change[:-1]) > 0, np.uint8(Role.CORE), role)
 
 
 def unfused_norms(role: Roles) -> Roles:

@@ -91,7 +91,7 @@ def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) 
             block < 0,
             ~is_product & (before_qkv | before_up),
             token < blocks.first_core[at],
-            token <= blocks.last_core[at],
+            lane.role == Role.CORE,
             token <= blocks.last_attention[at],
             token < turn,
             has_experts[at],
