@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.build import Work, build_trace
+from tests.build import Work, build_export, build_trace, thread_id
+from traceenergy import read_trace
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MS = 1_000_000
 START, STOP = "cudaProfilerStart_v4000", "cudaProfilerStop_v4000"
@@ -75,3 +81,22 @@ def test_a_window_without_work_is_said_and_not_used() -> None:
     assert (result.window.start_ns, result.window.end_ns) == (0, 95 * MS)
     said = next(c for c in result.caveats if c.slug == "profiler-window")
     assert said.text.startswith("No GPU work was launched between")
+
+
+def test_calls_are_read_from_an_export(tmp_path: Path) -> None:
+    # the export keeps calls of the runtime beside launches; they carry correlation ids too
+    call = {"eventClass": 0, "globalTid": thread_id(1, 1), "returnValue": 0}
+    path = build_export(
+        tmp_path / "x.sqlite",
+        kernels=[("k", i * 10 * MS, i * 10 * MS + 5 * MS) for i in range(10)],
+        raw={
+            "StringIds": [{"id": 900, "value": START}, {"id": 901, "value": STOP}],
+            "CUPTI_ACTIVITY_KIND_RUNTIME": [
+                {**call, "start": 25 * MS, "end": 26 * MS, "correlationId": 800, "nameId": 900},
+                {**call, "start": 78 * MS, "end": 79 * MS, "correlationId": 801, "nameId": 901},
+            ],
+        },
+    )
+    work = analyze(read_trace(path), AnalysisOptions(time_only=True)).work
+
+    assert len(work) == 5
