@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ MS = 1_000_000
 START, STOP = "cudaProfilerStart_v4000", "cudaProfilerStop_v4000"
 
 
-def profiled(*calls: tuple[str, int] | tuple[str, int, int], **options: object) -> Analysis:
+def profiled(*calls: tuple[str, int] | tuple[str, int, int], **options: Any) -> Analysis:  # noqa: ANN401 - any option
     """Run kernels of 5 ms at 0, 10, ... 90 ms in two processes, with calls (name, ms, process)."""
     works = [
         Work("k", i * 10 * MS, i * 10 * MS + 5 * MS, pid=pid, device=pid)
@@ -30,7 +30,7 @@ def profiled(*calls: tuple[str, int] | tuple[str, int, int], **options: object) 
         for i, call in enumerate(calls)
     ]  # fmt: skip
     trace = build_trace(works, extra_launches=marks)
-    return analyze(trace, AnalysisOptions(time_only=True, **options))  # type: ignore[arg-type] # any option
+    return analyze(trace, AnalysisOptions(time_only=True, **options))
 
 
 @pytest.mark.parametrize(

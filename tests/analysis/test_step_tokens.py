@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,8 +41,8 @@ def serving(texts: tuple[str, ...] = TEXTS, n_ranks: int = 1) -> Trace:
     return build_trace(works, ranges=ranges, power=dict.fromkeys(range(n_ranks), samples))
 
 
-def run(trace: Trace | None = None, **options: object) -> Analysis:
-    asked = AnalysisOptions(idle_power_w=100.0, **options)  # type: ignore[arg-type] # any option
+def run(trace: Trace | None = None, **options: Any) -> Analysis:  # noqa: ANN401 - any option
+    asked = AnalysisOptions(idle_power_w=100.0, **options)
     return analyze(trace or serving(), asked)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -72,7 +74,7 @@ def test_what_the_texts_of_frameworks_tell(text: str) -> None:
     assert (number, told["batch"], told["tokens"], told["kind"]) == TEXTS[text]
 
 
-def run_of(*texts: str, starts_ms: tuple[int, ...] = (), **options: object) -> Analysis:
+def run_of(*texts: str, starts_ms: tuple[int, ...] = (), **options: Any) -> Analysis:  # noqa: ANN401 - any option
     """Analyze one kernel of 10 ms in each range; ranges follow each other every 100 ms."""
     at_ms = starts_ms or tuple(100 * i for i in range(len(texts)))
     trace = build_trace(
@@ -80,7 +82,7 @@ def run_of(*texts: str, starts_ms: tuple[int, ...] = (), **options: object) -> A
         ranges=[(text, ms * MS, (ms + 50) * MS) for text, ms in zip(texts, at_ms, strict=True)],
         power=[(t * MS, 200.0) for t in range(-500, 2000, 50)],
     )
-    return analyze(trace, AnalysisOptions(idle_power_w=100.0, **options))  # type: ignore[arg-type] # any option
+    return analyze(trace, AnalysisOptions(idle_power_w=100.0, **options))
 
 
 def test_the_number_in_the_text_is_the_number_of_the_step() -> None:

@@ -1,4 +1,4 @@
-"""The stretch that a program marked for its profiler, by cudaProfilerStart and cudaProfilerStop."""
+"""The stretch that a program marked for its profiler, as its window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of steps and of kinds of steps, with their tokens."""
+"""Tables of steps, with their kinds, with their tokens."""
 
 from __future__ import annotations
 
