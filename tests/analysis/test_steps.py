@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -11,7 +12,7 @@ from tests.build import Range, Work, build_trace
 from tests.phases.naming import SHIPPED
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
 from traceenergy.analysis.step_facts import describe_steps
-from traceenergy.analysis.steps import read_groups
+from traceenergy.analysis.steps import Steps, read_groups
 from traceenergy.errors import UsageError
 
 MS = 1_000_000
@@ -69,7 +70,8 @@ def test_what_the_texts_of_frameworks_tell(text: str) -> None:
     names, patterns = pl.Series([text]), SHIPPED.step_patterns
 
     assert any(names.str.contains(pattern).item() for pattern in patterns)
-    told = describe_steps(names, patterns, NO_WORK, names, SHIPPED).row(0, named=True)
+    steps = Steps(np.array([0]), names)
+    told = describe_steps(steps, patterns, NO_WORK, names, SHIPPED).row(0, named=True)
     number = read_groups(names, patterns, ("step",))["step"].item()
     assert (number, told["batch"], told["tokens"], told["kind"]) == TEXTS[text]
 
@@ -131,6 +133,43 @@ def test_a_process_that_misses_a_step_shares_the_others() -> None:
 
 def test_processes_that_number_each_for_itself_are_counted() -> None:
     assert ranks((7, 8), (100, 101), (200, 201)) == [0, 1]
+
+
+def two_ranks(*texts: tuple[str, str]) -> Analysis:
+    """Run steps whose texts in two processes are these."""
+    works = [
+        Work("k", 100 * i * MS, (100 * i + 10) * MS, pid=pid, device=pid)
+        for i, _ in enumerate(texts)
+        for pid in (0, 1)
+    ]
+    ranges = [
+        Range(text, 100 * i * MS, (100 * i + 50) * MS, pid=pid)
+        for i, pair in enumerate(texts)
+        for pid, text in enumerate(pair)
+    ]
+    return analyze(build_trace(works, ranges=ranges), AnalysisOptions(time_only=True))
+
+
+def test_what_all_processes_say_counts_once() -> None:
+    text = "[Executor] _forward_step 3: 1 ctx reqs, 16 gen reqs"
+    row = two_ranks((text, text)).steps.row(0, named=True)
+
+    assert (row["tokens"], row["batch"]) == (16, 17)
+
+
+def test_what_processes_say_each_for_itself_is_summed() -> None:
+    # attention by requests, experts by all: each rank has requests of its own
+    text = "[Executor] _forward_step {}: {} ctx reqs, {} gen reqs"
+    result = two_ranks(
+        (text.format(3, 0, 16), text.format(3, 0, 16)),
+        (text.format(4, 0, 16), text.format(4, 1, 15)),
+    )
+
+    assert result.steps.select("tokens", "batch", "kind").rows() == [
+        (32, 32, "decode"),
+        (31, 32, "mixed"),
+    ]
+    assert "summed over processes" in result.caveats[-1].text
 
 
 def test_named_groups_of_the_user_are_read() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.steps import read_groups
+from traceenergy.analysis.steps import COUNTS, read_groups
 from traceenergy.phases.stage import attention_stage
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.steps import Steps
     from traceenergy.phases.rules import RuleSet
 
 KINDS = ("prefill", "decode", "mixed", "train", "unknown")
@@ -35,14 +36,13 @@ _LEAST_GAP = 2.0  # between the smallest of the one and the largest of the other
 
 
 def describe_steps(
-    names: pl.Series, patterns: Sequence[str], work: pl.DataFrame, texts: pl.Series, rules: RuleSet
+    steps: Steps, patterns: Sequence[str], work: pl.DataFrame, texts: pl.Series, rules: RuleSet
 ) -> pl.DataFrame:
     """Say of each step what its text tells, else what its work tells.
 
     Parameters
     ----------
-    names : polars.Series of String (n_steps,)
-        Text of each step.
+    steps : Steps
     patterns : sequence of str
         Of the ranges that are steps. Of their named groups, `tokens` is the number of tokens
         made, `ctx` and `gen` count requests in prefill and in generation, `batch` counts all.
@@ -58,9 +58,10 @@ def describe_steps(
     -------
     polars.DataFrame (n_steps rows)
         `batch` and `tokens` (Int64, null where not told), `is_request_count` (tokens are the
-        number of requests in generation, one token each), `kind` of `KINDS`.
+        number of requests in generation, one token each), `is_sum` (over processes), `kind` of
+        `KINDS`.
     """
-    counts = read_groups(names, patterns)
+    counts = counts_by_text(steps, patterns)
     ctx, gen = pl.col("ctx"), pl.col("gen")
     told = pl.any_horizontal(ctx.is_not_null(), gen.is_not_null())
     some_gen = pl.when(gen > 0).then(gen)
@@ -75,15 +76,46 @@ def describe_steps(
         .then(pl.col("word"))
     )
     described = counts.with_columns(
-        kind_by_words(names).alias("word"),
-        kinds_by_work(work, len(names), texts, rules).alias("by_work"),
+        kind_by_words(steps.name).alias("word"),
+        kinds_by_work(work, steps.n_steps, texts, rules).alias("by_work"),
     )
     return described.select(
         batch=pl.coalesce("batch", pl.when(told).then(ctx.fill_null(0) + gen.fill_null(0))),
         tokens=pl.coalesce("tokens", some_gen),
+        is_sum="is_sum",
         is_request_count=pl.col("tokens").is_null() & some_gen.is_not_null(),
         kind=pl.coalesce(by_text, "by_work", pl.lit("unknown")),
     )
+
+
+def counts_by_text(steps: Steps, patterns: Sequence[str]) -> pl.DataFrame:
+    """Read the counts in the texts of steps.
+
+    Parameters
+    ----------
+    steps : Steps
+    patterns : sequence of str
+
+    Returns
+    -------
+    polars.DataFrame (n_steps rows)
+        `tokens`, `batch`, `ctx`, `gen` (Int64, null where not told), `is_sum`.
+
+    Notes
+    -----
+    Processes that split one model say the same in the step of one number. Where they differ,
+    each serves requests of its own, and the counts of a step are summed over them.
+    """
+    one = read_groups(steps.name, patterns).with_columns(is_sum=pl.lit(value=False))
+    if steps.texts is None or steps.text_number is None or len(steps.texts) == steps.n_steps:
+        return one
+    each = read_groups(steps.texts["name"], patterns).with_columns(steps.texts["step"])
+    differs = each.group_by("step").agg(pl.struct(COUNTS).n_unique() > 1)[COUNTS[0]].any()
+    if not differs:
+        return one
+    sums = [pl.when(pl.col(key).count() > 0).then(pl.col(key).sum()).alias(key) for key in COUNTS]
+    summed = each.group_by("step").agg(*sums).sort("step").drop("step")
+    return summed.with_columns(is_sum=pl.lit(value=True))
 
 
 def kind_by_words(names: pl.Series) -> pl.Series:

@@ -69,7 +69,7 @@ def step_tables(trace: Trace, options: AnalysisOptions, run: AttributedRun) -> S
         busy_ns=pl.col("end_ns") - pl.col("start_ns"),
     )
     rules = read_rules(options.rules)
-    facts = describe_steps(steps.name, run.step_patterns, work, trace.names, rules)
+    facts = describe_steps(steps, run.step_patterns, work, trace.names, rules)
     asked = options.tokens_per_step
     tokens = tokens_of_steps(steps, facts, asked)
     counts = counted_steps(steps, trace.gpu_work, run.window, options.skip_steps)

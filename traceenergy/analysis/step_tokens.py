@@ -196,6 +196,11 @@ def doubt_tokens(rows: pl.DataFrame, facts: pl.DataFrame, asked: int | Path | No
                 ", one for each request in generation: further tokens of speculative decoding, and "
                 "the first token after a prefill, are not in them"
             )
+        if facts["is_sum"].any():
+            text += (
+                ", summed over processes: their texts differ, so each is taken to serve requests "
+                "of its own"
+            )
         text += ". --tokens-per-step comes before the texts."
         doubts.append(Caveat("tokens-from-text", text, n=len(known)))
     untold = rows.filter(pl.col("step").is_not_null() & pl.col("tokens").is_null())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NO_STEP = -1
 # Groups of a pattern that are numbers in the text of a step.
-_COUNTS = ("tokens", "batch", "ctx", "gen")
+COUNTS = ("tokens", "batch", "ctx", "gen")
 _NUMBER = "step"
 _LARGEST_NUMBER = 10_000_000  # a larger one is a time or an id
 # Processes that number their steps each for itself have hardly a number in common.
@@ -39,11 +39,15 @@ class Steps:
         Text of the step's range in the first process that has it.
     text_number : ndarray of int64 (n_steps,) or None
         Number in that text, rising; None where steps are counted.
+    texts : polars.DataFrame or None
+        `step` and `name` of the range of each process that has the step; None where no range
+        marks steps.
     """
 
     of_work: NDArray[np.int64]
     name: pl.Series
     text_number: NDArray[np.int64] | None = None
+    texts: pl.DataFrame | None = None
 
     @property
     def n_steps(self) -> int:
@@ -120,8 +124,10 @@ def find_steps(
     step_of_row = np.full(len(ranges), NO_STEP)
     step_of_row[marked["row"].to_numpy()] = step
     of_work = np.where(row_of_work >= 0, step_of_row[np.maximum(row_of_work, 0)], NO_STEP)
-    first = pl.DataFrame({"step": step, "name": texts}).unique("step", keep="first").sort("step")
-    return Steps(of_work, first["name"], None if number is None else distinct.astype(np.int64))
+    named = pl.DataFrame({"step": step, "name": texts})
+    first = named.unique("step", keep="first", maintain_order=True).sort("step")
+    text_number = None if number is None else distinct.astype(np.int64)
+    return Steps(of_work, first["name"], text_number, named)
 
 
 def _text_numbers(
@@ -139,7 +145,7 @@ def _text_numbers(
 
 
 def read_groups(
-    texts: pl.Series, patterns: Sequence[str], groups: Sequence[str] = _COUNTS
+    texts: pl.Series, patterns: Sequence[str], groups: Sequence[str] = COUNTS
 ) -> pl.DataFrame:
     """Read the numbers that named groups of patterns find in texts.
 
