@@ -21,6 +21,7 @@ from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 US = 1_000
@@ -41,9 +42,7 @@ class Piece:
     energy_j: float = 0.0
 
 
-def fold(
-    pieces: list[Piece], kinds: dict[int, str] | None = None, end_us: int = 10_000
-) -> AverageBlocks:
+def fold(pieces: list[Piece], kinds: Sequence[str] = (), end_us: int = 10_000) -> AverageBlocks:
     """Average the blocks of pieces whose energy is known, in the window from 0."""
     pieces = sorted(pieces, key=lambda piece: (piece.start_us, piece.end_us))
     trace = build_trace(
@@ -62,7 +61,7 @@ def fold(
         pl.Series(subphase, dtype=pl.Enum(sorted(set(subphase)))),
         pl.Series([piece.layer for piece in pieces], dtype=pl.Int32),
         np.array([piece.step for piece in pieces]),
-        kinds or {},
+        [*kinds, *["unknown"] * 100],
     )
     known = replace(ledger, static_j=0.25 * energy_j, dynamic_j=0.75 * energy_j)
     return average_blocks(trace.gpu_work, marks, known, window, {"norm": "Norm"})
@@ -129,7 +128,7 @@ def test_steps_and_layers_of_different_kinds_are_different_blocks() -> None:
         Piece("norm", 40, 48, 0, 2),
     ]
 
-    rows = fold(pieces, {0: "decode", 1: "prefill"}).rows.filter(pl.col("position") == 0)
+    rows = fold(pieces, ["decode", "prefill"]).rows.filter(pl.col("position") == 0)
 
     assert {row["block"]: row["duration_us"] for row in rows.iter_rows(named=True)} == {
         "decode dense": 2.0, "decode moe": 4.0, "prefill dense": 6.0, "prefill moe": 8.0,
@@ -231,7 +230,7 @@ def test_the_way_back_is_a_block_of_its_own() -> None:
         Piece("mlp.bwd", 30 + 10 * at, 38 + 10 * at, layer) for at, layer in enumerate((2, 1, 0))
     ]
 
-    found = fold([*forward, *backward], {0: "train"})
+    found = fold([*forward, *backward], ["train"])
 
     assert whole(found, "train dense")["duration_us"] == 4.0
     assert whole(found, "train dense backward")["duration_us"] == 8.0
@@ -307,6 +306,27 @@ def test_without_power_blocks_have_times_only() -> None:
     assert part["busy_us"] == pytest.approx(4.0)
     assert part["energy_j"] is part["mean_power_w"] is all_of_it["energy_share"] is None
     assert result.block_waveform.height == 0
+
+
+def test_kinds_are_those_of_steps_by_their_own_number() -> None:
+    trace = build_trace(
+        [Work("rms_norm_kernel", at * US, (at + 4) * US) for at in (0, 10, 20)],
+        ranges=[
+            one
+            for number, (at, kind) in enumerate(((0, "decode"), (10, "prefill"), (20, "decode")))
+            for one in (
+                Range(f"step {number + 7} {kind}", at * US, (at + 9) * US),
+                Range("model.layers.0", at * US, (at + 8) * US),
+            )
+        ],
+    )
+
+    result = analyze(trace, AnalysisOptions(time_only=True, steps=r"step (?P<step>\d+)"))
+
+    wholes = result.blocks.filter(pl.col("position").is_null())
+    assert dict(wholes.select("block", "n_instances").iter_rows()) == {
+        "decode dense": 2, "prefill dense": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("scenario", ["decode", "mixed"])

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis import model
+from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
 from traceenergy.analysis.model import Analysis, EnergyTotals, Finding, Window
 from traceenergy.caveats import Caveat
 from traceenergy.trace.model import Origin
@@ -93,6 +94,73 @@ def step_kinds() -> list[dict[str, Any]]:
     return [
         row("decode", 1_120.0, 1.6, kind="decode", n_steps=8, tokens=56, elapsed_s=2.0,
             j_per_token=17.5, tokens_per_j=1 / 17.5, mean_step_s=0.25, mean_step_j=140.0)
+    ]  # fmt: skip
+
+
+def blocks() -> list[dict[str, Any]]:
+    """List the parts of one block of decode, one beside, and of a block without power."""
+    moe = {"block": "decode moe", "step_kind": "decode", "layer_kind": "moe",
+           "n_instances": 58, "n_with_energy": 50, "n_cut": 1, "n_other_order": 2}  # fmt: skip
+    dense = moe | {
+        "block": "unknown dense",
+        "step_kind": "unknown",
+        "layer_kind": "dense",
+        "n_instances": 1,
+        "n_with_energy": 0,
+        "n_cut": 0,
+        "n_other_order": 0,
+    }
+    parts = [
+        ("norm", "Norm", False, 0.0, 4.0, 250.0),
+        ("moe.fc1", f"MoE: {SCRIPT}", False, 5.0, 30.0, 500.0),
+        ("moe.shared", "MoE: shared", True, 6.0, 10.0, 150.0),
+    ]
+    rows = [
+        moe | _part(label, start_us, duration_us, power_w, position=position, subphase=name,
+                    phase=name.partition(".")[0], beside=beside)
+        for position, (name, label, beside, start_us, duration_us, power_w) in enumerate(parts)
+    ]  # fmt: skip
+    timed = {"label": "Norm", "position": 0, "subphase": "norm", "phase": "norm", "beside": False,
+             "n_kernels": 1.5, "start_us": 0.0, "duration_us": 3.0, "busy_us": 3.0,
+             "time_share": 1.0, "inseparable_with": []}  # fmt: skip
+    nameless = {"position": None, "subphase": None, "phase": None, "label": "whole block"}
+    return [
+        *rows,
+        moe | _part("whole block", 0.0, 35.0, 485.0, beside=False),
+        dense | timed | {"is_backward": False},
+        dense | timed | {"is_backward": False} | nameless,
+    ]
+
+
+def _part(
+    label: str, start_us: float, duration_us: float, power_w: float, **more: object
+) -> dict[str, Any]:
+    energy_j = power_w * duration_us * 1e-6
+    return {
+        "label": label, "is_backward": False, "n_kernels": 1.0, "start_us": start_us,
+        "duration_us": duration_us, "duration_sd_us": duration_us / 10, "busy_us": duration_us,
+        "energy_j": energy_j, "energy_lo_j": energy_j * 0.9, "energy_hi_j": energy_j * 1.1,
+        "static_j": energy_j * 0.25, "dynamic_j": energy_j * 0.75, "mean_power_w": power_w,
+        "mean_power_lo_w": power_w * 0.9, "mean_power_hi_w": power_w * 1.1,
+        "energy_share": energy_j / (485.0 * 35.0 * 1e-6), "time_share": duration_us / 35.0,
+        "inseparable_with": [], **more,
+    }  # fmt: skip
+
+
+def block_waveform() -> list[dict[str, Any]]:
+    """Draw the block of decode: norm, a gap, experts with work beside them."""
+    stretches = [
+        (0.0, 4.0, 250.0, 0.0, "norm", None),
+        (4.0, 5.0, 100.0, 0.0, "idle", None),
+        (5.0, 6.0, 500.0, 0.0, "moe.fc1", None),
+        (6.0, 16.0, 600.0, 100.0, "moe.fc1", "moe.shared"),
+        (16.0, 35.0, 500.0, 0.0, "moe.fc1", None),
+    ]
+    return [
+        {"block": "decode moe", "start_us": start_us, "end_us": end_us, "power_w": power_w,
+         "power_lo_w": power_w * 0.9, "power_hi_w": power_w * 1.2, "static_w": 100.0,
+         "beside_w": beside_w, "phase": name.partition(".")[0], "subphase": name, "beside": beside}
+        for start_us, end_us, power_w, beside_w, name, beside in stretches
     ]  # fmt: skip
 
 
@@ -193,6 +261,8 @@ def rich_analysis() -> Analysis:
         ),
         capture_ranges=table(model.RANGE_ROW, ranges(4), "capture_ranges"),
         step_kinds=table(model.STEP_KIND_ROW, step_kinds(), "step_kinds"),
+        blocks=table(BLOCK_ROW, blocks(), "blocks"),
+        block_waveform=table(BLOCK_WAVEFORM, block_waveform(), "block_waveform"),
     )  # fmt: skip
 
 
@@ -202,12 +272,13 @@ def time_only_analysis() -> Analysis:
     tables = {
         name: _without_energy(getattr(result, name))
         for name in ("devices", "phases", "subphases", "layers", "kernels", "ranges", "steps",
-                     "capture_ranges", "step_kinds", "work")
+                     "capture_ranges", "step_kinds", "blocks", "work")
     }  # fmt: skip
     return replace(
         result,
         energy=EnergyTotals(None, None, None, None, None, None, 56, "time-only"),
         power_curve=empty_table(model.POWER_CURVE),
+        block_waveform=empty_table(BLOCK_WAVEFORM),
         **tables,
     )
 

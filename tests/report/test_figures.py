@@ -9,7 +9,8 @@ import hashlib
 import pytest
 
 from tests.report import sample
-from traceenergy.report.figures import PHASE_COLORS, page_figures, phase_color, plotly_script
+from traceenergy.report.chart_style import PHASE_COLORS, phase_color
+from traceenergy.report.figures import page_figures, plotly_script
 from traceenergy.report.view import page_view
 
 
@@ -20,7 +21,7 @@ def test_every_chart_has_its_figure() -> None:
         "balance-chart",
         *(f"{row}-{kind}-chart" for row in ("phase", "kernel", "layer")
           for kind in ("energy", "time")),
-        "power-chart-0", "power-chart-1",
+        "power-chart-0", "power-chart-1", "block-chart-0",
     }  # fmt: skip
 
 

@@ -255,12 +255,13 @@ def _average_blocks(
     trace: Trace, found: AttributedRun, steps: pl.DataFrame, named: pl.DataFrame
 ) -> AverageBlocks:
     classes = found.placed.classes.work
+    kinds = dict(steps.drop_nulls("step").select("step", "kind").iter_rows())
     marks = Marks(
         phase=classes["phase"],
         subphase=classes["subphase"],
         layer=classes["layer"],
         step=found.steps.of_work,
-        step_kind=dict(steps.drop_nulls("step").select("step", "kind").iter_rows()),
+        step_kind=[kinds.get(number, "unknown") for number in found.steps.number.tolist()],
     )
     labels = dict(named.select("name", "label").iter_rows())
     return average_blocks(trace.gpu_work, marks, found.ledger, found.window, labels)

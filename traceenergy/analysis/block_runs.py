@@ -1,4 +1,4 @@
-"""Sequence of phases within each instance of a block, and the usual one of each kind."""
+"""Sequence of phases within each pass through a block, with the usual one of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The average transformer block: time, energy and power of its parts, over all its passes."""
+"""Average transformer block: what its parts cost, over all its passes."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from traceenergy.caveats import Caveat
 from traceenergy.structure.lanes import categories_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
     from numpy.typing import NDArray
 
@@ -42,16 +44,16 @@ class Marks:
     layer : polars.Series of Int32
         Null in no layer.
     step : ndarray of int64
-        Negative for none.
-    step_kind : dict
-        Step -> one of `STEP_KINDS`; others count as `unknown`.
+        Index of the step; negative for none.
+    step_kind : sequence of str (n_steps,)
+        One of `STEP_KINDS` for each step; others count as `unknown`.
     """
 
     phase: pl.Series
     subphase: pl.Series
     layer: pl.Series
     step: Int
-    step_kind: dict[int, str]
+    step_kind: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,8 @@ def _kinds(marks: Marks, instances: Instances) -> Int:
     moe_layers[layer[is_expert]] = True
     known = {kind: number for number, kind in enumerate(STEP_KINDS)}
     unknown = known["unknown"]
-    step = marks.step[row[first]]
-    of_step = np.full(int(marks.step.max(initial=-1)) + 2, unknown)  # step -1 finds the last
-    for number, kind in marks.step_kind.items():
-        of_step[number] = known.get(kind, unknown)
+    of_step = np.array([*(known.get(kind, unknown) for kind in marks.step_kind), unknown])
+    step = marks.step[row[first]]  # -1 finds the last
     backward = np.logical_or.reduceat(_is_in(marks.subphase, _BACKWARD)[row], first)
     return np.asarray(4 * of_step[step] + 2 * moe_layers[layer[first]] + backward)
 

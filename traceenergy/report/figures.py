@@ -11,48 +11,23 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from traceenergy.report.block_figure import draw_waveform
+from traceenergy.report.chart_style import (
+    PLAIN,
+    axis_title,
+    balance_color,
+    chart_layout,
+    escape_markup,
+    phase_color,
+)
+
 if TYPE_CHECKING:
     from traceenergy.report.view import PageView
     from traceenergy.report.view_charts import BalanceView, BarsView, PowerView
 
-# Told apart with the common kinds of color blindness where they are neighbors; each is legible
-# on white and on near-black (contrast 3:1 or more).
-PHASE_COLORS = {
-    "attention": "#3a7fd5",
-    "moe": "#d9722e",
-    "mlp": "#b8860b",
-    "allreduce": "#13967c",
-    "collective": "#5b9e3f",
-    "norm": "#b35fb5",
-    "embedding": "#4f97b8",
-    "lm_head": "#7d6fc9",
-    "sampling": "#cc5f86",
-    "quantize": "#8a8a2e",
-    "memory": "#6d7f92",
-    "optimizer": "#a9623f",
-    "other": "#85858c",
-    "unclassified": "#c2504f",
-}
-_PLAIN = "#3a7fd5"
 _TIME = "#7a8794"
-_BALANCE_COLORS = {
-    "static": "#6d9bd8",
-    "dynamic": "#2c62b0",
-    "idle": "#a3a8b0",
-    "unattributed": "#c2504f",
-}
 _ROW_PX = 30
 _BARS_MARGIN_PX = 70
-
-
-def phase_color(phase: str) -> str:
-    """Return the color that stands for a phase on all charts."""
-    return PHASE_COLORS.get(phase, PHASE_COLORS["other"])
-
-
-def balance_color(part: str) -> str:
-    """Return the color of a part of the balance; empty for sums of parts."""
-    return _BALANCE_COLORS.get(part, "")
 
 
 def page_figures(view: PageView) -> dict[str, Any]:
@@ -77,6 +52,9 @@ def page_figures(view: PageView) -> dict[str, Any]:
         figures |= _columns("layer", view.layer_chart, has_power=view.has_power)
     for index, chart in enumerate(view.power_charts):
         figures[f"power-chart-{index}"] = _power(chart)
+    for index, block in enumerate(view.blocks):
+        if block.waveform:
+            figures[f"block-chart-{index}"] = go.Figure(draw_waveform(block.waveform))
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
 
 
@@ -95,22 +73,6 @@ def plotly_script() -> tuple[str, str]:
     return packed, base64.b64encode(hashlib.sha256(script).digest()).decode()
 
 
-def _layout(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's attributes
-    return {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "showlegend": False,
-        "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 13},
-        "hoverlabel": {"align": "left"},
-        "bargap": 0.35,
-    } | more
-
-
-def _title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 13}, "standoff": 8}
-
-
 def _balance(view: BalanceView) -> go.Figure:
     total_j = sum(view.energy_j) or 1.0
     bars = [
@@ -127,11 +89,11 @@ def _balance(view: BalanceView) -> go.Figure:
         )
         for key, name, energy_j in zip(view.keys, view.names, view.energy_j, strict=True)
     ]
-    layout = _layout(
+    layout = chart_layout(
         barmode="relative",
         height=96,
         margin={"l": 8, "r": 8, "t": 4, "b": 44},
-        xaxis={"title": _title("energy [J]"), "automargin": True},
+        xaxis={"title": axis_title("energy [J]"), "automargin": True},
         yaxis={"visible": False},
     )
     return go.Figure(bars, layout)
@@ -141,8 +103,8 @@ def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]
     """Lay bars on their side: energy in one figure, busy time in its neighbor."""
     figures = {}
     colors = [phase_color(phase) for phase in bars.phases]
-    labels = [_escape(name) for name in bars.names]
-    layout = _layout(
+    labels = [escape_markup(name) for name in bars.names]
+    layout = chart_layout(
         height=_BARS_MARGIN_PX + _ROW_PX * len(bars.names),
         margin={"l": 8, "r": 24, "t": 8, "b": 48},
         yaxis={"autorange": "reversed", "type": "category", "automargin": True, "ticksuffix": "  "},
@@ -153,10 +115,10 @@ def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]
             x=_values(bars, kind),
             orientation="h",
             marker={"color": colors},
-            customdata=[_escape(title) for title in bars.titles],
+            customdata=[escape_markup(title) for title in bars.titles],
             **_hover(bars, kind, "x"),
         )
-        axis = {"title": _title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
+        axis = {"title": axis_title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
         figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"xaxis": axis})
     return figures
 
@@ -165,18 +127,18 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
     """Stand bars up, for rows that have an order of their own."""
     figures = {}
     index = [int(label) for label in bars.names]
-    layout = _layout(height=260, margin={"l": 60, "r": 12, "t": 8, "b": 48})
-    layout["xaxis"] = {"title": _title("layer"), "automargin": True}
+    layout = chart_layout(height=260, margin={"l": 60, "r": 12, "t": 8, "b": 48})
+    layout["xaxis"] = {"title": axis_title("layer"), "automargin": True}
     for kind in _kinds(has_power=has_power):
-        color = _PLAIN if kind == "energy" else _TIME
+        color = PLAIN if kind == "energy" else _TIME
         trace = go.Bar(
             x=index,
             y=_values(bars, kind),
             marker={"color": color},
-            customdata=[_escape(title) for title in bars.titles],
+            customdata=[escape_markup(title) for title in bars.titles],
             **_hover(bars, kind, "y"),
         )
-        axis = {"title": _title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
+        axis = {"title": axis_title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
         figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"yaxis": axis})
     return figures
 
@@ -219,14 +181,14 @@ def _power(chart: PowerView) -> go.Figure:
     traces += [_activity(chart, phase, label, share) for phase, label, share in chart.phases]
     split = (0.42, 0.5) if chart.time_s else (1.0, 1.0)
     span = [chart.edge_s[0], chart.edge_s[-1]] if chart.edge_s else None
-    layout = _layout(
+    layout = chart_layout(
         height=380 if chart.time_s else 220,
         margin={"l": 64, "r": 12, "t": 8, "b": 48},
         hovermode="x unified",
-        xaxis={"title": _title("time since start of the window [s]"), "range": span,
+        xaxis={"title": axis_title("time since start of the window [s]"), "range": span,
                "anchor": "y2", "hoverformat": ".6~g"},
-        yaxis={"title": _title("power [W]"), "domain": [split[1], 1], "rangemode": "tozero"},
-        yaxis2={"title": _title("GPU time by phase"), "domain": [0, split[0]], "range": [0, 1],
+        yaxis={"title": axis_title("power [W]"), "domain": [split[1], 1], "rangemode": "tozero"},
+        yaxis2={"title": axis_title("GPU time by phase"), "domain": [0, split[0]], "range": [0, 1],
                 "tickformat": ".0%"},
     )  # fmt: skip
     if not chart.time_s:
@@ -244,7 +206,7 @@ def _measured(chart: PowerView) -> go.Scatter:
         x=list(chart.time_s),
         y=list(chart.power_w),
         mode="lines+markers" if few else "lines",
-        line={"shape": "hvh", "width": 1.4, "color": _PLAIN},
+        line={"shape": "hvh", "width": 1.4, "color": PLAIN},
         marker={"size": 4},
         connectgaps=False,
         hovertemplate="%{y:.4~g} W<extra>measured</extra>",
@@ -255,7 +217,7 @@ def _measured(chart: PowerView) -> go.Scatter:
 def _activity(chart: PowerView, phase: str, label: str, share: tuple[float, ...]) -> go.Scatter:
     # The last share is repeated at the last edge, so that its step is drawn.
     return go.Scatter(
-        name=_escape(label),
+        name=escape_markup(label),
         x=list(chart.edge_s),
         y=[*share, share[-1]],
         yaxis="y2",
@@ -263,7 +225,7 @@ def _activity(chart: PowerView, phase: str, label: str, share: tuple[float, ...]
         mode="lines",
         line={"shape": "hv", "width": 0},
         fillcolor=phase_color(phase),
-        hovertemplate="%{y:.1%}<extra>" + _escape(label) + "</extra>",
+        hovertemplate="%{y:.1%}<extra>" + escape_markup(label) + "</extra>",
     )
 
 
@@ -277,8 +239,3 @@ def _idle_label(power_w: float) -> dict[str, Any]:
     text = f"idle {power_w:.0f} W"
     place = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "y", "y": power_w}
     return place | {"yanchor": "bottom", "text": text, "showarrow": False, "font": {"size": 11}}
-
-
-def _escape(text: str) -> str:
-    """Escape what plotly would read as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from traceenergy.report.figures import balance_color, page_figures, phase_color, plotly_script
+from traceenergy.report.chart_style import balance_color, phase_color
+from traceenergy.report.figures import page_figures, plotly_script
 from traceenergy.report.view import page_view
 
 if TYPE_CHECKING:

@@ -27,7 +27,16 @@ FORMAT = "traceenergy.analysis"
 FORMAT_VERSION = 1
 # A result that people paste or keep in CI should stay near 10 MB.
 MAX_ROWS = 20_000
-_ROW_TABLES = ("phases", "subphases", "layers", "kernels", "ranges", "steps", "step_kinds")
+_ROW_TABLES = (
+    "phases",
+    "subphases",
+    "layers",
+    "kernels",
+    "ranges",
+    "steps",
+    "step_kinds",
+    "blocks",
+)
 
 
 def render_json(result: Analysis) -> str:

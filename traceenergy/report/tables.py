@@ -9,6 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from traceenergy.analysis import model
+from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
@@ -24,6 +25,8 @@ DECLARED: dict[str, tuple[Column, ...]] = {
     "capture_ranges": model.RANGE_ROW,
     "steps": model.STEP_ROW,
     "step_kinds": model.STEP_KIND_ROW,
+    "blocks": BLOCK_ROW,
+    "block_waveform": BLOCK_WAVEFORM,
     "work": model.WORK_ROW,
     "timeline": model.TIMELINE,
     "power_curve": model.POWER_CURVE,

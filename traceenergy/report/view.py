@@ -11,6 +11,7 @@ from traceenergy.report import view_charts, view_tables
 from traceenergy.report.json_report import plain, utc_text
 from traceenergy.report.names import clean_name
 from traceenergy.report.quantities import UNKNOWN
+from traceenergy.report.view_blocks import block_views
 from traceenergy.report.view_caveats import caveat_notes
 from traceenergy.report.view_columns import device_name
 from traceenergy.report.view_headline import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from traceenergy.analysis.model import Analysis, Finding
+    from traceenergy.report.view_blocks import BlockView
     from traceenergy.report.view_caveats import Note
     from traceenergy.report.view_charts import BalanceView, BarsView, PowerView
     from traceenergy.report.view_headline import BalanceRow, Fact
@@ -63,6 +65,7 @@ class PageView:
     power_note: str
     layers: TableView
     layer_chart: BarsView | None
+    blocks: tuple[BlockView, ...]
     kernels: TableView
     kernel_chart: BarsView | None
     ranges: TableView
@@ -112,6 +115,7 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
         power_note=_power_note(result, charts),
         layers=view_tables.layer_table(result),
         layer_chart=view_charts.layer_bars(result),
+        blocks=block_views(result),
         kernels=view_tables.kernel_table(result),
         kernel_chart=view_charts.kernel_bars(result),
         ranges=view_tables.range_table(result),

@@ -110,8 +110,8 @@ def optional(column: Column) -> Column:
 def energy_columns(heading: str = "Energy") -> list[Column]:
     """Make the columns of energy with its interval, of its share."""
     return [
-        Column(heading, "static and dynamic, with its interval", _energy_cell, needs_power=True),
-        Column("Share of work", "part of the energy of all GPU work", _share_bar, needs_power=True),
+        Column(heading, "static and dynamic, with its interval", energy_cell, needs_power=True),
+        Column("Share of work", "part of the energy of all GPU work", share_bar, needs_power=True),
     ]
 
 
@@ -167,7 +167,8 @@ def duration_cell(time_s: float | None) -> Cell:
     return Cell(duration_text(time_s), sort=_sortable(time_s))
 
 
-def _energy_cell(row: Row) -> Cell:
+def energy_cell(row: Row) -> Cell:
+    """Write an energy with its interval, marked where its split is undecided."""
     together = [clean_name(name) for name in row["inseparable_with"] or ()]
     note = bounds_text(row["energy_j"], row["energy_lo_j"], row["energy_hi_j"])
     title = f"split undecided with {', '.join(together)}; the interval holds all splits" * bool(
@@ -181,7 +182,8 @@ def _energy_cell(row: Row) -> Cell:
     )
 
 
-def _share_bar(row: Row) -> Cell:
+def share_bar(row: Row) -> Cell:
+    """Write a share of energy in front of a bar."""
     share = _sortable(row["energy_share"])
     pct = None if share is None else round(min(100.0, max(0.0, share * 100)), 1)
     return Cell(share_text(share), sort=share, bar_pct=pct)

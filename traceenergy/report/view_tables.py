@@ -73,7 +73,7 @@ class TableView:
 
 def phase_table(result: Analysis) -> TableView:
     """Lay out the phases, by energy."""
-    return _table(
+    return lay_out(
         result,
         "phase-table",
         "Phases, first level, by energy",
@@ -92,7 +92,7 @@ def phase_table(result: Analysis) -> TableView:
 
 def subphase_table(result: Analysis) -> TableView:
     """Lay out the parts of phases, by energy."""
-    return _table(
+    return lay_out(
         result,
         "subphase-table",
         "Parts of phases, by energy",
@@ -109,7 +109,7 @@ def subphase_table(result: Analysis) -> TableView:
 
 def layer_table(result: Analysis) -> TableView:
     """Lay out the layers, by index."""
-    return _table(
+    return lay_out(
         result,
         "layer-table",
         "Layers, in order of the model",
@@ -143,7 +143,7 @@ def kernel_table(result: Analysis) -> TableView:
         *time_columns(),
         count_column("Launches"),
     ]
-    return _table(result, "kernel-table", "Kernels, by energy", result.kernels, columns)
+    return lay_out(result, "kernel-table", "Kernels, by energy", result.kernels, columns)
 
 
 def range_table(result: Analysis) -> TableView:
@@ -188,7 +188,7 @@ def _range_table(
         own_time,
         entered,
     ]
-    return _table(result, table_id, caption, frame, columns)
+    return lay_out(result, table_id, caption, frame, columns)
 
 
 def step_table(result: Analysis) -> TableView:
@@ -213,7 +213,7 @@ def step_table(result: Analysis) -> TableView:
         per_token,
         count_column(),
     ]
-    return _table(result, "step-table", "Steps, in order of time", result.steps, columns)
+    return lay_out(result, "step-table", "Steps, in order of time", result.steps, columns)
 
 
 def step_kind_table(result: Analysis) -> TableView:
@@ -234,7 +234,7 @@ def step_kind_table(result: Analysis) -> TableView:
         optional(Column("Tokens", "output tokens, where known", count_cell("tokens"))),
         optional(per_token_column("energy over tokens, of steps whose tokens are known")),
     ]
-    return _table(result, "step-kind-table", "Steps by kind", result.step_kinds, columns)
+    return lay_out(result, "step-kind-table", "Steps by kind", result.step_kinds, columns)
 
 
 def device_table(result: Analysis) -> TableView:
@@ -267,7 +267,7 @@ def device_table(result: Analysis) -> TableView:
         text_column("Power from", sensor_cell),
     ]
     frame = result.devices
-    return _table(result, "device-table", "Devices with their energy balance", frame, columns)
+    return lay_out(result, "device-table", "Devices with their energy balance", frame, columns)
 
 
 def phase_label(result: Analysis) -> dict[str, str]:
@@ -276,9 +276,10 @@ def phase_label(result: Analysis) -> dict[str, str]:
     return {name: clean_name(label) for name, label in pairs}
 
 
-def _table(
+def lay_out(
     result: Analysis, table_id: str, caption: str, frame: pl.DataFrame, columns: list[Column]
 ) -> TableView:
+    """Write the rows of a table, without the columns that nothing is known of."""
     has_power = result.energy.total_j is not None
     if not has_power:
         caption = caption.replace("by energy", "by busy time")
