@@ -76,20 +76,23 @@ def find_instances(work: GpuWork, layer: pl.Series, step: Int, backward: Bool) -
         layer's pass is an instance of its own.
     """
     row = np.flatnonzero(layer.is_not_null().to_numpy())
+    layer_of = layer.drop_nulls().to_numpy().astype(np.int64)
     device = _device_of(work)[row]
-    row = row[np.argsort(device, kind="stable")]
-    layer_of = layer.gather(row).to_numpy().astype(np.int64)
-    key = np.sort(device, kind="stable") * (int(step.max(initial=-1)) + 2) + step[row] + 1
+    by_device = np.argsort(device, kind="stable")
+    row, layer_of = row[by_device], layer_of[by_device]
+    key = device[by_device].astype(np.int64) * (int(step.max(initial=-1)) + 2) + step[row] + 1
     key = key * (int(layer_of.max(initial=0)) + 1) + layer_of
     instance = _split_backward(_passes(key), backward[row])
     stream = work["stream_id"].to_numpy()[row]
     return _in_lanes(row, instance, stream - stream.min(initial=0))
 
 
-def _device_of(work: GpuWork) -> Int:
+def _device_of(work: GpuWork) -> NDArray[np.unsignedinteger]:
     rank = work["rank"].to_numpy().astype(np.int64)
     device = work["device_id"].to_numpy().astype(np.int64)
-    return np.asarray(rank * (int(device.max(initial=0)) + 1) + device)
+    number = rank * (int(device.max(initial=0)) + 1) + device
+    # Numbers of 16 bits are sorted without comparing.
+    return number.astype(np.min_scalar_type(int(number.max(initial=0))))
 
 
 def _passes(key: Int) -> Int:
