@@ -135,7 +135,8 @@ def _caption(result: Analysis, whole: Row, *, drawn: bool) -> str:
         basis = "class powers" if result.energy.method == "regression" else "shares of time"
         parts.append(
             f"Power is reconstructed from {basis}, not measured at this resolution. At the foot: "
-            "idle power. Hatched: work on another stream. Pale band: interval, which may go beyond the chart."
+            "idle power. Hatched: work on another stream. Pale band: interval, which may go "
+            "beyond the chart."
         )
     if whole["n_with_energy"] < n and bounds:
         parts.append(f"Energy is known of {count_text(whole['n_with_energy'])} of them.")
