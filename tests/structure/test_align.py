@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.structure.align import Sequence, align
+from traceenergy.structure.align import Sequence, align, table_size
 
 
 def sequence(text: str) -> Sequence:
@@ -50,6 +50,18 @@ def test_an_equal_name_is_worth_more_than_an_alike_one() -> None:
 
 def test_kernels_that_share_nothing_match_nothing() -> None:
     assert aligned("a b c", "x y z") == [-1, -1, -1]
+
+
+def test_equal_ends_need_no_table() -> None:
+    one, other = sequence("norm A1 x attn B1"), sequence("norm A1 y z attn B1")
+    assert table_size(one, other) == 2
+    assert table_size(one, one) == 0
+    assert align(one, other).tolist() == [0, 1, -1, 4, 5]
+
+
+def test_equal_sequences_of_any_length_match() -> None:
+    long = sequence(" ".join(["norm", "A1"] * 200_000))
+    assert (align(long, long) == np.arange(400_000)).all()
 
 
 words = st.lists(st.sampled_from(["norm", "attn1", "attn2", "A1", "B1", "add"]), max_size=12)

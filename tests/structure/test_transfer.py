@@ -59,13 +59,16 @@ def test_graphs_take_layers_from_an_eager_run(tmp_path: Path, eager: Trace, mark
     assert right_share(trace, truth, eager) > 0.98
 
 
-def test_kernels_of_the_compared_run_may_be_missing(tmp_path: Path, eager: Trace) -> None:
-    trace, truth = run(tmp_path, **GRAPHS, seed=3)
+def thinned(trace: Trace) -> Trace:
     names = trace.names.gather(trace.gpu_work["full_name_id"])
     fused = names.str.contains("scale_1x128_kernel")
-    thinned = trace.gpu_work.filter(~fused)
-    assert len(thinned) < len(trace.gpu_work)
-    cut = replace(trace, gpu_work=GpuWork(thinned))
+    return replace(trace, gpu_work=GpuWork(trace.gpu_work.filter(~fused)))
+
+
+def test_kernels_of_the_compared_run_may_be_missing(tmp_path: Path, eager: Trace) -> None:
+    trace, truth = run(tmp_path, **GRAPHS, seed=3)
+    cut = thinned(trace)
+    assert len(cut.gpu_work) < len(trace.gpu_work)
     assert right_share(cut, truth, eager) > 0.98
 
 
@@ -75,6 +78,16 @@ def test_another_model_is_refused_with_the_first_difference(tmp_path: Path, eage
         te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager)
     assert "first diverge in step 0" in str(caught.value.details)
     assert "this run:" in str(caught.value.details)
+
+
+def test_steps_too_long_to_compare_are_refused_with_what_to_do(
+    tmp_path: Path, eager: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, _ = run(tmp_path, **GRAPHS, seed=2)
+    monkeypatch.setattr("traceenergy.structure.transfer._LARGEST_TABLE", 10)
+    with pytest.raises(LayersFromMismatchError, match="too long to be compared") as caught:
+        te.analyze(thinned(trace), AnalysisOptions(time_only=True), layers_from=eager)
+    assert "--steps" in str(caught.value.next_step)
 
 
 def test_a_run_without_marked_layers_is_refused(tmp_path: Path, eager: Trace) -> None:

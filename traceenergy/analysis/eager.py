@@ -139,12 +139,14 @@ def carry_over(trace: Trace, step: Int, asked: Bool, marked: MarkedRun) -> Carri
     Raises
     ------
     LayersFromMismatchError
-        If fewer than 80 % of the kernels match.
+        If fewer than 80 % of the kernels match, or steps are too long to be compared.
     """
     best = _compare(trace, step, asked, marked, apart=True)
     if best.match_share < LEAST_MATCHED:
         other = _compare(trace, step, asked, marked, apart=False)
         best = max(best, other, key=lambda found: found.match_share)
+    if best.match_share < LEAST_MATCHED and 2 * best.n_too_long > best.n_asked:
+        raise _too_long(best, marked)
     if best.match_share < LEAST_MATCHED:
         raise _mismatch(trace, best, step, marked)
     layer = np.where(best.source >= 0, marked.layer[best.source], -1)
@@ -190,6 +192,16 @@ def _unmatched(trace: Trace, found: Transfer, asked: Bool) -> str:
     by_name = by_name.sort("end_ns", descending=True).head(_MOST_NAMES)
     names = trace.names.gather(by_name["name_id"]).to_list()
     return f" Without a match, most time first: {', '.join(names)}."
+
+
+def _too_long(found: Transfer, marked: MarkedRun) -> LayersFromMismatchError:
+    return LayersFromMismatchError(
+        f"this run and {_name(marked.trace)} are too long to be compared in one piece",
+        details=f"{found.n_too_long} of {found.n_asked} kernels stand in steps of more than some "
+        "30,000 kernels, or in none",
+        next_step="name the ranges that are steps of the model in both runs with --steps REGEX, or "
+        "analyze a part of the run with --filter-time",
+    )
 
 
 def _mismatch(

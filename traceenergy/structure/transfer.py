@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.align import NO_MATCH, align
+from traceenergy.structure.align import NO_MATCH, align, table_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_REFERENCES = 12  # different steps of the marked run that are tried
 _SHORTLIST = 2  # by the names they share; these are aligned
+_LARGEST_TABLE = 1 << 30  # bytes: 32,000 kernels by as many
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Transfer:
     before, after : ndarray of int64 (n_work,)
         Like `source`, of the nearest matches of the same passage; -1 for none.
     n_asked, n_matched : int
-        Kernels that were compared; that found a match.
+        Kernels that were to be compared; that found a match.
+    n_too_long : int
+        Of those without a match: in steps that are too long to be compared.
     first_apart : tuple of int or None
         Row of the first kernel without a match, and of the marked run's kernel that stood there
         instead (-1 if the passage had ended); None where all matched.
@@ -43,6 +46,7 @@ class Transfer:
     after: Int
     n_asked: int
     n_matched: int
+    n_too_long: int
     first_apart: tuple[int, int] | None
 
     @property
@@ -72,10 +76,13 @@ def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
     """
     source, before, after = (np.full(n_work, NO_MATCH) for _ in range(3))
     known = [group[0] for group in reference.alike()]
-    n_matched, apart = 0, []
+    n_matched, n_too_long, apart = 0, 0, []
     for group in target.alike():
         kernels = target.kernels_of(group[0])
-        match, passage = _best(kernels, reference, _tried(reference, known, target, group[0]))
+        tried = _shortlist(kernels, reference, _tried(reference, known, target, group[0]))
+        fit = [one for one in tried if _fits(kernels, reference.kernels_of(one))]
+        match, passage = _best(kernels, reference, fit)
+        n_too_long += len(group) * len(kernels) if tried and not fit else 0
         n_matched += len(group) * int((match >= 0).sum())
         there = reference.rows_of(passage) if passage >= 0 else np.array([NO_MATCH])
         of_match = np.where(match >= 0, there[match], NO_MATCH)
@@ -85,7 +92,7 @@ def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
         after[rows] = np.tile(_filled(of_match, backward=True), len(group))
         apart += _first_apart(match, target.rows_of(min(group)), there)
     first = min(apart) if apart else None
-    return Transfer(source, before, after, len(target.row), n_matched, first)
+    return Transfer(source, before, after, len(target.row), n_matched, n_too_long, first)
 
 
 def _tried(reference: Passages, known: list[int], target: Passages, passage: int) -> list[int]:
@@ -93,11 +100,18 @@ def _tried(reference: Passages, known: list[int], target: Passages, passage: int
     return side[:_MOST_REFERENCES]
 
 
-def _best(kernels: Sequence, reference: Passages, tried: list[int]) -> tuple[Int, int]:
+def _shortlist(kernels: Sequence, reference: Passages, tried: list[int]) -> list[int]:
     shared = {one: _shared(kernels, reference.kernels_of(one)) for one in tried}
-    short = sorted(tried, key=lambda one: shared[one], reverse=True)[:_SHORTLIST]
+    return sorted(tried, key=lambda one: shared[one], reverse=True)[:_SHORTLIST]
+
+
+def _fits(kernels: Sequence, other: Sequence) -> bool:
+    return table_size(kernels, other) <= _LARGEST_TABLE
+
+
+def _best(kernels: Sequence, reference: Passages, tried: list[int]) -> tuple[Int, int]:
     best, passage = np.full(len(kernels), NO_MATCH), NO_MATCH
-    for one in short:
+    for one in tried:
         match = align(kernels, reference.kernels_of(one))
         if (match >= 0).sum() > (best >= 0).sum():
             best, passage = match, one
