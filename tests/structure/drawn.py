@@ -22,6 +22,8 @@ WORDS = {
     "gemm": "other.gemm",
     "rope": "attention.kv_cache",
     "attn": "attention.core",
+    "lin": "attention.linear",
+    "un": "unclassified",
     "silu": "mlp.activation",
     "topk": "moe.router",
     "fin": "moe.scatter",

@@ -76,6 +76,41 @@ def test_passes_without_named_ends_are_split_at_the_long_gap() -> None:
     assert np.bincount(blocks.stack).tolist() == [5, 5, 5]
 
 
+def stacks(text: str, *pause_before: int) -> list[int]:
+    blocks = find_blocks(lane_of(text, pause_before=pause_before))
+    assert blocks is not None
+    return np.bincount(blocks.stack).tolist()
+
+
+def test_passes_of_a_pipeline_stage_are_split_at_its_pauses() -> None:
+    stage = f"ar {' '.join([LAYER] * 5)} ar"
+    n = len(stage.split())
+    assert stacks(" ".join([stage] * 4), n, 2 * n, 3 * n) == [5, 5, 5, 5]
+
+
+def test_pauses_that_come_now_and_then_split_nothing() -> None:
+    n = len(LAYER.split())
+    assert stacks(" ".join([LAYER] * 20), 3 * n, 8 * n, 15 * n) == [20]
+
+
+def test_a_feed_forward_part_ends_with_its_pass() -> None:
+    # Three layers of a kind without a name before each layer with attention.
+    hybrid = f"{'norm gemm conv gemm norm gemm silu gemm ' * 3} {LAYER}"
+    once = f"emb {' '.join([hybrid] * 5)} norm gemm sample"
+    assert stacks(" ".join([once] * 3)) == [5, 5, 5]
+
+
+def test_linear_attention_makes_a_layer_as_other_attention_does() -> None:
+    linear = LAYER.replace("attn", "lin lin")
+    once = f"emb {' '.join([linear, linear, linear, LAYER] * 2)} norm gemm sample"
+    assert stacks(f"{once} {once}") == [8, 8]
+
+
+def test_attention_without_anything_named_between_is_no_layer() -> None:
+    once = f"emb {'un un attn un un un ' * 8} norm gemm sample"
+    assert find_blocks(lane_of(" ".join([once] * 6))) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

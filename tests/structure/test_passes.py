@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from tests.structure.drawn import lane_of
@@ -55,6 +58,40 @@ def test_a_pass_of_an_odd_length_has_no_numbers() -> None:
     assert share == pytest.approx(12 / 15)
 
 
+def numbers_in_steps(*steps: str) -> list[int]:
+    lane = lane_of(" ".join(steps))
+    step = np.repeat(np.arange(len(steps)), [len(step.split()) for step in steps])
+    blocks = find_blocks(replace(lane, step=step))
+    assert blocks is not None
+    passes = number_layers(blocks)
+    assert passes is not None
+    return passes.layer.tolist()
+
+
+@pytest.mark.parametrize("n_passes", [(2, 2), (1, 2, 3), (3,)])
+def test_layers_are_numbered_anew_in_each_pass_of_a_marked_step(n_passes: tuple[int, ...]) -> None:
+    found = numbers_in_steps(*(" ".join([STEP] * n) for n in n_passes))
+    assert found == [0, 1, 2, 3] * sum(n_passes)
+
+
+def test_a_layer_behind_the_head_of_a_marked_step_goes_on_counting() -> None:
+    step = f"{STEP} emb gemm {LAYER} norm gemm sample"
+    assert numbers_in_steps(step, step) == [0, 1, 2, 3, 4] * 2
+
+
+def test_layers_of_a_draft_model_before_the_model_count_behind_it() -> None:
+    draft = f"emb {LAYER} norm gemm sample"
+    found = numbers_in_steps(*[f"{draft} {draft} {STEP}"] * 3)
+    assert found == [4, 5, 0, 1, 2, 3] * 3
+
+
+def test_a_decoder_goes_on_counting_behind_its_encoder_in_a_marked_step() -> None:
+    cross = "norm gemm attn gemm norm gemm attn gemm norm gemm silu gemm"
+    step = f"emb {STACK} emb {' '.join([cross] * 4)} norm gemm sample"
+    assert numbers_in_steps(step, step) == list(range(8)) * 2
+    assert numbers_in_steps(f"{step} {step}") == list(range(8)) * 2
+
+
 def test_three_blocks_are_no_model() -> None:
     few = f"emb {' '.join([LAYER] * 3)} norm gemm sample"
     blocks = find_blocks(lane_of(f"{few} {few}"))
@@ -102,6 +139,27 @@ def test_a_model_captured_in_pieces_is_one_pass_per_turn() -> None:
     first, after = graph_passes(lane_of("graph:1 attn graph:2 attn graph:3 sample " * 4))
     assert first.tolist() == [0, 6, 12, 18]
     assert after.tolist() == [5, 11, 17, 23]
+
+
+def test_a_model_captured_in_pieces_for_each_batch_size_is_one_pass_per_turn() -> None:
+    rng = np.random.default_rng(0)
+    turn = "graph:{0}1 attn graph:{0}2 attn graph:{0}3 sample "
+    lane = lane_of("".join(turn.format(size) for size in rng.choice([1, 2, 3], 40)))
+    first, after = graph_passes(lane)
+    assert first.tolist() == list(range(0, 240, 6))
+    assert (after == first + 5).all()
+
+
+def test_a_draft_model_and_the_model_behind_it_are_one_pass() -> None:
+    first, after = graph_passes(lane_of("graph:1 graph:1 graph:1 graph:2 sample " * 5))
+    assert first.tolist() == [0, 5, 10, 15, 20]
+    assert after.tolist() == [4, 9, 14, 19, 24]
+
+
+def test_whole_graphs_of_several_batch_sizes_are_a_pass_each() -> None:
+    rng = np.random.default_rng(0)
+    lane = lane_of(" ".join(f"copy graph:{size} sample" for size in rng.choice([1, 2, 4], 60)))
+    assert graph_passes(lane)[0].tolist() == list(range(1, 180, 3))
 
 
 def test_without_graphs_there_are_no_graph_passes() -> None:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 _LONGER = 3
 _MOST = 0.75  # quantile of gaps that lie within the model
 _FEW_SPLITS = 0.5  # what stands between more layers than this is no end of the model
+# Pauses of the device tell passes if they are so many times longer than most, none is between the
+# two kinds, and nearly all blocks are in passes of one length.
+_LONGER_PAUSE, _APART = 4, 2
+_EQUAL, _FEWEST_PASSES = 0.9, 3
+_ATTENTIONS = 2  # of a layer: to itself, and to an encoder
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Blocks:
         Of its attention, by range.
     stack : ndarray of int64 (n,)
         Number of the pass through the model's layers, without ends of the model inside.
+    n_attentions : ndarray of int64 (n,)
+        Cores with matrix products between them: more than one with cross-attention.
     """
 
     begin: Int
@@ -63,6 +70,7 @@ class Blocks:
     last_forward: Int
     step: Int
     stack: Int
+    n_attentions: Int
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def find_blocks(lane: Lane) -> Blocks | None:
         None where attention and feed-forward do not take turns.
     """
     turns = _take_turns(lane)
-    if len(turns.step) < 2:  # noqa: PLR2004 - nothing to tell a layer's length by
+    if turns is None or len(turns.step) < 2:  # noqa: PLR2004 - no layer's length to compare
         return None
     splits = _splits(lane, turns)
     stack = np.concatenate(([0], np.cumsum(splits)))
@@ -98,10 +106,19 @@ def find_blocks(lane: Lane) -> Blocks | None:
     return Blocks(
         begin, end, turns.first_core, turns.last_core, turns.last_attention,
         turns.first_forward, turns.last_forward, turns.step, stack,
+        _attentions(lane, turns.first_core, turns.last_core),
     )  # fmt: skip
 
 
-def _take_turns(lane: Lane) -> _Turns:
+def _attentions(lane: Lane, first_core: Int, last_core: Int) -> Int:
+    core = np.flatnonzero(lane.role == Role.CORE)
+    products = np.cumsum(lane.role == Role.OPEN)[core]
+    anew = np.cumsum(np.diff(products, prepend=products[:1]) != 0)
+    low, high = np.searchsorted(core, first_core), np.searchsorted(core, last_core)
+    return np.asarray(anew[high] - anew[low] + 1)
+
+
+def _take_turns(lane: Lane) -> _Turns | None:
     is_attention = (lane.role == Role.ATTENTION) | (lane.role == Role.CORE)
     core = np.flatnonzero(lane.role == Role.CORE)
     forward = lane.role == Role.FEED_FORWARD
@@ -109,6 +126,8 @@ def _take_turns(lane: Lane) -> _Turns:
     by_norms = _runs(lane, is_attention, lane.role == Role.NORM, core)
     # Feed-forward parts without a name: what stands between the norm after attention and the next.
     if 2 * len(runs[0]) < len(by_norms[0]):
+        if np.median(_attentions(lane, core[by_norms[0]], core[by_norms[1] - 1])) > _ATTENTIONS:
+            return None
         low, high, last_attention, first, last, step = by_norms
         last = np.minimum(np.maximum(_second_norm(lane, first) - 1, first), last)
     else:
@@ -123,6 +142,7 @@ def _runs(
     marks = np.flatnonzero(is_attention | is_other)
     kind, step = is_attention[marks], lane.step[marks]
     new = np.concatenate(([True], (np.diff(kind) != 0) | (np.diff(step) != 0)))
+    new[1:] |= _over_ends(lane, marks, kind)
     first = np.flatnonzero(new[: len(marks)])
     last = np.concatenate((first[1:], [len(marks)])) - 1
     # Attention counts with its core alone, before something else of the same step.
@@ -134,6 +154,14 @@ def _runs(
     return (
         low, high, marks[last[pairs]], marks[first[after]], marks[last[after]], step[first[pairs]],
     )  # fmt: skip
+
+
+def _over_ends(lane: Lane, marks: Int, is_attention: Bool) -> Bool:
+    """Mark feed-forward parts in a row that an end of the model stands between."""
+    before = np.cumsum(np.isin(lane.role, ENDS))[marks]
+    over = (np.diff(before) != 0) & ~is_attention[1:] & ~is_attention[:-1]
+    n_turns = np.count_nonzero(is_attention[:-1] & ~is_attention[1:])
+    return np.asarray(over & (over.sum() <= _FEW_SPLITS * n_turns))
 
 
 def _second_norm(lane: Lane, first: Int) -> Int:
@@ -153,7 +181,27 @@ def _splits(lane: Lane, turns: _Turns) -> Bool:
     if (by_step | by_ends).any():
         return np.asarray(by_step | by_ends)
     length = turns.last_core[1:] - turns.last_forward[:-1]
-    return np.asarray(length > np.quantile(length, _MOST) + _LONGER)
+    by_length = np.asarray(length > np.quantile(length, _MOST) + _LONGER)
+    return by_length if by_length.any() else _by_pauses(lane, turns)
+
+
+def _by_pauses(lane: Lane, turns: _Turns) -> Bool:
+    """Tell passes of equal length by the pauses between them, as a pipeline's stages have."""
+    done_ns = np.maximum.accumulate(lane.end_ns)
+    pause_ns = np.concatenate(([0], lane.start_ns[1:] - done_ns[:-1]))
+    # Where one layer may end and the next begin.
+    edges = np.stack((turns.last_forward[:-1] + 1, turns.last_core[1:] + 1), axis=1).ravel()
+    widest_ns = np.maximum.reduceat(np.append(pause_ns, 0), edges)[::2]
+    usual_ns = max(1.0, float(np.quantile(widest_ns, _MOST)))
+    splits = np.asarray(widest_ns > _LONGER_PAUSE * usual_ns)
+    length = np.bincount(np.concatenate(([0], np.cumsum(splits))))
+    is_equal = length == np.bincount(length, weights=length).argmax()
+    tells = (
+        is_equal.sum() >= _FEWEST_PASSES
+        and length[is_equal].sum() >= _EQUAL * length.sum()
+        and widest_ns[splits].min() > _APART * widest_ns[~splits].max(initial=0)
+    )
+    return np.asarray(splits & bool(tells))
 
 
 def _borders(lane: Lane, turns: _Turns, splits: Bool) -> tuple[Int, Int]:

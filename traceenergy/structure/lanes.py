@@ -52,6 +52,7 @@ _BY_SUBPHASE = {
     "other.gemm": Role.OPEN,
     "attention.core": Role.CORE,
     "attention.mla": Role.CORE,
+    "attention.linear": Role.CORE,
     "allreduce.fused_norm": Role.FUSED_NORM,
     "other.softmax": Role.SOFTMAX,
     "other.reduction": Role.REDUCTION,

@@ -61,26 +61,27 @@ def number_layers(blocks: Blocks) -> Passes | None:
 
     Notes
     -----
-    Of one pass are blocks of one step, if ranges mark steps; else a long stack with the short
-    ones behind it: layers that predict further tokens stand behind the head of the model. A
-    recording may begin within a pass: its first blocks are then numbered from the last layer.
+    Of one pass are a long stack and the short ones behind it: layers that predict further tokens
+    stand behind the head of the model. If ranges mark steps no pass reaches into another step.
+    A recording may begin within a pass: its first blocks are then numbered from the last layer.
     """
     length = np.bincount(blocks.stack)
     usual = _usual(length)
     if usual < FEWEST_LAYERS:
         return None
+    is_main = 2 * length > usual
     if (blocks.step >= 0).any():
-        _, number = np.unique(blocks.step, return_inverse=True)
-        opens = np.concatenate(([True], np.diff(blocks.step) != 0))
+        opens, ahead = _passes_of_steps(blocks, is_main)
+        number = np.cumsum(opens) - 1
     else:
-        is_main = 2 * length > usual
+        ahead = np.zeros(len(blocks.step), dtype=bool)
         # The only short stack, at the end, is a pass that the recording cut off.
         is_main[-1] |= is_main[:-1].all()
         number = (np.cumsum(is_main) - 1)[blocks.stack]
         first = np.concatenate(([True], np.diff(blocks.stack) != 0))
         opens = first & is_main[blocks.stack]
     place = np.arange(len(number))
-    layer = place - np.maximum.accumulate(np.where(opens, place, 0))
+    layer = place - np.maximum.accumulate(np.where(opens, place, 0)) + usual * ahead
     n_in_pass = np.bincount(number[number >= 0])
     fits = _fits(n_in_pass, length, usual)
     if number[0] == 0 and 0 < length[0] < usual and len(n_in_pass) > 1 and not fits[0]:
@@ -95,6 +96,23 @@ def number_layers(blocks: Blocks) -> Passes | None:
         n_passes=len(n_in_pass),
         fit_share=float(kept.mean()),
     )
+
+
+def _passes_of_steps(blocks: Blocks, is_main: Bool) -> tuple[Bool, Bool]:
+    """Tell which blocks open a pass, and which are ahead of the model: of a draft model."""
+    first = np.flatnonzero(np.diff(blocks.stack, prepend=NONE))
+    opens_step = np.diff(blocks.step[first], prepend=blocks.step[0] - 1) != 0
+    # More attention than before is a decoder behind its encoder, whose layers go on counting.
+    attends = np.array([np.median(part) for part in np.split(blocks.n_attentions, first[1:])])
+    is_decoder = np.diff(attends, prepend=attends[0]) > 0
+    opens = opens_step | (is_main & ~is_decoder)
+    n_main = np.cumsum(is_main)
+    at_begin = np.maximum.accumulate(np.where(opens_step, n_main - is_main, 0))
+    at_end = np.append(at_begin[1:][opens_step[1:]], n_main[-1])[np.cumsum(opens_step) - 1]
+    ahead = (n_main == at_begin) & (at_end > at_begin)
+    opens_block = np.zeros(len(blocks.stack), dtype=bool)
+    opens_block[first[opens]] = True
+    return opens_block, ahead[blocks.stack]
 
 
 def _usual(length: Int) -> int:
