@@ -10,10 +10,13 @@ import polars as pl
 import pytest
 
 import traceenergy as te
+from tests.structure.drawn import draw
 from traceenergy.analysis.options import AnalysisOptions
 from traceenergy.errors import LayersFromMismatchError
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
+from traceenergy.structure.passages import Vocabulary, passages_of
+from traceenergy.structure.transfer import transfer
 from traceenergy.trace.tables import GpuWork
 
 if TYPE_CHECKING:
@@ -70,6 +73,20 @@ def test_kernels_of_the_compared_run_may_be_missing(tmp_path: Path, eager: Trace
     cut = thinned(trace)
     assert len(cut.gpu_work) < len(trace.gpu_work)
     assert right_share(cut, truth, eager) > 0.98
+
+
+def test_a_step_is_compared_with_the_one_of_the_same_order() -> None:
+    # Each step has the same kernels, so that shared names tell none of them.
+    orders = ["norm gemm attn silu", "gemm norm attn silu", "attn gemm norm silu", "silu attn norm"]
+    work, _ = draw(" ".join(orders))
+    codes = {name: code for code, name in enumerate(["norm", "gemm", "attn", "silu"])}
+    name_id = pl.Series([codes[name] for name in " ".join(orders).split()], dtype=pl.UInt32)
+    work = GpuWork(work.with_columns(name_id=name_id.cast(work["name_id"].dtype)))
+    step = np.repeat(np.arange(4), [4, 4, 4, 3])
+    steps = passages_of(
+        work, pl.Series(list(codes)), step, np.ones(len(work), dtype=bool), Vocabulary({}, {})
+    )
+    assert transfer(steps, steps, len(work)).source.tolist() == list(range(len(work)))
 
 
 def test_another_model_is_refused_with_the_first_difference(tmp_path: Path, eager: Trace) -> None:

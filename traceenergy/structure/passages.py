@@ -92,12 +92,16 @@ class Passages:
         """Kernels of one passage."""
         return self.kernels.at(np.arange(self.start[passage], self.start[passage + 1]))
 
+    def order_of(self, passage: int) -> tuple[bool, bytes]:
+        """Names of one passage in order, as a key; main streams apart from others."""
+        name = self.kernels.name[self.start[passage] : self.start[passage + 1]]
+        return bool(self.is_main[passage]), name.tobytes()
+
     def alike(self) -> Iterator[list[int]]:
         """Group passages with the same names in the same order, the commonest first."""
         groups: dict[tuple[bool, bytes], list[int]] = {}
         for passage in range(len(self)):
-            name = self.kernels.name[self.start[passage] : self.start[passage + 1]]
-            groups.setdefault((bool(self.is_main[passage]), name.tobytes()), []).append(passage)
+            groups.setdefault(self.order_of(passage), []).append(passage)
         yield from sorted(groups.values(), key=len, reverse=True)
 
 

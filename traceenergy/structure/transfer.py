@@ -71,15 +71,15 @@ def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
 
     Notes
     -----
-    Steps with the same kernels in the same order are aligned once. Of the marked steps those are
-    tried that share most names with it.
+    Steps with the same kernels in the same order are aligned once: with the marked step of that
+    order, if there is one, else with those that share most names with it.
     """
     source, before, after = (np.full(n_work, NO_MATCH) for _ in range(3))
-    known = [group[0] for group in reference.alike()]
+    known = {reference.order_of(group[0]): group[0] for group in reference.alike()}
     n_matched, n_too_long, apart = 0, 0, []
     for group in target.alike():
         kernels = target.kernels_of(group[0])
-        tried = _shortlist(kernels, reference, _tried(reference, known, target, group[0]))
+        tried = _shortlist(kernels, reference, _tried(known, target, group[0]))
         fit = [one for one in tried if _fits(kernels, reference.kernels_of(one))]
         match, passage = _best(kernels, reference, fit)
         n_too_long += len(group) * len(kernels) if tried and not fit else 0
@@ -95,8 +95,11 @@ def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
     return Transfer(source, before, after, len(target.row), n_matched, n_too_long, first)
 
 
-def _tried(reference: Passages, known: list[int], target: Passages, passage: int) -> list[int]:
-    side = [one for one in known if reference.is_main[one] == target.is_main[passage]]
+def _tried(known: dict[tuple[bool, bytes], int], target: Passages, passage: int) -> list[int]:
+    order = target.order_of(passage)
+    if order in known:
+        return [known[order]]
+    side = [one for (is_main, _), one in known.items() if is_main == order[0]]
     return side[:_MOST_REFERENCES]
 
 
