@@ -76,5 +76,11 @@ def test_parts_of_no_length_are_not_drawn() -> None:
     assert wave["subphase"].to_list() == ["norm"]
 
 
+def test_a_block_of_no_length_has_no_waveform() -> None:
+    assert draw_waveform(
+        block(("norm", False, 0, 0, 0), length_us=0), {"decode moe": 60}
+    ).is_empty()
+
+
 def test_without_power_there_is_no_waveform() -> None:
     assert draw_waveform(block(("norm", False, 0, 10, 50), length_us=10), {}).height == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from traceenergy.trace.model import Trace
 
-OPTIONS = AnalysisOptions(idle_power_w=60.0, steps="^step")
+OPTIONS = AnalysisOptions(idle_power_w=60.0)
 # A regression knows watts and durations beforehand, so these laws hold for it only in part:
 # test_regression_laws.py says how far.
 BY_TIME = replace(OPTIONS, method="window-share")

@@ -102,7 +102,8 @@ def usual_sequence(runs: Runs, kind: Int, busy_ns: Int, n_kinds: int) -> tuple[B
     distinct, number = np.unique(runs.signature[counts], return_inverse=True)
     for one in np.unique(kind[counts]).tolist():
         mine = kind[counts] == one
-        spent_ns = np.bincount(number[mine], busy_ns[counts][mine], len(distinct))
+        # One more, so that passes of no length are counted as well.
+        spent_ns = np.bincount(number[mine], busy_ns[counts][mine] + 1, len(distinct))
         chosen = counts[mine & (number == spent_ns.argmax())]
         # A signature of 64 bits could stand for two sequences: the words decide.
         chosen = chosen[runs.count[chosen] == runs.count[chosen[0]]]

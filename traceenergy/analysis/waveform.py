@@ -64,8 +64,8 @@ def _waveform(rows: pl.DataFrame, idle_w: float) -> pl.DataFrame:
     runs = (start_us <= begin_us[:, None]) & (end_us >= stop_us[:, None])
     beside = parts["beside"].to_numpy()
     power_w, low_w, high_w = (_power_w(parts, name) for name in _ENERGIES)
-    main = np.where(runs & ~beside, np.arange(len(parts)), -1).max(axis=1)
-    side = np.where(runs & beside, np.arange(len(parts)), -1).max(axis=1)
+    main = np.where(runs & ~beside, np.arange(len(parts)), -1).max(axis=1, initial=-1)
+    side = np.where(runs & beside, np.arange(len(parts)), -1).max(axis=1, initial=-1)
     names, phases = (pl.concat([parts[name], pl.Series([IDLE])]) for name in ("subphase", "phase"))
     return pl.DataFrame(
         {

@@ -98,7 +98,7 @@ def _first_made(nodes: GraphNodes, work: pl.DataFrame) -> Int:
     if len(order) == 0:
         return node
     made = np.where(node >= 0, first[node], NOT_KNOWN)
-    return np.where(made >= 0, order[made], made)
+    return np.where(made >= 0, order[np.maximum(made, 0)], made)
 
 
 def _follow(original: Int, n_first: int) -> Int:
