@@ -60,6 +60,15 @@ def test_work_beside_the_main_stream_belongs_to_the_layer_that_runs() -> None:
     assert found.layer[beside].tolist() == [1, -1]
 
 
+def test_graphs_before_a_short_stack_are_steps_of_their_own() -> None:
+    whole, short = (f"emb {' '.join([LAYER] * n)} norm gemm sample" for n in (6, 2))
+    found = find(f"{whole} graph:0 graph:0 graph:0 {short} {whole}")
+    n = len(whole.split())
+    # One of each: the first pass, three graphs, the short stack, the last pass.
+    at = [n - 9, n, n + 1, n + 2, n + 9, -9]
+    assert found.step[at].tolist() == [0, 1, 2, 3, 3, 4]
+
+
 def test_layers_by_range_steps_count_from_each_step() -> None:
     text = " ".join([f"emb {' '.join([LAYER] * 4)} norm gemm sample"] * 2)
     work, subphase = draw(text)

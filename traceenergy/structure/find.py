@@ -122,6 +122,9 @@ def _find_steps(lane: Lane, blocks: Blocks | None, passes: Passes | None) -> Int
         order = np.argsort(np.concatenate((first, more[0])), kind="stable")
         first = np.concatenate((first, more[0]))[order]
         after = np.concatenate((after, more[1]))[order]
+        # A graph within the layers, as before those of a short stack, begins a step of its own.
+        after = np.minimum(after, np.append(first[1:], len(lane.row)))
+        first, after = first[after > first], after[after > first]
     first, after = join_passes(lane, first, after)
     return cut_steps(lane, first, after) if len(first) else repeated_steps(lane)
 
