@@ -86,7 +86,9 @@ def test_a_step_is_compared_with_the_one_of_the_same_order() -> None:
     steps = passages_of(
         work, pl.Series(list(codes)), step, np.ones(len(work), dtype=bool), Vocabulary({}, {})
     )
-    assert transfer(steps, steps, len(work)).source.tolist() == list(range(len(work)))
+    assert transfer(steps, steps, np.ones(len(work), dtype=bool)).source.tolist() == list(
+        range(len(work))
+    )
 
 
 def test_another_model_is_refused_with_the_first_difference(tmp_path: Path, eager: Trace) -> None:
@@ -95,6 +97,23 @@ def test_another_model_is_refused_with_the_first_difference(tmp_path: Path, eage
         te.analyze(trace, AnalysisOptions(time_only=True), layers_from=eager)
     assert "first diverge in step 0" in str(caught.value.details)
     assert "this run:" in str(caught.value.details)
+
+
+def test_kernels_outside_of_steps_may_be_anything(tmp_path: Path, eager: Trace) -> None:
+    trace, truth = run(tmp_path, **GRAPHS, seed=2, marks="steps")
+    first = trace.gpu_work.filter(pl.col("table") == "KERNEL").head(len(trace.gpu_work) // 2)
+    name = pl.lit(len(trace.names), dtype=pl.UInt32)
+    warm_up = first.with_columns(
+        pl.lit(None, dtype=first["correlation_id"].dtype).alias("correlation_id"),
+        pl.lit(None, dtype=pl.Int64).alias("graph_node_id"),
+        name_id=name, full_name_id=name, trace_row=-pl.col("trace_row") - 1,
+        start_ns=pl.col("start_ns") - 10**11, end_ns=pl.col("end_ns") - 10**11,
+    )  # fmt: skip
+    names = pl.concat((trace.names, pl.Series(["warm_up"], dtype=pl.String)))
+    warmed = replace(trace, names=names, gpu_work=GpuWork(pl.concat((warm_up, trace.gpu_work))))
+    assert right_share(warmed, truth, eager) > 0.98
+    work = te.analyze(warmed, AnalysisOptions(time_only=True), layers_from=eager).work
+    assert work["layer"].head(len(warm_up)).null_count() == len(warm_up)
 
 
 def test_steps_too_long_to_compare_are_refused_with_what_to_do(

@@ -139,7 +139,7 @@ def carry_over(trace: Trace, step: Int, asked: Bool, marked: MarkedRun) -> Carri
     Raises
     ------
     LayersFromMismatchError
-        If fewer than 80 % of the kernels match, or steps are too long to be compared.
+        If fewer than 80 % of the kernels of steps match, or steps are too long to be compared.
     """
     best = _compare(trace, step, asked, marked, apart=True)
     if best.match_share < LEAST_MATCHED:
@@ -158,7 +158,7 @@ def carry_over(trace: Trace, step: Int, asked: Bool, marked: MarkedRun) -> Carri
     subphase = marked.subphase.gather(source.set(source < 0, None))
     text = (
         f"Layers and phases were carried over from {_name(marked.trace)}: {best.match_share:.1%} "
-        f"of {best.n_asked} kernels match.{_unmatched(trace, best, asked)}"
+        f"of {best.n_asked} kernels match.{_unmatched(trace, best, _counted(trace, step, asked))}"
     )
     return Carried(
         np.where(between, before, layer),
@@ -176,16 +176,22 @@ def _compare(trace: Trace, step: Int, asked: Bool, marked: MarkedRun, *, apart: 
     reference = passages_of(
         known.gpu_work, known.names, marked.step, everywhere, vocabulary, apart=apart
     )
-    return transfer(target, reference, len(trace.gpu_work))
+    return transfer(target, reference, _counted(trace, step, asked))
+
+
+def _counted(trace: Trace, step: Int, asked: Bool) -> Bool:
+    """Mark what must match: what runs outside of steps, as to warm up, may be anything."""
+    kernel = asked & (trace.gpu_work["table"] == "KERNEL").to_numpy()
+    in_step = kernel & (step >= 0)
+    return np.asarray(in_step if in_step.any() else kernel)
 
 
 def _name(trace: Trace) -> str:
     return trace.origins[0].name if trace.origins else "the marked run"
 
 
-def _unmatched(trace: Trace, found: Transfer, asked: Bool) -> str:
-    is_kernel = (trace.gpu_work["table"] == "KERNEL").to_numpy()
-    lost = trace.gpu_work[np.flatnonzero(asked & is_kernel & (found.source < 0))]
+def _unmatched(trace: Trace, found: Transfer, counted: Bool) -> str:
+    lost = trace.gpu_work[np.flatnonzero(counted & (found.source < 0))]
     if not len(lost):
         return ""
     by_name = lost.group_by("name_id").agg((pl.col("end_ns") - pl.col("start_ns")).sum())

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from traceenergy.structure.passages import Passages
 
     Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
 _MOST_REFERENCES = 12  # different steps of the marked run that are tried
 _SHORTLIST = 2  # by the names they share; these are aligned
+_MOSTLY = 0.5  # of the kernels of what need not match
 _LARGEST_TABLE = 1 << 30  # bytes: 32,000 kernels by as many
 
 
@@ -33,7 +35,7 @@ class Transfer:
     before, after : ndarray of int64 (n_work,)
         Like `source`, of the nearest matches of the same passage; -1 for none.
     n_asked, n_matched : int
-        Kernels that were to be compared; that found a match.
+        Kernels that must match; that found a match.
     n_too_long : int
         Of those without a match: in steps that are too long to be compared.
     first_apart : tuple of int or None
@@ -55,15 +57,15 @@ class Transfer:
         return self.n_matched / self.n_asked if self.n_asked else 0.0
 
 
-def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
+def transfer(target: Passages, reference: Passages, counted: Bool) -> Transfer:
     """Match the steps of a run with those of a marked run of the same model.
 
     Parameters
     ----------
     target, reference : Passages
         With codes of one vocabulary.
-    n_work : int
-        Pieces of GPU work of the target.
+    counted : ndarray of bool (n_work,)
+        GPU work of the target that must match; the rest may, where most of a passage does.
 
     Returns
     -------
@@ -74,25 +76,28 @@ def transfer(target: Passages, reference: Passages, n_work: int) -> Transfer:
     Steps with the same kernels in the same order are aligned once: with the marked step of that
     order, if there is one, else with those that share most names with it.
     """
-    source, before, after = (np.full(n_work, NO_MATCH) for _ in range(3))
+    source, before, after = (np.full(len(counted), NO_MATCH) for _ in range(3))
     known = {reference.order_of(group[0]): group[0] for group in reference.alike()}
-    n_matched, n_too_long, apart = 0, 0, []
+    n_too_long, apart = 0, []
     for group in target.alike():
         kernels = target.kernels_of(group[0])
         tried = _shortlist(kernels, reference, _tried(known, target, group[0]))
         fit = [one for one in tried if _fits(kernels, reference.kernels_of(one))]
+        rows = np.concatenate([target.rows_of(one) for one in group])
         match, passage = _best(kernels, reference, fit)
-        n_too_long += len(group) * len(kernels) if tried and not fit else 0
-        n_matched += len(group) * int((match >= 0).sum())
+        if not counted[rows].any() and (match >= 0).mean() < _MOSTLY:
+            match[:] = NO_MATCH
         there = reference.rows_of(passage) if passage >= 0 else np.array([NO_MATCH])
         of_match = np.where(match >= 0, there[match], NO_MATCH)
-        rows = np.concatenate([target.rows_of(one) for one in group])
         source[rows] = np.tile(of_match, len(group))
         before[rows] = np.tile(_filled(of_match, backward=False), len(group))
         after[rows] = np.tile(_filled(of_match, backward=True), len(group))
+        n_too_long += int(counted[rows].sum()) if tried and not fit else 0
         apart += _first_apart(match, target.rows_of(min(group)), there)
-    first = min(apart) if apart else None
-    return Transfer(source, before, after, len(target.row), n_matched, n_too_long, first)
+    first = min((one for one in apart if counted[one[0]]), default=None)
+    asked = target.row[counted[target.row]]
+    n_matched = int((source[asked] >= 0).sum())
+    return Transfer(source, before, after, len(asked), n_matched, n_too_long, first)
 
 
 def _tried(known: dict[tuple[bool, bytes], int], target: Passages, passage: int) -> list[int]:
