@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
+from traceenergy.energy.sensor import UPDATE_MS
 from traceenergy.trace import tables
 from traceenergy.trace.tables import DeviceReadings, check_table
 
@@ -129,8 +130,10 @@ def test_intervals_hold_what_the_counter_added(steps: list[tuple[int, float]], n
     end_ns, power_w = counter.mean_power()
 
     (run,) = counter.runs
-    step_ns = np.median(np.diff(end_ns)) if len(end_ns) > 1 else 0
-    if len(end_ns) > 1 and (np.diff(run.update_ns) <= 3 * step_ns).all():
+    step_ns = np.median(np.diff(run.update_ns))
+    if not run.is_placed:
+        step_ns *= max(1.0, np.ceil(UPDATE_MS * MS / step_ns))
+    if len(end_ns) and (np.diff(run.update_ns) <= 3 * step_ns).all():
         since_ns = run.update_ns - run.update_ns[0]
         reached_ns = np.array([end_ns[0] - step_ns, end_ns[-1]]) - run.update_ns[0]
         low_j, high_j = np.interp(reached_ns, since_ns, run.energy_j)
