@@ -1,0 +1,1 @@
+"""GPU work with what it waited for -> critical path, slack."""
