@@ -219,7 +219,9 @@ def _noise_factor(overlap: Float, shape: Float, process_w2_s: float) -> Float:
 def _hanging_together(noise: Float, left_w: Float) -> float:
     # Integrated autocorrelation of whitened residuals: 1 + 2 * sum while it is more than noise.
     n_rows = len(left_w)
-    white = solve_banded((len(noise) - 1, 0), noise, left_w)
+    # Readings that share nothing make a diagonal, which some releases of scipy cannot solve.
+    bands = len(noise) - 1
+    white = solve_banded((bands, 0), noise, left_w) if bands else left_w / noise[0]
     white = white - white.mean()
     power = float(white @ white)
     total = 1.0
