@@ -57,6 +57,11 @@ class Ledger:
         Aligned with `devices`; None for a device without power.
     evidence : tuple of Evidence or None
         What each was attributed by; likewise.
+    path_ns, slack_ns : ndarray of int64 [ns] or None
+        Time for which each piece holds the critical path; how much later it could end. None before
+        the path is found.
+    elapsed_ns : int [ns]
+        Length of the window, once the path is found.
     """
 
     work: pl.DataFrame
@@ -69,6 +74,9 @@ class Ledger:
     devices: tuple[DeviceWork, ...]
     energies: tuple[DeviceEnergy | None, ...]
     evidence: tuple[Evidence | None, ...]
+    path_ns: NDArray[np.int64] | None = None
+    slack_ns: NDArray[np.int64] | None = None
+    elapsed_ns: int = 0
 
     @property
     def energy_j(self) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
+from traceenergy.analysis.path_columns import OPPORTUNITY, OVERLAP, PATH_SEGMENT
 from traceenergy.trace.tables import Column, empty_table
 
 if TYPE_CHECKING:
@@ -291,6 +292,11 @@ class Analysis:
     blocks, block_waveform
         The average transformer block of each kind, part by part (`BLOCK_ROW`), and its power over
         time (`BLOCK_WAVEFORM`); empty without layers, the second also without power.
+    path_segments
+        The critical path, merged into few segments (`PATH_SEGMENT`).
+    overlap, opportunities
+        Communication and memory work that is hidden (`OVERLAP`); work that nobody waits for
+        (`OPPORTUNITY`).
     """
 
     origins: tuple[Origin, ...]
@@ -315,3 +321,6 @@ class Analysis:
     step_kinds: pl.DataFrame = field(default_factory=lambda: empty_table(STEP_KIND_ROW))
     blocks: pl.DataFrame = field(default_factory=lambda: empty_table(BLOCK_ROW))
     block_waveform: pl.DataFrame = field(default_factory=lambda: empty_table(BLOCK_WAVEFORM))
+    path_segments: pl.DataFrame = field(default_factory=lambda: empty_table(PATH_SEGMENT))
+    overlap: pl.DataFrame = field(default_factory=lambda: empty_table(OVERLAP))
+    opportunities: pl.DataFrame = field(default_factory=lambda: empty_table(OPPORTUNITY))

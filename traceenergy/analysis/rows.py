@@ -69,12 +69,26 @@ def sum_groups(
     frame = pl.DataFrame(columns).with_columns(pl.all().fill_nan(None))
     rows = frame.with_columns(
         names.cast(pl.String).alias("name"),
-        pl.lit(None, dtype=pl.Float64).alias("critical_path_s"),
-        pl.lit(None, dtype=pl.Float64).alias("slack_s"),
-        pl.lit(None, dtype=pl.Float64).alias("path_share"),
+        *_on_path(ledger, group, n_groups),
         pl.Series("n_kernels", n_work, dtype=pl.Int64),
     )
     return mark_inseparable(ledger, group, rows, table)
+
+
+def _on_path(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> list[pl.Series]:
+    """Time on the critical path, least slack, and part of the path, of each group."""
+    names = ("critical_path_s", "slack_s", "path_share")
+    if ledger.path_ns is None or ledger.slack_ns is None:
+        return [pl.Series(name, [None] * n_groups, dtype=pl.Float64) for name in names]
+    keep = group >= 0
+    path_ns = np.bincount(group[keep], ledger.path_ns[keep], n_groups)
+    least_ns = np.full(n_groups, np.inf)
+    np.minimum.at(least_ns, group[keep], ledger.slack_ns[keep])
+    least_ns[np.isinf(least_ns)] = np.nan
+    columns = (path_ns * S_PER_NS, least_ns * S_PER_NS, path_ns / max(1, ledger.elapsed_ns))
+    return [
+        pl.Series(name, column).fill_nan(None) for name, column in zip(names, columns, strict=True)
+    ]
 
 
 def group_busy_s(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:

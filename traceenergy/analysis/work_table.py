@@ -33,8 +33,10 @@ def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series)
         pl.Series("energy_j", ledger.energy_j).fill_nan(None),
         pl.Series("static_j", ledger.static_j).fill_nan(None),
         pl.Series("dynamic_j", ledger.dynamic_j).fill_nan(None),
-        pl.lit(None, dtype=pl.Boolean).alias("on_critical_path"),
-        pl.lit(None, dtype=pl.Int64).alias("slack_ns"),
+        pl.lit(None if ledger.path_ns is None else pl.Series(ledger.path_ns > 0)).alias(
+            "on_critical_path"
+        ),
+        pl.lit(None if ledger.slack_ns is None else pl.Series(ledger.slack_ns)).alias("slack_ns"),
     )
     return frame.select(pl.col(column.name).cast(column.dtype) for column in WORK_ROW)
 

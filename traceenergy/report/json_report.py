@@ -36,6 +36,8 @@ _ROW_TABLES = (
     "steps",
     "step_kinds",
     "blocks",
+    "overlap",
+    "opportunities",
 )
 
 

@@ -10,6 +10,7 @@ import polars.selectors as cs
 
 from traceenergy.analysis import model
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
+from traceenergy.analysis.path_columns import OPPORTUNITY, OVERLAP, PATH_SEGMENT
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
@@ -27,6 +28,9 @@ DECLARED: dict[str, tuple[Column, ...]] = {
     "step_kinds": model.STEP_KIND_ROW,
     "blocks": BLOCK_ROW,
     "block_waveform": BLOCK_WAVEFORM,
+    "path_segments": PATH_SEGMENT,
+    "overlap": OVERLAP,
+    "opportunities": OPPORTUNITY,
     "work": model.WORK_ROW,
     "timeline": model.TIMELINE,
     "power_curve": model.POWER_CURVE,
