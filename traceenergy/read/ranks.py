@@ -11,6 +11,7 @@ from traceenergy.caveats import Caveat
 from traceenergy.errors import UsageError
 from traceenergy.trace.model import Trace, TraceClock, check_trace
 from traceenergy.trace.tables import (
+    CudaEvents,
     DeviceReadings,
     Devices,
     GpuMetrics,
@@ -19,13 +20,14 @@ from traceenergy.trace.tables import (
     Launches,
     NvtxRanges,
     PowerSamples,
+    Synchronizations,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_TIMES = ("start_ns", "end_ns", "sample_ns", "created_ns")
+_TIMES = ("start_ns", "end_ns", "sample_ns", "created_ns", "recorded_ns")
 _NAME_KEYS = ("name_id", "full_name_id", "domain_name_id")
 
 
@@ -104,6 +106,10 @@ def merge_ranks(traces: Sequence[Trace]) -> Trace:
             readings=DeviceReadings(pl.concat([part.table("readings") for part in moved])),
             gpu_metrics=GpuMetrics(pl.concat([part.table("gpu_metrics") for part in moved])),
             graph_nodes=GraphNodes(pl.concat([part.table("graph_nodes") for part in moved])),
+            synchronizations=Synchronizations(
+                pl.concat([part.table("synchronizations") for part in moved])
+            ),
+            cuda_events=CudaEvents(pl.concat([part.table("cuda_events") for part in moved])),
             caveats=(
                 *(() if aligned else (_unaligned(len(traces) - len(known_ns)),)),
                 *(caveat for trace in traces for caveat in trace.caveats),

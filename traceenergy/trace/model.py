@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from traceenergy.trace import tables
 from traceenergy.trace.tables import (
+    CudaEvents,
     DeviceReadings,
     Devices,
     GpuMetrics,
@@ -15,6 +16,7 @@ from traceenergy.trace.tables import (
     Launches,
     NvtxRanges,
     PowerSamples,
+    Synchronizations,
     check_table,
 )
 
@@ -87,6 +89,8 @@ class Trace:
         As declared in `tables.py`. `gpu_work` is sorted by (start_ns, end_ns).
     graph_nodes
         Where nodes of CUDA graphs were made, as declared; only of runs with work from nodes.
+    synchronizations, cuda_events
+        Waits for GPU work, the events that some wait for, as declared; empty where not recorded.
     caveats
         What the readers doubted.
     read_options
@@ -111,6 +115,12 @@ class Trace:
     )
     graph_nodes: GraphNodes = field(
         default_factory=lambda: GraphNodes(tables.empty_table(tables.GRAPH_NODES))
+    )
+    synchronizations: Synchronizations = field(
+        default_factory=lambda: Synchronizations(tables.empty_table(tables.SYNCHRONIZATIONS))
+    )
+    cuda_events: CudaEvents = field(
+        default_factory=lambda: CudaEvents(tables.empty_table(tables.CUDA_EVENTS))
     )
     caveats: tuple[Caveat, ...] = ()
     read_options: Mapping[str, object] = field(default_factory=dict)
@@ -141,6 +151,8 @@ def check_trace(trace: Trace) -> Trace:
         ("readings", tables.DEVICE_READINGS),
         ("gpu_metrics", tables.GPU_METRICS),
         ("graph_nodes", tables.GRAPH_NODES),
+        ("synchronizations", tables.SYNCHRONIZATIONS),
+        ("cuda_events", tables.CUDA_EVENTS),
     ):
         check_table(getattr(trace, name), columns, name)
     return trace

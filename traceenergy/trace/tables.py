@@ -11,6 +11,7 @@ from traceenergy.errors import BadTableError
 
 WORK_TABLE = pl.Enum(["KERNEL", "MEMCPY", "MEMSET", "GRAPH"])
 RANGE_STYLE = pl.Enum(["push_pop", "start_end"])
+SYNC_KIND = pl.Enum(["event", "stream_wait", "stream", "context"])
 ENERGY_COUNTER = "energy_counter_j"
 """Quantity of device readings: the board's cumulative energy [J], from any start."""
 
@@ -45,6 +46,8 @@ GpuWork = NewType("GpuWork", pl.DataFrame)
 Launches = NewType("Launches", pl.DataFrame)
 NvtxRanges = NewType("NvtxRanges", pl.DataFrame)
 GraphNodes = NewType("GraphNodes", pl.DataFrame)
+Synchronizations = NewType("Synchronizations", pl.DataFrame)
+CudaEvents = NewType("CudaEvents", pl.DataFrame)
 PowerSamples = NewType("PowerSamples", pl.DataFrame)
 DeviceReadings = NewType("DeviceReadings", pl.DataFrame)
 GpuMetrics = NewType("GpuMetrics", pl.DataFrame)
@@ -134,6 +137,46 @@ GRAPH_NODES = (
     Column("graph_node_id", pl.Int64, "", "node of a CUDA graph; unique within (rank, process_id)"),
     Column(
         "original_node_id", pl.Int64, "", "node that it is a copy of", "made by capture or call"
+    ),
+)
+
+_CALLING_THREAD = Column(
+    "thread_id", pl.Int64, "", "nsys globalTid of the thread of the call", "call not recorded"
+)
+_EVENT_SYNC = Column(
+    "event_sync_id", pl.Int64, "", "tells the records of an event apart", "not recorded"
+)
+
+SYNCHRONIZATIONS = (
+    _RANK,
+    _PROCESS,
+    _CALLING_THREAD,
+    Column("context_id", pl.Int64, "", "CUDA context within its process", "not recorded"),
+    Column("stream_id", pl.Int64, "", "stream that waits or is waited for", "not of one stream"),
+    Column("event_id", pl.Int64, "", "event that is waited for", "not for an event"),
+    _EVENT_SYNC,
+    Column("correlation_id", pl.Int64, "", "ties the wait to its call", "not recorded"),
+    Column(
+        "kind",
+        SYNC_KIND,
+        "",
+        "a thread waits for an `event`, a `stream`, all of a `context`; `stream_wait`: later work "
+        "of the stream waits for an event",
+    ),
+    _START,
+    _END,
+)
+
+CUDA_EVENTS = (
+    _RANK,
+    _PROCESS,
+    _CALLING_THREAD,
+    Column("context_id", pl.Int64, "", "CUDA context within its process", "not recorded"),
+    Column("stream_id", pl.Int64, "", "stream that the event was recorded on"),
+    Column("event_id", pl.Int64, "", "the event; unique within (rank, process_id)"),
+    _EVENT_SYNC,
+    Column(
+        "recorded_ns", pl.Int64, "ns", "start of the call, on the trace clock", "call not recorded"
     ),
 )
 

@@ -20,15 +20,18 @@ from traceenergy.read.nsys.metrics import read_gpu_metrics
 from traceenergy.read.nsys.names import Names
 from traceenergy.read.nsys.nvtx import read_nvtx_ranges
 from traceenergy.read.nsys.power_events import read_power_events
+from traceenergy.read.nsys.synchronization import read_cuda_events, read_synchronizations
 from traceenergy.trace import tables
 from traceenergy.trace.model import Origin, Trace, check_trace
 from traceenergy.trace.tables import (
+    CudaEvents,
     Devices,
     GpuMetrics,
     GpuWork,
     GraphNodes,
     Launches,
     NvtxRanges,
+    Synchronizations,
     check_table,
 )
 
@@ -123,6 +126,8 @@ def _read_tables(
     work = work.join(of_ordinal, on=on, how="left", maintain_order="left")
     ranges, doubts_of_nvtx = read_nvtx_ranges(database, layout, names, _last_ns(work, launches))
     nodes = read_graph_nodes(database, layout, work)
+    waits = read_synchronizations(database, layout, launches)
+    events = read_cuda_events(database, launches)
     metrics = read_gpu_metrics(
         database, layout, devices.gpu_ids(database, layout), gpus["device_id"].to_list()
     )
@@ -137,6 +142,8 @@ def _read_tables(
             nvtx_ranges=NvtxRanges(_finish(ranges, rank, tables.NVTX_RANGES)),
             gpu_metrics=GpuMetrics(_finish(metrics, rank, tables.GPU_METRICS)),
             graph_nodes=GraphNodes(_finish(nodes, rank, tables.GRAPH_NODES)),
+            synchronizations=Synchronizations(_finish(waits, rank, tables.SYNCHRONIZATIONS)),
+            cuda_events=CudaEvents(_finish(events, rank, tables.CUDA_EVENTS)),
             caveats=(
                 *doubts,
                 *((_no_gpu_work(where),) if work.is_empty() else ()),
