@@ -61,8 +61,15 @@ def read_synchronizations(
     shift_ns = layout.shift_ns(schema.SYNCHRONIZATION, *bounds)
     rows = _with_call(raw, launches)
     event, stream = pl.col("event_id").is_not_null(), pl.col("stream_id").is_not_null()
-    kind = pl.when(event & stream).then(pl.lit("stream_wait")).when(event).then(pl.lit("event"))
-    kind = kind.when(stream).then(pl.lit("stream")).otherwise(pl.lit("context"))
+    kind = (
+        pl.when(event & stream)
+        .then(pl.lit("stream_wait"))
+        .when(event)
+        .then(pl.lit("event"))
+        .when(stream)
+        .then(pl.lit("stream"))
+        .otherwise(pl.lit("context"))
+    )
     return rows.select(
         "process_id",
         "thread_id",
