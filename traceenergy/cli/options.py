@@ -150,6 +150,15 @@ IdlePower = Annotated[
         help="Power of one GPU without GPU work, in watts.",
     ),
 ]
+PowerExponent = Annotated[
+    float,
+    typer.Option(
+        "--power-exponent",
+        metavar="N",
+        help="Dynamic power goes with the clock to this power: bounds what slower clocks could "
+        "save where nobody waits.",
+    ),
+]
 Sensor = Annotated[
     str,
     typer.Option(
