@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from traceenergy.errors import TraceEnergyError
     from traceenergy.inspection import inspect_trace
     from traceenergy.read import read_trace
-    from traceenergy.read.options import ReadOptions
+    from traceenergy.read.options import ReadOptions, Workers
     from traceenergy.report import write
     from traceenergy.trace.model import Trace
 
@@ -26,6 +26,7 @@ __all__ = [
     "Trace",
     "TraceEnergyError",
     "Validation",
+    "Workers",
     "__version__",
     "analyze",
     "inspect_trace",
@@ -43,6 +44,7 @@ _HOMES = {
     "Trace": "traceenergy.trace.model",
     "TraceEnergyError": "traceenergy.errors",
     "Validation": "traceenergy.analysis.validation",
+    "Workers": "traceenergy.read.options",
     "analyze": "traceenergy.analysis",
     "inspect_trace": "traceenergy.inspection",
     "read_trace": "traceenergy.read",

@@ -165,9 +165,21 @@ class OutputError(TraceEnergyError):
 
 
 class MissingToolError(TraceEnergyError):
-    """An outside program that the input needs is not there."""
+    """An outside program or package that is needed is not there."""
 
     slug = "missing-tool"
+
+
+class SchedulerError(TraceEnergyError):
+    """A Dask cluster cannot be reached, or cannot read reports."""
+
+    slug = "scheduler"
+
+
+class WorkerLostError(TraceEnergyError):
+    """Each process that read a report was ended from outside."""
+
+    slug = "worker-lost"
 
 
 class InternalError(TraceEnergyError):

@@ -79,7 +79,7 @@ def kind_of(path: Path) -> str:
     name = path.name.lower()
     if is_sqlite(head):
         return SQLITE
-    if name.endswith(_REPORT_ENDINGS):
+    if is_report(path):
         return REPORT
     if name.endswith(_SQLITE_ENDINGS):
         raise UnreadableFileError(
@@ -88,6 +88,11 @@ def kind_of(path: Path) -> str:
     kind = next((kind for ending, kind in _NOT_YET.items() if name.endswith(ending)), None)
     known = f"looks like {kind}, which is not read yet" if kind else "is of no known kind"
     raise NotATraceError(f"{path.name} {known}", next_step=f"name {_ACCEPTED}")
+
+
+def is_report(path: Path) -> bool:
+    """Tell by its ending whether nsys has to export a file first."""
+    return path.name.lower().endswith(_REPORT_ENDINGS)
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from traceenergy.errors import UsageError
+
+RAISE, SKIP = "raise", "skip"
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -22,3 +26,43 @@ class ReadOptions:
     power_clock_offset_ns: int | None = None
     power_unit: str | None = None
     power_gpu: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who reads the reports of a run, which the result does not show.
+
+    Attributes
+    ----------
+    jobs
+        Processes of this computer at once; 1 reads in the calling process, None takes as many as
+        save time. With more than 1, a script must call under `if __name__ == "__main__":`.
+    scheduler
+        Address of a Dask scheduler whose workers read instead, such as `tcp://10.0.0.1:8786`.
+    on_error
+        `raise`: a report that cannot be read ends the run. `skip`: it is left out, and a caveat
+        names it.
+
+    Raises
+    ------
+    UsageError
+        If a value means nothing, or both kinds of workers are asked for.
+    """
+
+    jobs: int | None = 1
+    scheduler: str | None = None
+    on_error: str = RAISE
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"--jobs must be at least 1, got {self.jobs}")
+        if self.on_error not in {RAISE, SKIP}:
+            raise UsageError(
+                f"--on-error {self.on_error!r} is not known", next_step=f"pass {RAISE} or {SKIP}"
+            )
+        if self.scheduler is not None and self.jobs not in {None, 1}:
+            raise UsageError(
+                "--jobs and --scheduler were both given",
+                next_step="--jobs for processes of this computer, --scheduler for a cluster",
+            )

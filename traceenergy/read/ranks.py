@@ -32,8 +32,8 @@ _NAME_KEYS = ("name_id", "full_name_id", "domain_name_id")
 
 
 def number_ranks(
-    files: Sequence[Path], stated: Sequence[int | None]
-) -> tuple[list[int], tuple[Caveat, ...]]:
+    files: Sequence[Path], stated: Sequence[int | None], among: Sequence[int] | None = None
+) -> tuple[dict[int, int], tuple[Caveat, ...]]:
     """Give each report of a run its rank.
 
     Parameters
@@ -42,23 +42,26 @@ def number_ranks(
         The reports, in the order given.
     stated : sequence of int or None
         Rank by the MPI table of each report; None if it has none, or several.
+    among : sequence of int, optional
+        Places in `files` of those that could be read; all by default.
 
     Returns
     -------
-    list of int
-        Different ranks. As the reports state them if all do; else by `rank<N>` in the names if
-        all have it; else by order.
+    dict of int to int
+        Different ranks, by place in `files`. As the reports state them if all do; else by
+        `rank<N>` in the names if all have it; else the place.
     tuple of Caveat
         How the ranks were found, unless there is one report or all state theirs.
     """
     if len(files) == 1:
-        return [0], ()
+        return {0: 0}, ()
+    places = range(len(files)) if among is None else among
     by_name = [_rank_in_name(file.name) for file in files]
     for ranks, source in ((stated, ""), (by_name, "the numbers in the file names")):
-        known = [rank for rank in ranks if rank is not None]
-        if len(known) == len(files) == len(set(known)):
-            return known, (_guess(source, files),) if source else ()
-    return list(range(len(files))), (_guess("the order of the files", files),)
+        known = {i: rank for i in places if (rank := ranks[i]) is not None}
+        if len(known) == len(places) == len(set(known.values())):
+            return known, (_guess(source, len(places)),) if source else ()
+    return {i: i for i in places}, (_guess("the order of the files", len(places)),)
 
 
 def merge_ranks(traces: Sequence[Trace]) -> Trace:
@@ -154,9 +157,9 @@ def _check_distinct(traces: Sequence[Trace]) -> None:
         by_hash[origin.sha256] = origin.name
 
 
-def _guess(source: str, files: Sequence[Path]) -> Caveat:
+def _guess(source: str, n: int) -> Caveat:
     text = f"The reports do not state their ranks; ranks were taken from {source}."
-    return Caveat("guessed-ranks", text, n=len(files))
+    return Caveat("guessed-ranks", text, n=n)
 
 
 def _unaligned(n: int) -> Caveat:

@@ -1,0 +1,102 @@
+"""Reports read side by side by processes of this computer."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from traceenergy.errors import WorkerLostError
+from traceenergy.read.inputs import is_report
+from traceenergy.read.mapping import Draft, read_packed, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from traceenergy.read.mapping import Report
+
+# Measured (bench/jobs.py): processes need 0.6 s to start, 0.02 s for each megabyte of an export,
+# and at their peak 100 MB besides four times the export.
+_WORTH_PROCESSES_BYTES = 200_000_000
+_PEAK_BYTES_PER_BYTE = 4
+_PEAK_BYTES = 100_000_000
+_MEMORY_SHARE = 0.5
+
+
+def jobs_that_pay(files: Sequence[Path]) -> int:
+    """Tell how many processes read some reports fastest without filling the memory.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Exports, or reports that nsys has to export first.
+
+    Returns
+    -------
+    int
+        1 if starting processes takes longer than they save; at most one a report, one a core,
+        and as many as fit into half of the memory.
+    """
+    if len(files) == 1:
+        return 1
+    sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
+    if sum(sizes) < _WORTH_PROCESSES_BYTES and not any(map(is_report, files)):
+        return 1
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    peak_bytes = _PEAK_BYTES + _PEAK_BYTES_PER_BYTE * max(sizes)
+    fitting = int(_MEMORY_SHARE * memory_bytes / peak_bytes)
+    return max(1, min(len(files), len(os.sched_getaffinity(0)), fitting))
+
+
+def read_in_processes(reports: Sequence[Report], n_jobs: int) -> list[Draft]:
+    """Read reports in processes of their own.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+    n_jobs : int
+        Processes at once.
+
+    Returns
+    -------
+    list of Draft
+        In the order of the reports. Where a process was killed, the reports that it left are
+        read once more, one after the other, which takes the least memory; a report whose process
+        is killed again has `WorkerLostError`.
+    """
+    found = _drafts(reports, n_jobs)
+    for i, report in enumerate(reports):
+        if found[i] is None:
+            (found[i],) = _drafts([report], 1)
+    return [
+        Draft(report.rank, problem=_lost(report)) if draft is None else draft
+        for report, draft in zip(reports, found, strict=True)
+    ]
+
+
+def _drafts(reports: Sequence[Report], n_jobs: int) -> list[Draft | None]:
+    # Spawned: a fork would take along the threads of polars, which hold locks.
+    pool = ProcessPoolExecutor(min(n_jobs, len(reports)), mp_context=get_context("spawn"))
+    drafts: list[Draft | None] = [None] * len(reports)
+    try:
+        futures = [pool.submit(read_packed, report) for report in reports]
+        for i, future in enumerate(futures):
+            if not isinstance(future.exception(), BrokenProcessPool):
+                drafts[i] = unpack(future.result())
+    except BrokenProcessPool:  # before all were submitted
+        return drafts
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return drafts
+
+
+def _lost(report: Report) -> WorkerLostError:
+    return WorkerLostError(
+        f"the process that read {report.path.name} was ended from outside, twice",
+        details="most often memory ran out; in a Python script, read_trace with jobs must be "
+        "called under `if __name__ == '__main__':`",
+        next_step="--jobs 1 reads in this process, one report at a time",
+    )
