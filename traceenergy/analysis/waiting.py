@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from traceenergy.analysis.codes import codes_of
+from traceenergy.analysis.launch_order import LaunchOrder
+from traceenergy.analysis.path_assumptions import path_assumptions
 from traceenergy.critical_path.model import NONE, EventWaits, HostWaits, Pieces
 
 if TYPE_CHECKING:
@@ -17,9 +21,36 @@ if TYPE_CHECKING:
     from traceenergy.trace.model import Trace
 
     Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
-_STREAM = ["rank", "process_id", "device_id", "context_id", "stream_id"]
+_PROCESS = ["rank", "process_id"]
+_CONTEXT = [*_PROCESS, "context_id"]
+_STREAM = [*_CONTEXT, "stream_id"]
+_EVENT = [*_PROCESS, "event_id"]
+_RECORD = ("recorded_ns", "on_context_id", "on_stream_id")
+_CALL = [*_PROCESS, "correlation_id"]
 _THREAD = ["rank", "thread_id"]
+# Calls that return only when GPU work has ended; beside the version that nsys adds to names.
+_SYNC_CALL = r"^(?:cuda(?:Device|Stream|Event|Thread)|cu(?:Ctx|Stream|Event))Synchronize"
+_COPY_CALL = r"^(?:cudaMemcpy|cuMemcpy)"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """GPU work by the order of launches; ``(n,)`` each, in the order of the rows asked for."""
+
+    frame: pl.DataFrame
+    launch_row: Int
+    call_start_ns: Int  # start of the work where no launch is known
+    call_end_ns: Int
+    start_ns: Int
+    end_ns: Int
+    holds_call: Bool  # a copy whose call returned only when it had ended
+
+    def ordered(self, columns: list[str]) -> tuple[LaunchOrder, pl.DataFrame]:
+        lane, keys = codes_of(self.frame, columns)
+        order = LaunchOrder(lane, self.call_start_ns, self.start_ns, self.end_ns)
+        return order, keys.with_row_index("lane").with_columns(pl.col("lane").cast(pl.Int64))
 
 
 def waits_of(
@@ -45,33 +76,185 @@ def waits_of(
     host_waits : HostWaits
     caveats : tuple of Caveat
         What had to be assumed.
+
+    Notes
+    -----
+    Of the nodes of a graph only the first on each stream waits for the launch. A synchronous copy
+    is launched when its call begins, since the call ends after the copy.
     """
-    work = trace.gpu_work[rows]
-    stream, _ = codes_of(work, _STREAM)
-    thread_of_call, _ = codes_of(trace.launches, _THREAD)
-    launch_row = projection.work["launch_row"].fill_null(NONE).to_numpy()[rows]
-    thread = np.append(thread_of_call, NONE)[launch_row]
-    call_end_ns = np.append(trace.launches["end_ns"].to_numpy(), 0)[launch_row]
-    start_ns = work["start_ns"].to_numpy()
-    thread = np.where(_is_bound(stream, launch_row, start_ns), thread, NONE)
-    pieces = Pieces(
-        start_ns=start_ns,
-        end_ns=work["end_ns"].to_numpy(),
-        stream=stream,
-        launch_ns=np.where(thread >= 0, call_end_ns, 0),
-        thread=thread,
-        group=np.full(len(rows), NONE, dtype=np.int64) if group is None else group,
+    work = _work_of(trace, projection, rows)
+    by_stream, streams = work.ordered(_STREAM)
+    thread_of_call, threads = codes_of(trace.launches, _THREAD)
+    pieces = _pieces(work, np.append(thread_of_call, NONE), by_stream.order, group)
+    recorded = _latest_records(trace, _of_kind(trace, "stream_wait"))
+    events, n_odd = _event_waits(recorded, work, by_stream, streams)
+    on_event = _latest_records(trace, _of_kind(trace, "event"))
+    unrecorded = pl.concat(
+        rows.select(*_PROCESS, "thread_id", "start_ns", "end_ns")
+        for rows in (on_event.filter(pl.col("recorded_ns").is_null()), _unrecorded_calls(trace))
     )
-    empty = np.empty(0, dtype=np.int64)
-    return pieces, EventWaits(empty, empty), HostWaits(empty, empty, empty, empty), ()
+    calls = [
+        *_recorded_calls(trace, on_event.drop_nulls("recorded_ns"), work, by_stream, streams),
+        *_process_calls(unrecorded, work),
+        _copy_calls(trace, work),
+    ]
+    n_lost = recorded["recorded_ns"].null_count() + n_odd
+    caveats = path_assumptions(trace, work.frame, work.launch_row, len(unrecorded), n_lost)
+    return pieces, events, _host_waits(calls, threads), caveats
 
 
-def _is_bound(stream: Int, launch_row: Int, start_ns: Int) -> NDArray[np.bool_]:
-    """Mark the first piece of each call on each stream: nodes of a graph share a call."""
-    order = np.lexsort((start_ns, launch_row, stream))
-    by_stream, by_call = stream[order], launch_row[order]
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (by_stream[1:] != by_stream[:-1]) | (by_call[1:] != by_call[:-1])
-    bound = np.empty(len(order), dtype=bool)
-    bound[order] = is_first
-    return bound
+def _work_of(trace: Trace, projection: Projection, rows: Int) -> _Work:
+    frame = trace.gpu_work[rows]
+    launch_row = projection.work["launch_row"].fill_null(NONE).to_numpy()[rows]
+    start_ns, end_ns = _times(frame)
+    call_start_ns, call_end_ns = (
+        np.append(times, 0)[launch_row] for times in _times(trace.launches)
+    )
+    is_copy_call = np.append(_is_call(trace, _COPY_CALL, but="Async"), np.False_)[launch_row]
+    return _Work(
+        frame=frame,
+        launch_row=launch_row,
+        call_start_ns=np.where(launch_row >= 0, call_start_ns, start_ns),
+        call_end_ns=call_end_ns,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        # A call that returned before its copy ended, as of pageable memory, did not wait.
+        holds_call=is_copy_call & (launch_row >= 0) & (end_ns <= call_end_ns),
+    )
+
+
+def _pieces(work: _Work, thread_of_call: Int, launch_order: Int, group: Int | None) -> Pieces:
+    stream, _ = codes_of(work.frame, [*_STREAM, "device_id"])
+    before, after = launch_order[:-1], launch_order[1:]
+    shares_call = np.zeros(len(stream), dtype=bool)
+    shares_call[after] = (stream[before] == stream[after]) & (
+        work.launch_row[before] == work.launch_row[after]
+    )
+    thread = np.where(shares_call, NONE, thread_of_call[work.launch_row])
+    launch_ns = np.where(work.holds_call, work.call_start_ns, work.call_end_ns)
+    return Pieces(
+        start_ns=work.start_ns,
+        end_ns=work.end_ns,
+        stream=stream,
+        # Work may start before its call has returned.
+        launch_ns=np.where(thread >= 0, np.minimum(launch_ns, work.start_ns), 0),
+        thread=thread,
+        group=np.full(len(stream), NONE, dtype=np.int64) if group is None else group,
+    )
+
+
+def _of_kind(trace: Trace, kind: str) -> pl.DataFrame:
+    return trace.synchronizations.filter(pl.col("kind") == kind)
+
+
+def _latest_records(trace: Trace, waits: pl.DataFrame) -> pl.DataFrame:
+    """Add to each wait the stream (`on_*`), the moment (`recorded_ns`) of the event's record."""
+    events = trace.cuda_events.drop_nulls("recorded_ns").sort("recorded_ns")
+    events = events.rename({"context_id": "on_context_id", "stream_id": "on_stream_id"})
+    waits = waits.sort("start_ns")
+    by_id = events.drop_nulls("event_sync_id").unique([*_EVENT, "event_sync_id"], keep="last")
+    exact = waits.join(
+        by_id.select(*_EVENT, "event_sync_id", *_RECORD), on=[*_EVENT, "event_sync_id"],
+        how="left", maintain_order="left",
+    )  # fmt: skip
+    latest = waits.join_asof(
+        events.select(*_EVENT, *_RECORD), left_on="start_ns", right_on="recorded_ns",
+        by=_EVENT, strategy="backward", check_sortedness=False,
+    )  # fmt: skip
+    is_exact = exact["recorded_ns"].is_not_null()
+    return waits.with_columns(exact[name].zip_with(is_exact, latest[name]) for name in _RECORD)
+
+
+def _event_waits(
+    recorded: pl.DataFrame, work: _Work, by_stream: LaunchOrder, streams: pl.DataFrame
+) -> tuple[EventWaits, int]:
+    """Find the work on both sides of each wait; count waits that the times contradict."""
+    waits = recorded.drop_nulls("recorded_ns")
+    before = by_stream.last_before(_lanes(waits, streams, on=True), waits["recorded_ns"].to_numpy())
+    after = by_stream.first_after(_lanes(waits, streams), waits["start_ns"].to_numpy())
+    known = (before >= 0) & (after >= 0) & (before != after)
+    pairs = np.unique(np.stack((before[known], after[known])), axis=1)
+    fits = work.end_ns[pairs[0]] <= work.start_ns[pairs[1]]
+    return EventWaits(*pairs[:, fits]), int((~fits).sum())
+
+
+def _lanes(rows: pl.DataFrame, keys: pl.DataFrame, *, on: bool = False) -> Int:
+    """Find the lane of each row by the columns of `keys`; those of a record begin with `on_`."""
+    columns = [name for name in keys.columns if name != "lane"]
+    theirs = [f"on_{name}" if on and name not in _PROCESS else name for name in columns]
+    found = rows.select(theirs).join(
+        keys, left_on=theirs, right_on=columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return found["lane"].fill_null(NONE).to_numpy()
+
+
+def _recorded_calls(
+    trace: Trace,
+    on_event: pl.DataFrame,
+    work: _Work,
+    by_stream: LaunchOrder,
+    streams: pl.DataFrame,
+) -> list[tuple[pl.DataFrame, Int]]:
+    """Pair recorded waits of threads with the work that they waited for."""
+    of_event = by_stream.last_ended(
+        _lanes(on_event, streams, on=True),
+        on_event["recorded_ns"].to_numpy(),
+        on_event["end_ns"].to_numpy(),
+    )
+    on_stream = _of_kind(trace, "stream")
+    of_stream = by_stream.last_ended(_lanes(on_stream, streams), *_times(on_stream))
+    calls = [(on_event, of_event), (on_stream, of_stream)]
+    on_context = _of_kind(trace, "context")
+    if len(on_context):
+        by_context, contexts = work.ordered(_CONTEXT)
+        calls.append(
+            (on_context, by_context.last_ended(_lanes(on_context, contexts), *_times(on_context)))
+        )
+    return calls
+
+
+def _process_calls(calls: pl.DataFrame, work: _Work) -> list[tuple[pl.DataFrame, Int]]:
+    """Pair calls of which nothing else is known with the work of their process."""
+    if not len(calls):
+        return []
+    by_process, processes = work.ordered(_PROCESS)
+    return [(calls, by_process.last_ended(_lanes(calls, processes), *_times(calls)))]
+
+
+def _copy_calls(trace: Trace, work: _Work) -> tuple[pl.DataFrame, Int]:
+    copies = np.flatnonzero(work.holds_call)
+    return trace.launches[work.launch_row[copies]], copies
+
+
+def _times(calls: pl.DataFrame) -> tuple[Int, Int]:
+    return calls["start_ns"].to_numpy(), calls["end_ns"].to_numpy()
+
+
+def _is_call(trace: Trace, pattern: str, but: str | None = None) -> Bool:
+    """Mark API calls by their name."""
+    is_one = trace.names.str.contains(pattern)
+    if but is not None:
+        is_one &= ~trace.names.str.contains(but, literal=True)
+    return is_one.gather(trace.launches["name_id"]).to_numpy()
+
+
+def _unrecorded_calls(trace: Trace) -> pl.DataFrame:
+    """List API calls that wait for GPU work of which the trace does not say what they wait for."""
+    calls = trace.launches.filter(pl.Series(_is_call(trace, _SYNC_CALL), dtype=pl.Boolean))
+    return calls.join(trace.synchronizations, on=_CALL, how="anti", maintain_order="left")
+
+
+def _host_waits(calls: list[tuple[pl.DataFrame, Int]], threads: pl.DataFrame) -> HostWaits:
+    threads = threads.with_row_index("lane").with_columns(pl.col("lane").cast(pl.Int64))
+    frame = pl.concat(
+        rows.select(
+            "rank", "thread_id", "start_ns", "end_ns", piece=pl.Series(piece, dtype=pl.Int64)
+        )
+        for rows, piece in calls
+    )
+    thread = _lanes(frame, threads)
+    known = thread >= 0
+    start_ns, end_ns, piece = (
+        frame[name].to_numpy()[known] for name in ("start_ns", "end_ns", "piece")
+    )
+    return HostWaits(thread[known], start_ns, end_ns, piece)
