@@ -1,0 +1,160 @@
+"""What each piece of GPU work had to wait for before it could begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.critical_path.codes import dense_codes, joined_key
+from traceenergy.critical_path.host_calls import order_calls
+from traceenergy.critical_path.stream_order import order_streams
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.critical_path.host_calls import HostCalls
+    from traceenergy.critical_path.model import EventWaits, HostWaits, Pieces
+    from traceenergy.critical_path.stream_order import Lanes
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+
+USUAL_LAG_NS = 20_000  # from the last constraint to the start, as launches take on real devices
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Constraints of the pieces of a window, ``(m,)`` each, in the order of `lanes`.
+
+    A piece starts a fixed lag after the last of its constraints was met: that one binds it.
+
+    Attributes
+    ----------
+    lanes : Lanes
+    calls : HostCalls
+    before, after : ndarray of int64 (n_edges,)
+        Places of a piece and of one that waited for its end by an event, or inside a graph.
+    stream_ns : ndarray of int64 [ns]
+        When the previous piece of the lane let it begin; -1 for none.
+    latest_ns : ndarray of int64 [ns]
+        When its last constraint was met: 0, the start of the window, where none is known.
+    binding : ndarray of int64
+        Place of the piece that let it begin, by itself or through the host; -1 for none.
+    by_launch : ndarray of bool
+        Whether its launch was the last constraint.
+    n_pieces : int
+        Rows of `Pieces`.
+    """
+
+    lanes: Lanes
+    calls: HostCalls
+    before: Int
+    after: Int
+    stream_ns: Int
+    latest_ns: Int
+    binding: Int
+    by_launch: Bool
+    n_pieces: int
+
+
+def find_constraints(
+    pieces: Pieces, events: EventWaits, host_waits: HostWaits, window: tuple[int, int]
+) -> Constraints:
+    """Find what binds each piece.
+
+    A launch binds a piece if its call returned after everything else the piece waited for had
+    ended: no tolerance. Of constraints met at the same time, the stream comes first, then events.
+    A wait that the times contradict (work ended after what is said to wait for it began) is no
+    constraint. Where a piece of a launch with several pieces, a graph, began more than
+    `USUAL_LAG_NS` after all that is known, it is taken to have waited for the piece of that launch
+    that ended last before: edges inside a graph are not recorded.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    events : EventWaits
+    host_waits : HostWaits
+    window : tuple of int [ns]
+
+    Returns
+    -------
+    Constraints
+    """
+    lanes = order_streams(pieces, window)
+    calls = order_calls(pieces, lanes, host_waits, window)
+    place = np.full(len(pieces.start_ns) + 1, -1, dtype=np.int64)
+    place[lanes.row] = np.arange(len(lanes.row))
+    before = np.concatenate([lanes.before, place[events.before]])
+    after = np.concatenate([lanes.after, place[events.after]])
+    before, after = _possible(lanes, before, after)
+    stream_ns = np.minimum(np.append(-1, lanes.end_ns[:-1])[: len(lanes.row)], lanes.start_ns)
+    stream_ns[lanes.first] = -1
+    known_ns = np.maximum(np.maximum(stream_ns, calls.launch_ns), 0)
+    np.maximum.at(known_ns, after, lanes.end_ns[before])
+    inside = _inside_graphs(pieces, lanes, known_ns)
+    before, after = np.concatenate([before, inside[0]]), np.concatenate([after, inside[1]])
+    event_ns, event_piece = _last_event(lanes, before, after)
+    latest_ns = np.maximum(known_ns, event_ns)
+    by_stream = stream_ns == latest_ns
+    by_event = ~by_stream & (event_ns == latest_ns)
+    by_launch = ~by_stream & ~by_event & (calls.launch_ns == latest_ns)
+    binding = np.where(by_stream, np.arange(len(by_stream)) - 1, event_piece)
+    binding[~by_stream & ~by_event] = -1
+    binding[by_launch] = calls.holding_piece(calls.call[by_launch])
+    return Constraints(
+        lanes, calls, before, after, stream_ns, latest_ns, binding, by_launch, len(pieces.start_ns)
+    )
+
+
+def _possible(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
+    """Keep waits between pieces of the window that their times allow."""
+    if len(lanes.row) == 0:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none
+    end_ns = lanes.end_ns[before]
+    kept = (before >= 0) & (after >= 0)
+    kept &= (end_ns <= lanes.start_ns[after]) & (end_ns < lanes.end_ns[after])
+    return before[kept], after[kept]
+
+
+def _last_event(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
+    """Last end that each piece waited for by an event, and its piece; -1 for none."""
+    time_ns = np.full(len(lanes.row), -1, dtype=np.int64)
+    piece = np.full(len(lanes.row), -1, dtype=np.int64)
+    order = np.lexsort((before, lanes.end_ns[before], after))
+    before, after = before[order], after[order]
+    last = np.append(after[1:] != after[:-1], True)[: len(after)]
+    piece[after[last]] = before[last]
+    time_ns[after[last]] = lanes.end_ns[before[last]]
+    return time_ns, piece
+
+
+def _inside_graphs(pieces: Pieces, lanes: Lanes, known_ns: Int) -> tuple[Int, Int]:
+    """Let unexplained pieces wait for the piece of their own launch that ended last before."""
+    none = np.zeros(0, dtype=np.int64)
+    late = lanes.start_ns - known_ns > USUAL_LAG_NS
+    late &= pieces.thread[lanes.row] >= 0
+    if not late.any():
+        return none, none
+    late_at = np.flatnonzero(late)
+    launched_ns = pieces.launch_ns[lanes.row]
+    at = np.flatnonzero(np.isin(launched_ns, np.unique(launched_ns[late_at])))
+    thread = dense_codes(pieces.thread[lanes.row[at]])
+    order = np.lexsort((thread, launched_ns[at]))
+    at, thread, launched_ns = at[order], thread[order], launched_ns[at][order]
+    starts = np.append(True, (thread[1:] != thread[:-1]) | (launched_ns[1:] != launched_ns[:-1]))
+    launch = np.cumsum(starts) - 1
+    code = np.empty(len(lanes.row), dtype=np.int64)
+    code[at] = launch
+    span_ns = int(lanes.end_ns.max()) + 1
+    ends = joined_key(launch, lanes.end_ns[at], span_ns)
+    order = np.argsort(ends, kind="stable")
+    asked = joined_key(code[late_at], lanes.start_ns[late_at], span_ns)
+    found = np.searchsorted(ends[order], asked, side="right") - 1
+    before = at[order][np.maximum(found, 0)]
+    same = (found >= 0) & (code[before] == code[late_at])
+    before, after = _possible(lanes, before[same], late_at[same])
+    explains = lanes.end_ns[before] > known_ns[after]
+    return before[explains], after[explains]

@@ -1,0 +1,222 @@
+"""Slack: how much later each piece could end without moving the last end of a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.critical_path.constraints import find_constraints
+from traceenergy.critical_path.walk import walk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.critical_path.constraints import Constraints
+    from traceenergy.critical_path.model import EventWaits, HostWaits, Path, Pieces
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+
+def slack_of(
+    pieces: Pieces, events: EventWaits, host_waits: HostWaits, window: tuple[int, int]
+) -> Int:
+    """Find how much later each piece could end without moving the last end of a window.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    events : EventWaits
+    host_waits : HostWaits
+    window : tuple of int [ns]
+        Start and end.
+
+    Returns
+    -------
+    ndarray of int64 (n,) [ns]
+        Never negative, 0 for work on the path; for pieces outside the window, its length.
+    """
+    return slack_within(find_constraints(pieces, events, host_waits, window), window)
+
+
+def path_and_slack(
+    pieces: Pieces, events: EventWaits, host_waits: HostWaits, window: tuple[int, int]
+) -> tuple[Path, Int]:
+    """Do the work of `find_path` and `slack_of`, with the constraints found once.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    events : EventWaits
+    host_waits : HostWaits
+    window : tuple of int [ns]
+        Start and end.
+
+    Returns
+    -------
+    path : Path
+    slack_ns : ndarray of int64 (n,) [ns]
+    """
+    constraints = find_constraints(pieces, events, host_waits, window)
+    return walk(constraints, window), slack_within(constraints, window)
+
+
+def slack_within(constraints: Constraints, window: tuple[int, int]) -> Int:
+    """Find slack where the constraints are known.
+
+    A delay of the end of a piece moves what it binds; each constraint that is met some time before
+    the last one absorbs that time. The slack is the least that is absorbed on any way to the last
+    end: a shortest path. Lanes are contracted to the pieces where ways meet.
+
+    Parameters
+    ----------
+    constraints : Constraints
+    window : tuple of int [ns]
+        As for `find_constraints`.
+
+    Returns
+    -------
+    ndarray of int64 (n_pieces,) [ns]
+    """
+    slack_ns = np.full(constraints.n_pieces, window[1] - window[0], dtype=np.int64)
+    if len(constraints.lanes.row) == 0:
+        return slack_ns
+    contracted = _contract(constraints)
+    least_ns = _least_to_end(constraints, contracted)
+    at = contracted.next_cut
+    to_cut_ns = contracted.absorbed_ns[contracted.cut][at] - contracted.absorbed_ns
+    arrives_ns = contracted.arrival_ns[at]
+    arrives_ns[contracted.cut] = 0  # a cut piece is delayed at its own end
+    slack_ns[constraints.lanes.row] = to_cut_ns + arrives_ns + least_ns[contracted.node[at]]
+    return slack_ns
+
+
+@dataclass(frozen=True)
+class _Contracted:
+    """Lanes cut at pieces where ways meet.
+
+    Attributes
+    ----------
+    cut : ndarray of int64 (n_cuts,)
+        Places of these pieces.
+    node : ndarray of int64 (n_cuts,)
+        One of all members of a collective: they end together.
+    arrival_ns : ndarray of int64 (n_cuts,) [ns]
+        What a member absorbs since it did not arrive last.
+    next_cut : ndarray of int64 (m,)
+        Index of the first cut at or behind each piece.
+    absorbed_ns : ndarray of int64 (m,) [ns]
+        Sum of what is absorbed along lanes up to the piece.
+    n_nodes : int
+    """
+
+    cut: Int
+    node: Int
+    arrival_ns: Int
+    next_cut: Int
+    absorbed_ns: Int
+    n_nodes: int
+
+
+def _contract(constraints: Constraints) -> _Contracted:
+    """Cut lanes at their ends, and at pieces that wait or are waited for off their lane."""
+    lanes = constraints.lanes
+    is_cut = np.append(lanes.first[1:], True)
+    is_cut |= lanes.arrivals.group >= 0
+    is_cut[constraints.before] = True
+    is_cut[constraints.after] = True
+    waited_for = constraints.calls.piece
+    is_cut[waited_for[waited_for >= 0]] = True
+    cut = np.flatnonzero(is_cut)
+    group = lanes.arrivals.group[cut]
+    n_groups = lanes.arrivals.n_groups
+    node = np.where(group >= 0, group, n_groups + np.arange(len(cut)))
+    arrival_ns = lanes.start_ns[lanes.arrivals.last[cut]] - lanes.start_ns[cut]
+    arrival_ns[group < 0] = 0
+    step_ns = np.where(lanes.first, 0, constraints.latest_ns - constraints.stream_ns)
+    return _Contracted(
+        cut,
+        node,
+        arrival_ns,
+        np.cumsum(is_cut) - is_cut,
+        np.cumsum(step_ns),
+        n_groups + len(cut),
+    )
+
+
+def _least_to_end(constraints: Constraints, contracted: _Contracted) -> Int:
+    """Least that is absorbed from each node to the last end."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - scipy is slow to load
+    from scipy.sparse.csgraph import dijkstra  # noqa: PLC0415 - scipy is slow to load
+
+    n_nodes = contracted.n_nodes + len(constraints.calls.piece) + 1
+    ways = (
+        _along_lanes(constraints, contracted, n_nodes - 1),
+        _by_events(constraints, contracted),
+        _into_calls(constraints, contracted),
+        _by_launches(constraints, contracted),
+    )
+    origin, target, absorbed_ns = (np.concatenate(column) for column in zip(*ways, strict=True))
+    order = np.argsort(target, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(target, minlength=n_nodes)))
+    backwards = csr_array(
+        (absorbed_ns[order].astype(np.float64), origin[order], starts), shape=(n_nodes, n_nodes)
+    )
+    least_ns: Float = dijkstra(backwards, directed=True, indices=np.array([n_nodes - 1]))[0]
+    least_ns[np.isinf(least_ns)] = 0  # nodes that stand for nothing: groups without members
+    return least_ns.astype(np.int64)
+
+
+def _along_lanes(
+    constraints: Constraints, contracted: _Contracted, end_node: int
+) -> tuple[Int, Int, Int]:
+    """Ways from cut to cut of a lane, and from its last to the last end."""
+    lanes, cut = constraints.lanes, contracted.cut
+    closes = np.append(lanes.first[1:], True)[cut]
+    sum_ns = contracted.absorbed_ns[cut]
+    step_ns = np.append(sum_ns[1:] - sum_ns[:-1] + contracted.arrival_ns[1:], 0)
+    end_ns = lanes.end_ns.max() - lanes.end_ns[cut]
+    target = np.where(closes, end_node, np.append(contracted.node[1:], end_node))
+    return contracted.node, target, np.where(closes, end_ns, step_ns)
+
+
+def _by_events(constraints: Constraints, contracted: _Contracted) -> tuple[Int, Int, Int]:
+    """Ways from a piece to one that waits for it."""
+    before, after = constraints.before, constraints.after
+    to = contracted.next_cut[after]
+    gap_ns = constraints.latest_ns[after] - constraints.lanes.end_ns[before]
+    origin = contracted.node[contracted.next_cut[before]]
+    return origin, contracted.node[to], gap_ns + contracted.arrival_ns[to]
+
+
+def _into_calls(constraints: Constraints, contracted: _Contracted) -> tuple[Int, Int, Int]:
+    """Ways from pieces to the calls that wait for them, and from call to call of a thread."""
+    calls = constraints.calls
+    call = np.arange(len(calls.piece)) + contracted.n_nodes
+    waits = calls.piece >= 0
+    follows = ~calls.first
+    absorbed_ns = np.where(waits, np.maximum(calls.waited_ns, 0), 0)
+    return (
+        np.concatenate(
+            [contracted.node[contracted.next_cut[calls.piece[waits]]], call[follows] - 1]
+        ),
+        np.concatenate([call[waits], call[follows]]),
+        np.concatenate([np.maximum(-calls.waited_ns[waits], 0), absorbed_ns[follows]]),
+    )
+
+
+def _by_launches(constraints: Constraints, contracted: _Contracted) -> tuple[Int, Int, Int]:
+    """Ways from calls to what their thread launches next, up to the next cut of its lane."""
+    calls = constraints.calls
+    at = np.flatnonzero(calls.call >= 0)
+    if len(at) == 0:
+        return at, at, at
+    to, call = contracted.next_cut[at], calls.call[at]
+    sum_ns = contracted.absorbed_ns
+    way_ns = constraints.latest_ns[at] - calls.launch_ns[at]
+    way_ns += sum_ns[contracted.cut[to]] - sum_ns[at] + contracted.arrival_ns[to]
+    first = np.flatnonzero(np.append(True, (to[1:] != to[:-1]) | (call[1:] != call[:-1])))
+    least_ns = np.minimum.reduceat(way_ns, first)
+    return contracted.n_nodes + call[first], contracted.node[to[first]], least_ns

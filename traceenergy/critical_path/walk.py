@@ -1,0 +1,106 @@
+"""Critical path: from the last end of a window back to its start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.critical_path.constraints import USUAL_LAG_NS, find_constraints
+from traceenergy.critical_path.model import NONE, PartKind, Path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.critical_path.constraints import Constraints
+    from traceenergy.critical_path.model import EventWaits, HostWaits, Pieces
+
+    Int = NDArray[np.int64]
+
+
+def find_path(
+    pieces: Pieces, events: EventWaits, host_waits: HostWaits, window: tuple[int, int]
+) -> Path:
+    """Find the chain of work and waits that sets the end of a window.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    events : EventWaits
+    host_waits : HostWaits
+    window : tuple of int [ns]
+        Start and end.
+
+    Returns
+    -------
+    Path
+        Tiles the window: without work, one part of idle.
+    """
+    return walk(find_constraints(pieces, events, host_waits, window), window)
+
+
+def walk(constraints: Constraints, window: tuple[int, int]) -> Path:
+    """Follow binding constraints from the piece that ends last.
+
+    A member of a collective works from the last arrival on; the path goes on with what held up the
+    member that arrived last. Between the last constraint of a piece and its start lies a wait for
+    its launch, or idle if it is longer than `USUAL_LAG_NS` or nothing is known in front of it.
+    Behind a launch, the host holds the path back to the end of the piece for which its thread
+    waited last, or to the start of the window.
+
+    Parameters
+    ----------
+    constraints : Constraints
+    window : tuple of int [ns]
+        As for `find_constraints`.
+
+    Returns
+    -------
+    Path
+    """
+    lanes, span_ns = constraints.lanes, window[1] - window[0]
+    node = _nodes(constraints)
+    last = lanes.arrivals.last[node]
+    start_ns, latest_ns = lanes.start_ns[last], constraints.latest_ns[last]
+    by_launch = constraints.by_launch[last]
+    known = by_launch | (constraints.binding[last] >= 0)
+    short = known & (start_ns - latest_ns <= USUAL_LAG_NS)
+    n = len(node)
+    until_ns = np.zeros(3 * n + 1, dtype=np.int64)
+    kind = np.full(3 * n + 1, PartKind.IDLE, dtype=np.uint8)
+    piece = np.full(3 * n + 1, NONE, dtype=np.int64)
+    until_ns[0::3] = np.append(lanes.end_ns[node], 0)
+    until_ns[1::3], until_ns[2::3] = start_ns, latest_ns
+    kind[1::3], piece[1::3] = PartKind.WORK, lanes.row[node]
+    kind[2::3], piece[2::3] = np.where(short, PartKind.HOST, PartKind.IDLE), lanes.row[last]
+    kind[3::3] = np.where(by_launch, PartKind.HOST, PartKind.IDLE)
+    piece[3::3] = lanes.row[last]
+    # Work that overlaps on one stream, or calls that return late, must not turn time around.
+    until_ns = np.minimum.accumulate(np.append(span_ns, until_ns))
+    return _joined(until_ns[::-1] + window[0], kind[::-1], piece[::-1])
+
+
+def _nodes(constraints: Constraints) -> Int:
+    """Places of the pieces on the path, the last one first."""
+    lanes = constraints.lanes
+    if len(lanes.row) == 0:
+        return np.zeros(0, dtype=np.int64)
+    ends_last = np.flatnonzero(lanes.end_ns == lanes.end_ns.max())
+    at = int(ends_last[np.argmin(lanes.start_ns[ends_last])])
+    follow = constraints.binding[lanes.arrivals.last].data
+    nodes = []
+    while at >= 0:
+        nodes.append(at)
+        at = follow[at]
+    return np.array(nodes, dtype=np.int64)
+
+
+def _joined(edge_ns: Int, kind: NDArray[np.uint8], piece: Int) -> Path:
+    """Drop empty parts, and join neighbours that say the same."""
+    kept = edge_ns[1:] > edge_ns[:-1]
+    begin_ns, kind, piece = edge_ns[:-1][kept], kind[kept], piece[kept]
+    differs = (kind[1:] != kind[:-1]) | (piece[1:] != piece[:-1])
+    first = np.append(True, differs)[: len(kind)]
+    begin_ns = begin_ns[first]
+    end_ns = np.append(begin_ns[1:], edge_ns[-1:])[: len(begin_ns)]
+    return Path(begin_ns, end_ns, kind[first], piece[first])
