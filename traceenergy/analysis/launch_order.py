@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,15 +85,19 @@ class LaunchOrder:
         """
         if not len(lane) or not len(self.order):
             return np.full(len(lane), NONE, dtype=np.int64)
-        ends = _Line(self._lane, self._end_ns)
-        place = np.empty(len(ends.order), dtype=np.int64)
-        place[ends.order] = np.arange(len(place))
-        # Places rise from lane to lane, so the greatest so far is never one of a lane before.
-        latest = np.maximum.accumulate(place[self.order])
+        ends, latest = self._by_end
         first, at, _ = self._launched.places(lane, launched_ns)
         _, ended, _ = ends.places(lane, ended_ns + 1)
         found = np.minimum(latest[np.maximum(at - 1, 0)], ended - 1)
         return _rows(ends.order, found, (at > first) & (found >= first))
+
+    @cached_property
+    def _by_end(self) -> tuple[_Line, Int]:
+        ends = _Line(self._lane, self._end_ns)
+        place = np.empty(len(ends.order), dtype=np.int64)
+        place[ends.order] = np.arange(len(place))
+        # Places rise from lane to lane, so the greatest so far is never one of a lane before.
+        return ends, np.maximum.accumulate(place[self.order])
 
 
 class _Line:

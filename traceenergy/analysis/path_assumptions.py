@@ -12,8 +12,6 @@ from traceenergy.caveats import Caveat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.trace.model import Trace
-
     Int = NDArray[np.int64]
 
 _STREAM = ["rank", "process_id", "context_id", "stream_id"]
@@ -27,17 +25,23 @@ _ASSUMED = (
 
 
 def path_assumptions(
-    trace: Trace, work: pl.DataFrame, launch_row: Int, n_unrecorded_calls: int, n_lost_waits: int
+    work: pl.DataFrame,
+    launch_row: Int,
+    n_beside: int,
+    *,
+    n_unrecorded_calls: int,
+    n_lost_waits: int,
 ) -> tuple[Caveat, ...]:
     """Say what had to be assumed about who waited for whom.
 
     Parameters
     ----------
-    trace : Trace
     work : polars.DataFrame (n rows)
-        Pieces of its GPU work.
+        Pieces of GPU work.
     launch_row : ndarray of int64 (n,)
         Row of the launch of each; -1 for none.
+    n_beside : int
+        Streams beside others of their process, none of which is known to wait for another.
     n_unrecorded_calls : int
         Calls that wait for GPU work, of which it is not known which.
     n_lost_waits : int
@@ -50,22 +54,12 @@ def path_assumptions(
     """
     n_unlaunched = int((launch_row < 0).sum())
     n_split = _graphs_on_several_streams(work, launch_row)
-    n_beside = _streams_without_waits(trace, work)
     counted = (n_beside, n_lost_waits, n_unrecorded_calls, n_split, n_unlaunched)
     said = [text.format(n) for n, text in zip(counted, _ASSUMED, strict=True) if n]
     if not said:
         return ()
     text = f"The critical path assumes: {'; '.join(said)}."
     return (Caveat("path-assumptions", text, n=sum(counted)),)
-
-
-def _streams_without_waits(trace: Trace, work: pl.DataFrame) -> int:
-    """Count streams of processes with several, in which no stream is known to wait for another."""
-    process = ["rank", "process_id"]
-    waits = trace.synchronizations.filter(pl.col("kind") == "stream_wait")
-    streams = work.select(_STREAM).unique().join(waits, on=process, how="anti")
-    n_streams = streams.group_by(process).len()["len"]
-    return int(n_streams.filter(n_streams > 1).sum())
 
 
 def _graphs_on_several_streams(work: pl.DataFrame, launch_row: Int) -> int:

@@ -40,6 +40,8 @@ class _Work:
     """GPU work by the order of launches; ``(n,)`` each, in the order of the rows asked for."""
 
     frame: pl.DataFrame
+    stream: Int
+    streams: pl.DataFrame  # key of each stream
     launch_row: Int
     call_start_ns: Int  # start of the work where no launch is known
     call_end_ns: Int
@@ -48,7 +50,8 @@ class _Work:
     holds_call: Bool  # a copy whose call returned only when it had ended
 
     def ordered(self, columns: list[str]) -> tuple[LaunchOrder, pl.DataFrame]:
-        lane, keys = codes_of(self.frame, columns)
+        of_stream, keys = codes_of(self.streams, columns)
+        lane = of_stream[self.stream]
         order = LaunchOrder(lane, self.call_start_ns, self.start_ns, self.end_ns)
         return order, keys.with_row_index("lane").with_columns(pl.col("lane").cast(pl.Int64))
 
@@ -99,7 +102,13 @@ def waits_of(
         _copy_calls(trace, work),
     ]
     n_lost = recorded["recorded_ns"].null_count() + n_odd
-    caveats = path_assumptions(trace, work.frame, work.launch_row, len(unrecorded), n_lost)
+    caveats = path_assumptions(
+        work.frame,
+        work.launch_row,
+        _streams_without_waits(trace, work.streams),
+        n_unrecorded_calls=len(unrecorded),
+        n_lost_waits=n_lost,
+    )
     return pieces, events, _host_waits(calls, threads), caveats
 
 
@@ -111,8 +120,11 @@ def _work_of(trace: Trace, projection: Projection, rows: Int) -> _Work:
         np.append(times, 0)[launch_row] for times in _times(trace.launches)
     )
     is_copy_call = np.append(_is_call(trace, _COPY_CALL, but="Async"), np.False_)[launch_row]
+    stream, streams = codes_of(frame, [*_STREAM, "device_id"])
     return _Work(
         frame=frame,
+        stream=stream,
+        streams=streams,
         launch_row=launch_row,
         call_start_ns=np.where(launch_row >= 0, call_start_ns, start_ns),
         call_end_ns=call_end_ns,
@@ -124,7 +136,7 @@ def _work_of(trace: Trace, projection: Projection, rows: Int) -> _Work:
 
 
 def _pieces(work: _Work, thread_of_call: Int, launch_order: Int, group: Int | None) -> Pieces:
-    stream, _ = codes_of(work.frame, [*_STREAM, "device_id"])
+    stream = work.stream
     before, after = launch_order[:-1], launch_order[1:]
     shares_call = np.zeros(len(stream), dtype=bool)
     shares_call[after] = (stream[before] == stream[after]) & (
@@ -242,6 +254,14 @@ def _unrecorded_calls(trace: Trace) -> pl.DataFrame:
     """List API calls that wait for GPU work of which the trace does not say what they wait for."""
     calls = trace.launches.filter(pl.Series(_is_call(trace, _SYNC_CALL), dtype=pl.Boolean))
     return calls.join(trace.synchronizations, on=_CALL, how="anti", maintain_order="left")
+
+
+def _streams_without_waits(trace: Trace, streams: pl.DataFrame) -> int:
+    """Count streams of processes with several, in which no stream is known to wait for another."""
+    waits = _of_kind(trace, "stream_wait")
+    alone = streams.select(_STREAM).unique().join(waits, on=_PROCESS, how="anti")
+    n_streams = alone.group_by(_PROCESS).len()["len"]
+    return int(n_streams.filter(n_streams > 1).sum())
 
 
 def _host_waits(calls: list[tuple[pl.DataFrame, Int]], threads: pl.DataFrame) -> HostWaits:
