@@ -36,6 +36,9 @@ def analyze(
     calibration: opt.Calibration = None,
     calibration_power: opt.CalibrationPower = None,
     time_only: opt.TimeOnly = False,
+    jobs: opt.Jobs = None,
+    scheduler: opt.Scheduler = None,
+    on_error: opt.OnError = "raise",
     force: opt.Force = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -44,12 +47,18 @@ def analyze(
     del verbose  # read by main()
     from traceenergy.analysis import AnalysisOptions
     from traceenergy.cli.run_analysis import Inputs, run_analysis
-    from traceenergy.read.options import ReadOptions
+    from traceenergy.read.options import ReadOptions, Workers
 
     read_options = ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ()))
     run_analysis(
         Inputs(
-            traces, power or [], read_options, calibration, calibration_power or [], layers_from
+            traces,
+            power or [],
+            read_options,
+            calibration,
+            calibration_power or [],
+            layers_from,
+            workers=Workers(jobs, scheduler, on_error),
         ),
         outs=out or [f"traceenergy-{Path(traces[0]).stem}.html"],
         options=AnalysisOptions(

@@ -66,6 +66,36 @@ Traces = Annotated[
         "read-only, never changed.",
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        show_default="as many as save time",
+        help="Read the reports of a run in N processes at once; 1 reads them one by one, which "
+        "takes the least memory. The result is the same.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        show_default="this computer alone",
+        help="Have the workers of a running Dask cluster read the reports, one task a report, such "
+        "as tcp://10.0.0.1:8786; needs traceenergy[dask] here, and the same packages and paths "
+        "there.",
+    ),
+]
+OnError = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        metavar="raise|skip",
+        help="A report of a run that cannot be read ends with its error, or is left out and named.",
+    ),
+]
 OneTrace = Annotated[
     Path,
     typer.Argument(

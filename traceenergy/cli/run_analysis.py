@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from rich.text import Text
 from traceenergy.analysis import analyze
 from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
+from traceenergy.read.options import RAISE, Workers
 from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Inputs:
         Its power logs.
     layers_from : Path or None
         Another trace whose ranges mark layers.
+    workers : Workers
+        Who reads all of them; of the other traces, no report may be left out.
     """
 
     traces: Sequence[Path]
@@ -50,6 +53,7 @@ class Inputs:
     calibration: Path | None = None
     calibration_power: Sequence[Path] = ()
     layers_from: Path | None = None
+    workers: Workers = field(default_factory=Workers)
 
     def __post_init__(self) -> None:
         """Refuse a log of a calibration that is not there."""
@@ -79,12 +83,17 @@ class Inputs:
         calibration : Trace or None
         """
         say("reading")
-        trace = read_trace(list(self.traces), power=list(self.power), options=self.options)
+        trace = read_trace(
+            list(self.traces), power=list(self.power), options=self.options, workers=self.workers
+        )
         if self.calibration is None:
             return trace, None
         say("reading the calibration")
         logs = list(self.calibration_power)
-        return trace, read_trace([self.calibration], power=logs, options=self.options)
+        known = read_trace(
+            [self.calibration], power=logs, options=self.options, workers=self._strict
+        )
+        return trace, known
 
     def read_marked(self, say: Callable[[str], None]) -> Trace | None:
         """Read the run that marks layers, where there is one; its power is of no use.
@@ -101,7 +110,11 @@ class Inputs:
         if self.layers_from is None:
             return None
         say("reading the run that marks layers")
-        return read_trace([self.layers_from])
+        return read_trace([self.layers_from], workers=self._strict)
+
+    @property
+    def _strict(self) -> Workers:
+        return replace(self.workers, on_error=RAISE)
 
 
 def run_analysis(

@@ -57,6 +57,9 @@ def validate(
     confidence: opt.Confidence = 0.9,
     calibration: opt.Calibration = None,
     calibration_power: opt.CalibrationPower = None,
+    jobs: opt.Jobs = None,
+    scheduler: opt.Scheduler = None,
+    on_error: opt.OnError = "raise",
     force: opt.Force = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -66,11 +69,18 @@ def validate(
     from traceenergy.analysis import AnalysisOptions
     from traceenergy.cli.run_analysis import Inputs
     from traceenergy.cli.run_validation import run_validation
-    from traceenergy.read.options import ReadOptions
+    from traceenergy.read.options import ReadOptions, Workers
 
     read_options = ReadOptions(power_clock_offset, power_unit, tuple(power_gpu or ()))
     run_validation(
-        Inputs(traces, power or [], read_options, calibration, calibration_power or []),
+        Inputs(
+            traces,
+            power or [],
+            read_options,
+            calibration,
+            calibration_power or [],
+            workers=Workers(jobs, scheduler, on_error),
+        ),
         outs=out or [],
         options=AnalysisOptions(
             filter_time_ns=filter_time,

@@ -97,7 +97,8 @@ def _wait_for_all(client: Client, futures: Sequence[Future[Any]], address: str) 
     had_workers = True
     while True:
         try:
-            wait(futures, timeout=_WITHOUT_WORKERS_S / 2)
+            with client.as_current():
+                wait(futures, timeout=_WITHOUT_WORKERS_S / 2)
         except TimeoutError as problem:
             has_workers = bool(client.nthreads())
             # Twice in a row, since a worker that died is started anew within seconds.
