@@ -1,0 +1,140 @@
+"""Clocks of ranks found by common ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.critical_path.collective_runs import US, lockstep, trace_of
+from traceenergy.critical_path.collectives import find_calls, match_collectives
+from traceenergy.critical_path.rank_clocks import find_rank_clocks, on_one_clock, shift_ranks
+
+if TYPE_CHECKING:
+    from traceenergy.trace.model import Trace
+
+MS = 1_000_000
+N_RANKS = 8
+
+
+def offsets_ns(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return find_rank_clocks(find_calls(trace.gpu_work, trace.names)).offset_ns
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clocks_of_eight_ranks_are_found_within_20_us(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    start_ns, end_ns = lockstep(N_RANKS, 100, rng, jitter_us=5.0)
+    true_ns = np.concatenate([[0], rng.integers(-5 * MS, 5 * MS, N_RANKS - 1)])
+
+    found_ns = offsets_ns(trace_of(start_ns, end_ns, clock_ns=true_ns.tolist()))
+
+    assert np.abs(found_ns - true_ns).max() < 20 * US
+
+
+def test_stated_error_holds_the_true_offset() -> None:
+    rng = np.random.default_rng(7)
+    held, spreads_ns = [], []
+    for _ in range(20):
+        start_ns, end_ns = lockstep(4, 60, rng, jitter_us=5.0)
+        true_ns = np.concatenate([[0], rng.integers(-5 * MS, 5 * MS, 3)])
+        trace = trace_of(start_ns, end_ns, clock_ns=true_ns.tolist())
+        found = find_rank_clocks(find_calls(trace.gpu_work, trace.names))
+        held.append(np.abs(found.offset_ns - true_ns)[1:] <= 2 * found.offset_sd_ns[1:])
+        spreads_ns.append(found.spread_ns)
+
+    assert np.mean(held) > 0.9
+    assert np.mean(spreads_ns) == pytest.approx(5 * US, rel=0.1)
+    assert 0.3 * US < found.offset_sd_ns[1] < 2 * US
+
+
+@settings(max_examples=15)
+@given(shift_ns=st.integers(-4 * MS, 4 * MS), rank=st.integers(1, 3))
+def test_a_clock_moved_by_any_constant_is_moved_back(shift_ns: int, rank: int) -> None:
+    start_ns, end_ns = lockstep(4, 40, np.random.default_rng(3))
+    trace = trace_of(start_ns, end_ns)
+
+    back = on_one_clock(shift_ranks(trace, {rank: shift_ns}))
+
+    assert back.gpu_work.sort("rank", "trace_row").equals(
+        on_one_clock(trace).gpu_work.sort("rank", "trace_row")
+    )
+
+
+def test_matched_collectives_survive_clocks_that_differ() -> None:
+    start_ns, end_ns = lockstep(3, 50, np.random.default_rng(1))
+    trace = trace_of(start_ns, end_ns, clock_ns=[0, 3 * MS, -2 * MS])
+
+    apart = match_collectives(trace.gpu_work, trace.names)
+    together = on_one_clock(trace)
+    joined = match_collectives(together.gpu_work, together.names)
+
+    assert apart.n_groups == 0
+    assert (joined.n_groups, joined.caveats) == (50, ())
+    assert [caveat.slug for caveat in together.caveats] == ["rank-clocks"]
+    record = together.read_options["rank_clocks"]
+    assert isinstance(record, dict)
+    assert record["1"]["offset_ms"] == pytest.approx(3.0)
+    assert record["2"] == {
+        "offset_ms": pytest.approx(-2.0), "offset_sd_us": 0, "spread_us": 0, "n_collectives": 50,
+    }  # fmt: skip
+
+
+def test_few_collectives_move_no_clock() -> None:
+    start_ns, end_ns = lockstep(2, 7, np.random.default_rng(1))
+    trace = trace_of(start_ns, end_ns, clock_ns=[0, MS])
+
+    assert on_one_clock(trace) is trace
+
+
+def test_devices_of_one_report_share_a_clock() -> None:
+    start_ns, end_ns = lockstep(2, 50, np.random.default_rng(1))
+    trace = trace_of(start_ns, end_ns, clock_ns=[0, MS], one_report=True)
+
+    assert on_one_clock(trace) is trace
+
+
+def test_ranks_that_never_meet_keep_their_distance() -> None:
+    rng = np.random.default_rng(2)
+    one, other = lockstep(2, 60, rng), lockstep(2, 60, rng)
+    trace = trace_of([*one[0], *other[0]], [*one[1], *other[1]], clock_ns=[0, 2 * MS, MS, -3 * MS])
+
+    found_ns = offsets_ns(trace)
+
+    # Rank 3 is told against rank 2, whose own clock nobody tells.
+    assert found_ns == pytest.approx([0, 2 * MS, 0, -4 * MS], abs=1.0)
+
+
+def test_a_rank_that_missed_calls_is_on_the_clock_too() -> None:
+    start_ns, end_ns = lockstep(3, 80, np.random.default_rng(5))
+    starts, ends = list(start_ns), list(end_ns)
+    starts[2], ends[2] = np.delete(starts[2], [10, 11, 50]), np.delete(ends[2], [10, 11, 50])
+
+    found_ns = offsets_ns(trace_of(starts, ends, clock_ns=[0, 0, 4 * MS]))
+
+    assert found_ns == pytest.approx([0, 0, 4 * MS], abs=1.0)
+
+
+def test_senders_may_be_done_early_and_tell_no_clock() -> None:
+    start_ns, end_ns = lockstep(2, 50, np.random.default_rng(1))
+
+    trace = trace_of(start_ns, end_ns, clock_ns=[0, MS], name="ncclDevKernel_SendRecv(x)")
+
+    assert on_one_clock(trace) is trace
+
+
+def test_all_tables_of_a_rank_move() -> None:
+    start_ns, end_ns = lockstep(2, 3, np.random.default_rng(1))
+    trace = trace_of(start_ns, end_ns)
+
+    moved = shift_ranks(trace, {1: 700})
+
+    for name in ("gpu_work", "launches"):
+        before = getattr(trace, name).sort("rank", "correlation_id")
+        after = getattr(moved, name).sort("rank", "correlation_id")
+        by_ns = (before["rank"] * 700).cast(int)
+        for column in ("start_ns", "end_ns"):
+            assert (after[column] - before[column]).to_list() == by_ns.to_list()

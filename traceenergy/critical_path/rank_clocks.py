@@ -1,0 +1,278 @@
+"""Clocks of ranks brought together by the common ends of collectives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from traceenergy.caveats import Caveat
+from traceenergy.critical_path.collectives import Calls, find_calls, match_calls, overlapping
+from traceenergy.critical_path.common_ends import NONE
+from traceenergy.units import NS_PER_MS, NS_PER_US
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from traceenergy.trace.model import Trace
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
+
+# With fewer common ends a rank keeps its clock.
+FEWEST_GROUPS = 8
+_MOST_GROUPS = 20_000
+_ROUNDS = 200
+_SD_OF_MAD = 1.4826
+_SD_OF_MEDIAN = 1.2533
+_MOST_RANKS_TOLD = 4
+# Above this the text says what it means for waits.
+_WIDE_NS = 20_000
+
+
+@dataclass(frozen=True)
+class RankClocks:
+    """How far the clocks of ranks are apart, ``(n_ranks,)`` each.
+
+    Attributes
+    ----------
+    rank : ndarray of int64
+        Sorted.
+    offset_ns : ndarray of float64 [ns]
+        By how much the clock of the rank is ahead of that of the first rank it shares collectives
+        with; NaN for ranks with too few of them.
+    offset_sd_ns : ndarray of float64 [ns]
+        Standard error of the offset; NaN likewise.
+    spread_ns : ndarray of float64 [ns]
+        Standard deviation of single ends about it, drift included; NaN likewise.
+    n_groups : ndarray of int64
+        Collectives that tell it.
+    """
+
+    rank: Int
+    offset_ns: Float
+    offset_sd_ns: Float
+    spread_ns: Float
+    n_groups: Int
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Ends of collectives of several ranks, ``(n_ends,)`` each."""
+
+    rank: Int
+    group: Int
+    end_ns: Int
+
+
+def on_one_clock(trace: Trace) -> Trace:
+    """Move ranks by what the ends of their collectives tell about their clocks.
+
+    Parameters
+    ----------
+    trace : Trace
+        Ranks aligned by wall clock, to some milliseconds.
+
+    Returns
+    -------
+    Trace
+        The same one if it has one rank, or none with `FEWEST_GROUPS` collectives of several
+        ranks. Else `read_options` has `rank_clocks`, and there is a caveat `rank-clocks`.
+    """
+    if trace.gpu_work["rank"].n_unique() < 2:  # noqa: PLR2004 - one report has one clock
+        return trace
+    clocks = find_rank_clocks(find_calls(trace.gpu_work, trace.names))
+    known = np.isfinite(clocks.offset_ns)
+    if not known.any():
+        return trace
+    shift_ns = {
+        int(rank): -round(offset_ns)
+        for rank, offset_ns in zip(clocks.rank[known], clocks.offset_ns[known], strict=True)
+    }
+    return replace(
+        shift_ranks(trace, shift_ns),
+        read_options={**trace.read_options, "rank_clocks": _record(clocks, known)},
+        caveats=(*trace.caveats, _told(clocks, known)),
+    )
+
+
+def find_rank_clocks(calls: Calls) -> RankClocks:
+    """Measure how far the clocks of ranks are apart.
+
+    Parameters
+    ----------
+    calls : Calls
+        Collectives; those that need not end together are not used.
+
+    Returns
+    -------
+    RankClocks
+
+    Notes
+    -----
+    The end of call i on rank r is `common end of i + offset of r + noise`; both are medians, by
+    turns, until nothing moves. The first matching needs no offset, as it looks at how the
+    difference of ends varies, not at how large it is; the second one looks at times moved by
+    the offsets of the first, and members must overlap. Ranks that no chain of collectives
+    connects keep the distance that their wall clocks give them.
+    """
+    rank, of_call = np.unique(calls.rank, return_inverse=True)
+    telling = np.array([name.ends_together for name in calls.names], dtype=bool)[calls.family]
+    some, of_call = calls.where(telling), of_call[telling]
+    offset_ns, ends = np.zeros(len(rank)), _Ends(*[np.zeros(0, dtype=np.int64)] * 3)
+    for same_time in (False, True):
+        back_ns = -np.rint(offset_ns).astype(np.int64)[of_call]
+        moved = replace(some, start_ns=some.start_ns + back_ns, end_ns=some.end_ns + back_ns)
+        code = match_calls(moved, same_time=same_time)
+        if same_time:
+            code = np.where(overlapping(moved, code), code, NONE)
+        ends = _telling_ends(of_call, code, some.end_ns)
+        offset_ns = _median_offsets(ends, len(rank))
+        offset_ns -= offset_ns[_first_connected(ends, len(rank))]
+    n_groups = np.bincount(ends.rank, minlength=len(rank))
+    spread_ns = _SD_OF_MAD * _median_by(ends.rank, np.abs(_lateness_ns(ends, offset_ns)), len(rank))
+    # The median of a normal sample is by a quarter less sure than its mean.
+    own_sd_ns = _SD_OF_MEDIAN * spread_ns / np.sqrt(np.maximum(n_groups, 1))
+    first = _first_connected(ends, len(rank))
+    sd_ns = np.where(first == np.arange(len(rank)), 0.0, np.hypot(own_sd_ns, own_sd_ns[first]))
+    unknown = np.where(n_groups >= FEWEST_GROUPS, 0.0, np.nan)
+    return RankClocks(rank, offset_ns + unknown, sd_ns + unknown, spread_ns + unknown, n_groups)
+
+
+def shift_ranks(trace: Trace, shift_ns: Mapping[int, int]) -> Trace:
+    """Move all that ranks recorded in time.
+
+    Parameters
+    ----------
+    trace : Trace
+    shift_ns : mapping of int to int [ns]
+        By rank; others stay.
+
+    Returns
+    -------
+    Trace
+        All columns of times (`..._ns`) of all tables with ranks are moved.
+    """
+    moved: dict[str, Any] = {}
+    for each in fields(trace):
+        table = getattr(trace, each.name)
+        if not isinstance(table, pl.DataFrame) or "rank" not in table.columns:
+            continue
+        times = [name for name in table.columns if name.endswith("_ns")]
+        by_ns = pl.col("rank").replace_strict(
+            {rank: shift_ns[rank] for rank in shift_ns}, default=0, return_dtype=pl.Int64
+        )
+        moved[each.name] = table.with_columns(pl.col(times) + by_ns) if times else table
+    work = moved["gpu_work"].sort("start_ns", "end_ns", maintain_order=True)
+    return replace(trace, **moved | {"gpu_work": work})
+
+
+def _telling_ends(rank: Int, code: Int, end_ns: Int) -> _Ends:
+    """Keep collectives of several ranks, spread over all of them."""
+    inside = np.flatnonzero(code >= 0)
+    n_codes = int(code.max(initial=NONE)) + 1
+    low, high = np.full(n_codes, np.iinfo(np.int64).max), np.full(n_codes, NONE)
+    np.minimum.at(low, code[inside], rank[inside])
+    np.maximum.at(high, code[inside], rank[inside])
+    several = np.flatnonzero(high > low)
+    step = max(1, -(-len(several) // _MOST_GROUPS))
+    number = np.full(n_codes, NONE)
+    number[several[::step]] = np.arange(len(several[::step]))
+    kept = inside[number[code[inside]] >= 0]
+    return _Ends(rank[kept], number[code[kept]], end_ns[kept])
+
+
+def _median_offsets(ends: _Ends, n_ranks: int) -> Float:
+    offset_ns = np.zeros(n_ranks)
+    if not len(ends.rank):
+        return offset_ns
+    for _ in range(_ROUNDS):
+        late_ns = ends.end_ns - _common_end_ns(ends, offset_ns)
+        found_ns = _median_by(ends.rank, late_ns, n_ranks)
+        moved_ns = float(np.abs(found_ns - offset_ns).max())
+        offset_ns = found_ns
+        if moved_ns < 1.0:
+            break
+    return offset_ns
+
+
+def _common_end_ns(ends: _Ends, offset_ns: Float) -> Float:
+    if not len(ends.rank):
+        return np.zeros(0)
+    # Small numbers keep their digits as floats.
+    first_ns = ends.end_ns.min()
+    n_groups = int(ends.group.max()) + 1
+    own_ns = (ends.end_ns - first_ns) - offset_ns[ends.rank]
+    return np.asarray(_median_by(ends.group, own_ns, n_groups)[ends.group] + float(first_ns))
+
+
+def _median_by(code: Int, values: Float, n_codes: int) -> Float:
+    """Take the median of each code; 0 for codes without values."""
+    order = np.lexsort((values, code))
+    n_values = np.bincount(code, minlength=n_codes)
+    first = np.cumsum(n_values) - n_values
+    low = first + np.maximum(n_values - 1, 0) // 2
+    high = first + n_values // 2
+    ordered = np.append(values[order], [0.0, 0.0])
+    return np.where(n_values > 0, (ordered[low] + ordered[np.minimum(high, len(order))]) / 2, 0.0)
+
+
+def _lateness_ns(ends: _Ends, offset_ns: Float) -> Float:
+    """Measure how late each end is, of the size that single ends vary by.
+
+    About the mean: one end of each collective is its median, which would vary by nothing.
+    """
+    if not len(ends.rank):
+        return np.zeros(0)
+    n_ends = np.bincount(ends.group)[ends.group]
+    own_ns = (ends.end_ns - ends.end_ns.min()) - offset_ns[ends.rank]
+    mean_ns = np.bincount(ends.group, weights=own_ns)[ends.group] / n_ends
+    return np.asarray((own_ns - mean_ns) * np.sqrt(n_ends / (n_ends - 1)))
+
+
+def _first_connected(ends: _Ends, n_ranks: int) -> Int:
+    """Find the first rank that a chain of collectives connects each rank to."""
+    first = np.arange(n_ranks)
+    n_groups = int(ends.group.max(initial=NONE)) + 1
+    for _ in range(n_ranks):
+        of_group = np.full(n_groups, n_ranks)
+        np.minimum.at(of_group, ends.group, first[ends.rank])
+        lower = first.copy()
+        np.minimum.at(lower, ends.rank, of_group[ends.group])
+        if (lower == first).all():
+            break
+        first = lower
+    return first
+
+
+def _record(clocks: RankClocks, known: NDArray[np.bool_]) -> dict[str, dict[str, float | int]]:
+    return {
+        str(clocks.rank[i]): {
+            "offset_ms": float(clocks.offset_ns[i] / NS_PER_MS),
+            "offset_sd_us": float(clocks.offset_sd_ns[i] / NS_PER_US),
+            "spread_us": float(clocks.spread_ns[i] / NS_PER_US),
+            "n_collectives": int(clocks.n_groups[i]),
+        }
+        for i in np.flatnonzero(known)
+    }
+
+
+def _told(clocks: RankClocks, known: NDArray[np.bool_]) -> Caveat:
+    far = [i for i in np.argsort(-np.abs(np.where(known, clocks.offset_ns, 0))) if known[i]]
+    told = ", ".join(
+        f"rank {clocks.rank[i]} by {-clocks.offset_ns[i] / NS_PER_MS:+.4f} ms "
+        f"(± {clocks.offset_sd_ns[i] / NS_PER_US:.2g} us)"
+        for i in far[:_MOST_RANKS_TOLD]
+    )
+    more = f", {len(far) - _MOST_RANKS_TOLD} others by less" if len(far) > _MOST_RANKS_TOLD else ""
+    spread_ns = float(np.nanmax(clocks.spread_ns))
+    text = (
+        f"Ranks were moved so that collectives end together: {told}{more}. Single ends spread by "
+        f"{spread_ns / NS_PER_US:.3g} us about that"
+        + ("; waits shorter than this mean nothing." if spread_ns > _WIDE_NS else ".")
+    )
+    return Caveat("rank-clocks", text, n=int(known.sum()))
