@@ -38,6 +38,7 @@ from traceenergy.analysis.timeline import bin_activity, power_curve
 from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import work_rows
 from traceenergy.caveats import Caveat
+from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import (
     REGRESSION,
     WINDOW_SHARE,
@@ -97,6 +98,7 @@ def analyze(
         If `layers_from` marks no layers, or runs other kernels.
     """
     options = options or AnalysisOptions()
+    trace = on_one_clock(trace)
     return _assemble(trace, options, attribute_run(trace, options, calibration, layers_from))
 
 
