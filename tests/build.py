@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tests.export import build_export
-from tests.literals import AT_START, VM, Node, Range, Work, process_id, thread_id
+from tests.literals import AT_START, VM, Node, Range, Record, Wait, Work, process_id, thread_id
 from traceenergy.trace import tables
 from traceenergy.trace.model import Origin, Trace, TraceClock, check_trace
 
@@ -19,6 +19,8 @@ __all__ = [
     "VM",
     "Node",
     "Range",
+    "Record",
+    "Wait",
     "Work",
     "build_export",
     "build_trace",
@@ -48,6 +50,8 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
     utc_epoch_ns: int | None = 0,
     extra_launches: Iterable[Work] = (),
     nodes: Iterable[Node] = (),
+    waits: Iterable[Wait] = (),
+    records: Iterable[Record] = (),
 ) -> Trace:
     """Make a checked Trace of literals.
 
@@ -65,6 +69,8 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
         API calls without GPU work: name, launch interval and correlation of a `Work` are used.
     nodes
         Nodes of CUDA graphs, as they were made.
+    waits, records
+        Waits for GPU work; records of the events that some of them wait for.
     """
     works = [work if isinstance(work, Work) else Work(*work) for work in kernels]
     works = [_with_correlation(i, work) for i, work in enumerate(works, start=1)]
@@ -103,6 +109,8 @@ def build_trace(  # noqa: PLR0913 - one keyword per table
             tables.GPU_METRICS, [(0, 0, ns, what, float(v)) for ns, what, v in metrics]
         ),
         "graph_nodes": _frame(tables.GRAPH_NODES, [_node_row(node) for node in nodes]),
+        "synchronizations": _frame(tables.SYNCHRONIZATIONS, [_wait_row(wait) for wait in waits]),
+        "cuda_events": _frame(tables.CUDA_EVENTS, [_record_row(record) for record in records]),
     }
     ranks = sorted({rank for rank, _ in devices}) or [0]
     origins = tuple(
@@ -141,6 +149,20 @@ def _work_row(row: int, work: Work, names: _Names) -> tuple[object, ...]:
 def _node_row(node: Node) -> tuple[object, ...]:
     process, thread = process_id(node.pid), thread_id(node.pid, node.tid)
     return node.rank, process, thread, node.made_ns, node.node, node.original
+
+
+def _wait_row(wait: Wait) -> tuple[object, ...]:
+    return (
+        wait.rank, process_id(wait.pid), thread_id(wait.pid, wait.tid), wait.context, wait.stream,
+        wait.event, wait.event_sync, wait.correlation, wait.kind, wait.start_ns, wait.end_ns,
+    )  # fmt: skip
+
+
+def _record_row(record: Record) -> tuple[object, ...]:
+    return (
+        record.rank, process_id(record.pid), thread_id(record.pid, record.tid), record.context,
+        record.stream, record.event, record.event_sync, record.recorded_ns,
+    )  # fmt: skip
 
 
 def _launch_row(work: Work, names: _Names) -> tuple[object, ...]:

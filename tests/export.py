@@ -22,6 +22,7 @@ DURATION_NS = 1_000_000_000
 GPU = {"id": 0, "name": "Toy GPU", "busLocation": "0000:3B:00.0", "uuid": "AB-01"}
 METRICS_TYPE = 281479271677952  # VM 1, source 1, GPU 0 in the low byte
 _SHIFTED = {f"{K}{kind}" for kind in ("KERNEL", "MEMCPY", "MEMSET", "RUNTIME", "GRAPH_TRACE")}
+_SHIFTED |= {f"{K}SYNCHRONIZATION"}
 _SHIFTED |= {"NVTX_EVENTS"}
 
 

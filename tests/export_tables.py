@@ -55,6 +55,11 @@ def columns_of(schema: str) -> dict[str, list[str]]:
         f"{K}RUNTIME": (
             "start end eventClass globalTid correlationId nameId returnValue callchainId"
         ),
+        f"{K}SYNCHRONIZATION": f"{op} syncType eventId"
+        + _since(at, ((3, 17, 1), "deprecatedSyncType eventSyncId")),
+        f"{K}CUDA_EVENT": op.removeprefix("start end ")
+        + " eventId"
+        + _since(at, ((3, 17, 2), "eventSyncId"), ((3, 24), "timestamp")),
         "NVTX_EVENTS": _NVTX
         + _since(at, ((3, 16, 1), "binaryData:BLOB"), ((3, 28), "eventId:INTEGER PRIMARY KEY")),
         "GENERIC_EVENT_SOURCES": "sourceId data:TEXT",

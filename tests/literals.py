@@ -66,6 +66,37 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """A wait for GPU work: of a stream, or of a thread in a call; `kind` as in SYNC_KIND."""
+
+    kind: str
+    start_ns: int
+    end_ns: int
+    stream: int | None = None
+    event: int | None = None
+    event_sync: int | None = None
+    correlation: int | None = None
+    pid: int = 1
+    tid: int = 1
+    rank: int = 0
+    context: int = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of an event on a stream, by a call that began at a moment."""
+
+    event: int
+    recorded_ns: int | None
+    stream: int = 7
+    event_sync: int | None = None
+    pid: int = 1
+    tid: int = 1
+    rank: int = 0
+    context: int = 1
+
+
+@dataclass(frozen=True)
 class Range:
     """An NVTX range."""
 
