@@ -16,7 +16,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 # Functions that read better in one piece, each with its reason.
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "cli/analyze.py:analyze": "a line for each option of the command",
+}
 # Files that read better in one piece, each with its reason.
 LONG_FILES: dict[str, str] = {}
 # The rest is proved through its neighbors, such as a table of names by the pages that show it.

@@ -77,7 +77,7 @@ def test_objects_have_the_keys_of_the_contract() -> None:
         "total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j", "tokens",
         "tokens_per_j", "j_per_token", "method", "expected_error",
     }  # fmt: skip
-    assert set(found["max_vs_sum"]) == {"elapsed_s", "critical_path_s", "levels"}
+    assert set(found["max_vs_sum"]) >= {"elapsed_s", "critical_path_s", "levels"}
     assert found["power"] == {"limits": [], "transients": [], "swing": None, "clocks": []}
     assert set(found["findings"][0]) == {
         "slug", "title", "evidence", "energy_j", "time_s", "advice",

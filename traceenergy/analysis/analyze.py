@@ -9,13 +9,17 @@ import polars as pl
 
 from traceenergy.analysis.blocks import AverageBlocks, average_blocks
 from traceenergy.analysis.calibration import read_calibration
+from traceenergy.analysis.critical import find_critical, segments, with_path
 from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.folding import Marks
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
+from traceenergy.analysis.levels import max_vs_sum, whole_rows
 from traceenergy.analysis.model import Analysis, EnergyTotals
+from traceenergy.analysis.opportunities import opportunity_rows
 from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.analysis.overlap import overlap_rows
 from traceenergy.analysis.placing import Placed, place_work
 from traceenergy.analysis.range_table import (
     RangeTree,
@@ -48,17 +52,18 @@ from traceenergy.phases.classify import classify_work
 from traceenergy.phases.rules import read_rules
 from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
-from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from traceenergy.analysis.model import ExpectedError, Window
+    from traceenergy.projection.project import Projection
     from traceenergy.trace.model import Trace
 
 # Above this share of the energy, work that no rule matched deserves a word.
 UNCLASSIFIED_SHARE = 0.05
+MOST_SEGMENTS = 2000  # of the critical path, in tables for drawing
 
 
 def analyze(
@@ -111,6 +116,7 @@ class AttributedRun:
     window : Window
     ledger : Ledger
     labels : Labels
+    projection : Projection
     tree, numberless : RangeTree
         Ranges; the same without numbers of steps in their names.
     steps : Steps
@@ -127,6 +133,7 @@ class AttributedRun:
     window: Window
     ledger: Ledger
     labels: Labels
+    projection: Projection
     tree: RangeTree
     numberless: RangeTree
     steps: Steps
@@ -204,12 +211,16 @@ def attribute_run(
     numberless = without_numbers(tree, trace.names, patterns)
     doubts = (*projection.caveats, *placed.caveats, *window_doubts, *power_doubts)
     return AttributedRun(
-        window, ledger, labels, tree, numberless, steps, placed, patterns, attribution, doubts
-    )
+        window, ledger, labels, projection, tree, numberless, steps, placed, patterns,
+        attribution, doubts,
+    )  # fmt: skip
 
 
 def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> Analysis:
-    window, ledger, labels = found.window, found.ledger, found.labels
+    window, labels = found.window, found.labels
+    critical = find_critical(trace, found.projection, found.ledger, window)
+    ledger = with_path(found.ledger, critical, window)
+    found = replace(found, ledger=ledger)
     told = step_tables(trace, options, found)
     phases = phase_rows(ledger, labels, told.tokens)
     devices = device_rows(ledger, window, trace)
@@ -221,8 +232,13 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
     caveats = (
         *trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats,
-        *blocks.caveats,
+        *blocks.caveats, *critical.caveats,
     )  # fmt: skip
+    layers = layer_rows(ledger, labels)
+    levels = {
+        "kernel": kernels, "phase": phases, "layer": layers, "step": told.steps,
+        **whole_rows(ledger),
+    }  # fmt: skip
     return Analysis(
         origins=trace.origins,
         options={
@@ -236,20 +252,23 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         devices=devices,
         phases=phases,
         subphases=subphases,
-        layers=layer_rows(ledger, labels),
+        layers=layers,
         kernels=kernels,
         ranges=range_rows(ledger, found.numberless),
         steps=told.steps,
         work=work_rows(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),
         power_curve=power_curve(ledger, window),
-        max_vs_sum=_max_vs_sum(window, phases),
+        max_vs_sum=max_vs_sum(window, critical, ledger, levels),
         findings=(),
         caveats=caveats,
         capture_ranges=capture_rows(ledger, found.numberless),
         step_kinds=told.kinds,
         blocks=blocks.rows,
         block_waveform=blocks.waveform,
+        path_segments=segments(critical.path, ledger, labels.phase, MOST_SEGMENTS),
+        overlap=overlap_rows(ledger, labels.subphase, critical),
+        opportunities=opportunity_rows(ledger, labels.phase, critical, options.power_exponent),
     )
 
 
@@ -334,20 +353,3 @@ def _doubts(phases: pl.DataFrame) -> list[Caveat]:
                 )
             )
     return doubts
-
-
-def _max_vs_sum(window: Window, phases: pl.DataFrame) -> dict[str, Any]:
-    # The critical path is not computed yet: the time side stays unknown, never zero.
-    levels = [
-        {
-            "level": "phase",
-            "name": row["name"],
-            "max_s": None,
-            "sum_j": row["energy_j"],
-            "path_share": None,
-            "energy_share": row["energy_share"],
-            "quadrant": None,
-        }
-        for row in phases.iter_rows(named=True)
-    ]
-    return {"elapsed_s": window.elapsed_ns * S_PER_NS, "critical_path_s": None, "levels": levels}

@@ -85,6 +85,30 @@ def match_sequences(
     return codes, n_codes
 
 
+def median_by(code: Int, values: NDArray[np.float64], n_codes: int) -> NDArray[np.float64]:
+    """Take the median of the values of each code.
+
+    Parameters
+    ----------
+    code : ndarray of int64 (n,)
+        0 to n_codes - 1.
+    values : ndarray of float64 (n,)
+    n_codes : int
+
+    Returns
+    -------
+    ndarray of float64 (n_codes,)
+        0 for codes without values.
+    """
+    order = np.lexsort((values, code))
+    n_values = np.bincount(code, minlength=n_codes)
+    first = np.cumsum(n_values) - n_values
+    low = first + np.maximum(n_values - 1, 0) // 2
+    high = first + n_values // 2
+    ordered = np.append(values[order], [0.0, 0.0])
+    return np.where(n_values > 0, (ordered[low] + ordered[np.minimum(high, len(order))]) / 2, 0.0)
+
+
 def _equal_lengths(
     end_ns: Sequence[Int], clock: Int, most_ns: float, *, same_time: bool
 ) -> tuple[list[list[int]], list[int]]:

@@ -1,4 +1,4 @@
-"""What a critical path is found from, and what it is."""
+"""From what a critical path is found; of what it is made."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.critical_path.collectives import Calls, find_calls, match_calls, overlapping
-from traceenergy.critical_path.common_ends import NONE
+from traceenergy.critical_path.common_ends import NONE, median_by
 from traceenergy.units import NS_PER_MS, NS_PER_US
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def find_rank_clocks(calls: Calls) -> RankClocks:
         offset_ns = _median_offsets(ends, len(rank))
         offset_ns -= offset_ns[_first_connected(ends, len(rank))]
     n_groups = np.bincount(ends.rank, minlength=len(rank))
-    spread_ns = _SD_OF_MAD * _median_by(ends.rank, np.abs(_lateness_ns(ends, offset_ns)), len(rank))
+    spread_ns = _SD_OF_MAD * median_by(ends.rank, np.abs(_lateness_ns(ends, offset_ns)), len(rank))
     # The median of a normal sample is by a quarter less sure than its mean.
     own_sd_ns = _SD_OF_MEDIAN * spread_ns / np.sqrt(np.maximum(n_groups, 1))
     first = _first_connected(ends, len(rank))
@@ -192,7 +192,7 @@ def _median_offsets(ends: _Ends, n_ranks: int) -> Float:
         return offset_ns
     for _ in range(_ROUNDS):
         late_ns = ends.end_ns - _common_end_ns(ends, offset_ns)
-        found_ns = _median_by(ends.rank, late_ns, n_ranks)
+        found_ns = median_by(ends.rank, late_ns, n_ranks)
         moved_ns = float(np.abs(found_ns - offset_ns).max())
         offset_ns = found_ns
         if moved_ns < 1.0:
@@ -207,18 +207,7 @@ def _common_end_ns(ends: _Ends, offset_ns: Float) -> Float:
     first_ns = ends.end_ns.min()
     n_groups = int(ends.group.max()) + 1
     own_ns = (ends.end_ns - first_ns) - offset_ns[ends.rank]
-    return np.asarray(_median_by(ends.group, own_ns, n_groups)[ends.group] + float(first_ns))
-
-
-def _median_by(code: Int, values: Float, n_codes: int) -> Float:
-    """Take the median of each code; 0 for codes without values."""
-    order = np.lexsort((values, code))
-    n_values = np.bincount(code, minlength=n_codes)
-    first = np.cumsum(n_values) - n_values
-    low = first + np.maximum(n_values - 1, 0) // 2
-    high = first + n_values // 2
-    ordered = np.append(values[order], [0.0, 0.0])
-    return np.where(n_values > 0, (ordered[low] + ordered[np.minimum(high, len(order))]) / 2, 0.0)
+    return np.asarray(median_by(ends.group, own_ns, n_groups)[ends.group] + float(first_ns))
 
 
 def _lateness_ns(ends: _Ends, offset_ns: Float) -> Float:

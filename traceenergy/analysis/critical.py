@@ -1,0 +1,160 @@
+"""Critical path of a run: which piece of GPU work sets its end, which could end later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.path_columns import PATH_SEGMENT
+from traceenergy.analysis.waiting import waits_of
+from traceenergy.critical_path.collectives import match_collectives
+from traceenergy.critical_path.model import PartKind
+from traceenergy.critical_path.parts import KIND_NAMES
+from traceenergy.critical_path.slack import slack_of
+from traceenergy.critical_path.walk import find_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceenergy.analysis.ledger import Ledger
+    from traceenergy.analysis.model import Window
+    from traceenergy.caveats import Caveat
+    from traceenergy.critical_path.model import Path
+    from traceenergy.projection.project import Projection
+    from traceenergy.trace.model import Trace
+
+    Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Critical:
+    """Critical path of the window, with what it means for each piece of work.
+
+    Attributes
+    ----------
+    path : Path
+        Its pieces are rows of the ledger.
+    path_ns : ndarray of int64 (n_work,) [ns]
+        Time for which each piece holds the path.
+    slack_ns : ndarray of int64 (n_work,) [ns]
+        How much later each could end without moving the end of the window.
+    group : ndarray of int64 (n_work,)
+        Collective of each piece; -1 for none.
+    caveats : tuple of Caveat
+        What was assumed.
+    """
+
+    path: Path
+    path_ns: Int
+    slack_ns: Int
+    group: Int
+    caveats: tuple[Caveat, ...]
+
+
+def find_critical(trace: Trace, projection: Projection, ledger: Ledger, window: Window) -> Critical:
+    """Find the critical path of a window, with the slack of all work.
+
+    Parameters
+    ----------
+    trace : Trace
+    projection : Projection
+        Of all its work.
+    ledger : Ledger
+        Work of the window.
+    window : Window
+
+    Returns
+    -------
+    Critical
+    """
+    rows = ledger.trace_index
+    collectives = match_collectives(trace.gpu_work, trace.names)
+    pieces, events, host_waits, caveats = waits_of(trace, projection, rows, collectives.group[rows])
+    pieces = replace(pieces, start_ns=ledger.start_ns, end_ns=ledger.end_ns)
+    span = (window.start_ns, window.end_ns)
+    path = find_path(pieces, events, host_waits, span)
+    is_work = path.kind == PartKind.WORK
+    held_ns = (path.end_ns - path.start_ns)[is_work]
+    path_ns = np.bincount(path.piece[is_work], held_ns, len(rows)).astype(np.int64)
+    slack_ns = slack_of(pieces, events, host_waits, span)
+    return Critical(
+        path, path_ns, slack_ns, collectives.group[rows], (*collectives.caveats, *caveats)
+    )
+
+
+def with_path(ledger: Ledger, critical: Critical, window: Window) -> Ledger:
+    """Note in a ledger what its work means for the path.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    critical : Critical
+    window : Window
+
+    Returns
+    -------
+    Ledger
+    """
+    return replace(
+        ledger,
+        path_ns=critical.path_ns,
+        slack_ns=critical.slack_ns,
+        elapsed_ns=window.elapsed_ns,
+    )
+
+
+def segments(path: Path, ledger: Ledger, phase: pl.Series, most: int) -> pl.DataFrame:
+    """Merge the path into few segments that can be drawn.
+
+    Parameters
+    ----------
+    path : Path
+    ledger : Ledger
+    phase : polars.Series of Enum (n_work,)
+    most : int
+        Segments at most; the shortest ones are joined to what stands before them.
+
+    Returns
+    -------
+    polars.DataFrame
+        `PATH_SEGMENT`, in order, without gaps.
+    """
+    work = path.piece >= 0
+    row = np.maximum(path.piece, 0)
+    place = ledger.work.select("rank", "device_id")[row.tolist()]
+    none = pl.Series(~work)
+    frame = pl.DataFrame({"start_ns": path.start_ns, "end_ns": path.end_ns}).with_columns(
+        pl.Series([KIND_NAMES[PartKind(kind)] for kind in range(len(KIND_NAMES))])
+        .gather(path.kind)
+        .alias("kind"),
+        *(place[name].set(none, None) for name in place.columns),
+        phase.gather(row).cast(pl.String).set(pl.Series(path.kind != PartKind.WORK), None),
+    )
+    keys = ["kind", "rank", "device_id", "phase"]
+    merged = _merged(frame.rename({frame.columns[-1]: "phase"}), keys)
+    while len(merged) > most:
+        length = merged["end_ns"] - merged["start_ns"]
+        kept = length.rank("ordinal", descending=True) <= most // 2
+        short = merged.with_columns(
+            pl.when(kept).then(pl.col(name)).otherwise(None).forward_fill().alias(name)
+            for name in keys[:1]
+        )
+        holder = pl.Series(np.maximum.accumulate(np.where(kept, np.arange(len(kept)), 0)))
+        short = short.with_columns(merged[name].gather(holder).alias(name) for name in keys)
+        merged = _merged(short, keys)
+    return merged.select(pl.col(column.name).cast(column.dtype) for column in PATH_SEGMENT)
+
+
+def _merged(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    run = pl.struct(keys).rle_id().alias("run")
+    return (
+        frame.with_columns(run)
+        .group_by("run", maintain_order=True)
+        .agg(
+            pl.col("start_ns").first(), pl.col("end_ns").last(), *(pl.col(k).first() for k in keys)
+        )
+        .drop("run")
+    )

@@ -1,0 +1,69 @@
+"""Energy of work that nobody waits for: what running it slower could save at most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from traceenergy.analysis.path_columns import OPPORTUNITY
+from traceenergy.units import S_PER_NS
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.critical import Critical
+    from traceenergy.analysis.ledger import Ledger
+
+LEAST_CLOCK = 0.5  # of the clock it ran at; lower ones hardly save more
+
+
+def opportunity_rows(
+    ledger: Ledger, phase: pl.Series, critical: Critical, exponent: float
+) -> pl.DataFrame:
+    """Bound what slower clocks could save without a later end.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    phase : polars.Series (n_work,)
+    critical : Critical
+    exponent : float
+        Dynamic power goes with the clock to this power; more than 1.
+
+    Returns
+    -------
+    polars.DataFrame
+        `OPPORTUNITY`, largest saving first; phases without slack are left out.
+
+    Notes
+    -----
+    A piece of length t with slack s may run at ``r = t / (t + s)`` of its clock, not below half of
+    it; its dynamic energy is then ``r^(exponent - 1)`` of what it was. Its static energy is spent
+    anyway. The bound takes the slack of each piece for itself, though pieces share it, and time to
+    go with one over the clock, as it does for work that the clock bounds (J.-W. Chung et al.,
+    Perseus, SOSP 2024, doi:10.1145/3694715.3695970).
+    """
+    length_ns = (ledger.end_ns - ledger.start_ns).astype(np.float64)
+    late = (critical.slack_ns > 0) & (length_ns > 0)
+    ratio = np.ones(len(length_ns))
+    ratio[late] = length_ns[late] / (length_ns[late] + critical.slack_ns[late])
+    saved = 1 - np.maximum(ratio, LEAST_CLOCK) ** (exponent - 1)
+    frame = pl.DataFrame(
+        {
+            "name": phase.cast(pl.String),
+            "off_path_s": length_ns * S_PER_NS,
+            "off_path_j": pl.Series(ledger.energy_j).fill_nan(None),
+            "weighted": critical.slack_ns * length_ns * S_PER_NS,
+            "length": length_ns,
+            "saving_j": pl.Series(ledger.dynamic_j * saved).fill_nan(None),
+        }
+    ).filter(pl.Series(late))
+    known = pl.col("off_path_j").is_not_null().any()
+    sums = frame.group_by("name").agg(
+        pl.col("off_path_s").sum(),
+        *(pl.when(known).then(pl.col(j).sum()).alias(j) for j in ("off_path_j", "saving_j")),
+        slack_s=pl.col("weighted").sum() / pl.col("length").sum(),
+    )
+    return sums.sort(
+        "saving_j", "off_path_s", "name", descending=[True, True, False], nulls_last=True
+    ).select(pl.col(column.name).cast(column.dtype) for column in OPPORTUNITY)
