@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
+from traceenergy.analysis.collective_columns import (
+    COLLECTIVE_ROW,
+    EXPERT_BALANCE_ROW,
+    STRAGGLER_ROW,
+)
 from traceenergy.analysis.path_columns import OPPORTUNITY, OVERLAP, PATH_SEGMENT
 from traceenergy.trace.tables import Column, empty_table
 
@@ -324,3 +329,6 @@ class Analysis:
     path_segments: pl.DataFrame = field(default_factory=lambda: empty_table(PATH_SEGMENT))
     overlap: pl.DataFrame = field(default_factory=lambda: empty_table(OVERLAP))
     opportunities: pl.DataFrame = field(default_factory=lambda: empty_table(OPPORTUNITY))
+    collectives: pl.DataFrame = field(default_factory=lambda: empty_table(COLLECTIVE_ROW))
+    stragglers: pl.DataFrame = field(default_factory=lambda: empty_table(STRAGGLER_ROW))
+    expert_balance: pl.DataFrame = field(default_factory=lambda: empty_table(EXPERT_BALANCE_ROW))

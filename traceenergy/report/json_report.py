@@ -38,6 +38,9 @@ _ROW_TABLES = (
     "blocks",
     "overlap",
     "opportunities",
+    "collectives",
+    "stragglers",
+    "expert_balance",
 )
 
 

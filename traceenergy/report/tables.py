@@ -10,6 +10,11 @@ import polars.selectors as cs
 
 from traceenergy.analysis import model
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
+from traceenergy.analysis.collective_columns import (
+    COLLECTIVE_ROW,
+    EXPERT_BALANCE_ROW,
+    STRAGGLER_ROW,
+)
 from traceenergy.analysis.path_columns import OPPORTUNITY, OVERLAP, PATH_SEGMENT
 
 if TYPE_CHECKING:
@@ -31,6 +36,9 @@ DECLARED: dict[str, tuple[Column, ...]] = {
     "path_segments": PATH_SEGMENT,
     "overlap": OVERLAP,
     "opportunities": OPPORTUNITY,
+    "collectives": COLLECTIVE_ROW,
+    "stragglers": STRAGGLER_ROW,
+    "expert_balance": EXPERT_BALANCE_ROW,
     "work": model.WORK_ROW,
     "timeline": model.TIMELINE,
     "power_curve": model.POWER_CURVE,
