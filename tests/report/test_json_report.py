@@ -25,7 +25,7 @@ TOP = [
     "format", "format_version", "producer", "inputs", "options", "window", "confidence_level",
     "devices", "energy", "phases", "subphases", "layers", "kernels", "ranges", "steps",
     "step_kinds",
-    "blocks", "overlap", "opportunities",
+    "blocks", "overlap", "opportunities", "collectives", "stragglers", "expert_balance",
     "max_vs_sum", "power", "findings", "caveats",
 ]  # fmt: skip
 ROW = {
