@@ -80,11 +80,12 @@ def _on_path(ledger: Ledger, group: NDArray[np.int64], n_groups: int) -> list[pl
     names = ("critical_path_s", "slack_s", "path_share")
     if ledger.path_ns is None or ledger.slack_ns is None:
         return [pl.Series(name, [None] * n_groups, dtype=pl.Float64) for name in names]
-    keep = group >= 0
-    path_ns = np.bincount(group[keep], ledger.path_ns[keep], n_groups)
-    least_ns = np.full(n_groups, np.inf)
-    np.minimum.at(least_ns, group[keep], ledger.slack_ns[keep])
-    least_ns[np.isinf(least_ns)] = np.nan
+    members = pl.DataFrame({"group": group, "path": ledger.path_ns, "slack": ledger.slack_ns})
+    sums = members.filter(pl.col("group") >= 0).group_by("group")
+    told = sums.agg(pl.col("path").sum(), pl.col("slack").min())
+    path_ns, least_ns = np.zeros(n_groups), np.full(n_groups, np.nan)
+    path_ns[told["group"].to_numpy()] = told["path"].to_numpy()
+    least_ns[told["group"].to_numpy()] = told["slack"].to_numpy()
     columns = (path_ns * S_PER_NS, least_ns * S_PER_NS, path_ns / max(1, ledger.elapsed_ns))
     return [
         pl.Series(name, column).fill_nan(None) for name, column in zip(names, columns, strict=True)
