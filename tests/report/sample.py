@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tests.report.sample_path import with_path
 from traceenergy.analysis import model
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
 from traceenergy.analysis.model import Analysis, EnergyTotals, Finding, Window
@@ -227,6 +228,11 @@ def work() -> pl.DataFrame:
 
 def rich_analysis() -> Analysis:
     """Make a result of two GPUs with everything in it."""
+    return with_path(analysis_without_path())
+
+
+def analysis_without_path() -> Analysis:
+    """Make the same result without its critical path."""
     layers = [row(f"layer {i}", 30.0 + i % 3, 0.04, layer=i) for i in range(24)]
     subphases = [
         row("moe.gather", 350.0, 0.8, label="MoE gather"),
@@ -267,8 +273,8 @@ def rich_analysis() -> Analysis:
 
 
 def time_only_analysis() -> Analysis:
-    """Make the same result without power: every energy is null."""
-    result = rich_analysis()
+    """Make the same result without power: every energy is null; nor has it a critical path."""
+    result = analysis_without_path()
     tables = {
         name: _without_energy(getattr(result, name))
         for name in ("devices", "phases", "subphases", "layers", "kernels", "ranges", "steps",

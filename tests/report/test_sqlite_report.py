@@ -35,11 +35,14 @@ def test_values_keep_type_and_null(tmp_path: Path) -> None:
 
     with closing(sqlite3.connect(tmp_path / "all.sqlite")) as database:
         rows = database.execute(
-            "select name, energy_j, critical_path_s, inseparable_with from phases"
+            "select name, energy_j, j_per_token, critical_path_s, inseparable_with from phases"
             " where name in ('moe', 'norm')"
         ).fetchall()
         total_j = database.execute("select sum(energy_j) from work").fetchone()[0]
-    assert rows == [("moe", 600.0, None, "[]"), ("norm", 100.0, None, '["allreduce"]')]
+    assert rows == [
+        ("moe", 600.0, 600 / 56, 0.8, "[]"),
+        ("norm", 100.0, None, 0.05, '["allreduce"]'),
+    ]
     assert total_j == pytest.approx(1_200.0)
 
 

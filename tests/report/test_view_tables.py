@@ -57,8 +57,21 @@ def test_rows_that_cannot_be_split_are_marked() -> None:
     assert energies == ["600 J", "300 J", "150 J †", "100 J †", "50.0 J"]
 
 
-def test_critical_path_is_unknown_not_zero() -> None:
-    assert set(column(phase_table(sample.rich_analysis()), "Critical path")) == {UNKNOWN}
+def test_phases_say_what_of_the_path_they_gate() -> None:
+    table = phase_table(sample.rich_analysis())
+
+    assert column(table, "Critical path") == ["800 ms", "400 ms", "250 ms", "50.0 ms", "0 s"]
+    assert column(table, "Path share") == ["40.0 %", "20.0 %", "12.5 %", "2.5 %", "0.0 %"]
+    assert column(table, "Least slack") == ["0 s", "0 s", "0 s", "0 s", "4.00 ms"]
+    assert column(table, "Worth a look for") == [
+        "time+energy", "time+energy", "time only", "energy only", "neither",
+    ]  # fmt: skip
+
+
+def test_without_a_path_there_are_no_columns_of_it() -> None:
+    headings = {head.text for head in phase_table(sample.analysis_without_path()).headings}
+
+    assert headings.isdisjoint({"Critical path", "Path share", "Least slack", "Worth a look for"})
 
 
 def test_without_power_there_are_no_columns_of_energy() -> None:

@@ -29,6 +29,7 @@ _BALANCE_COLORS = {
     "idle": "#a3a8b0",
     "unattributed": "#c2504f",
 }
+_WAIT_COLORS = {"host": "#c9a227", "collective_wait": "#a0527d", "idle": "#a3a8b0"}
 
 
 def phase_color(phase: str) -> str:
@@ -39,6 +40,12 @@ def phase_color(phase: str) -> str:
 def balance_color(part: str) -> str:
     """Return the color of a part of the balance; empty for sums of parts."""
     return _BALANCE_COLORS.get(part, "")
+
+
+def part_color(key: str) -> str:
+    """Return the color of a part of the path or of energy: a phase, a wait, or what is left."""
+    waits = _WAIT_COLORS | {"unattributed": _BALANCE_COLORS["unattributed"]}
+    return waits.get(key) or phase_color(key)
 
 
 def chart_layout(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's attributes

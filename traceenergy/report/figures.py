@@ -20,6 +20,7 @@ from traceenergy.report.chart_style import (
     escape_markup,
     phase_color,
 )
+from traceenergy.report.path_figure import draw_bars, draw_lanes, draw_quadrants
 
 if TYPE_CHECKING:
     from traceenergy.report.view import PageView
@@ -50,12 +51,24 @@ def page_figures(view: PageView) -> dict[str, Any]:
             figures |= _rows(name, bars, has_power=view.has_power)
     if view.layer_chart:
         figures |= _columns("layer", view.layer_chart, has_power=view.has_power)
+    figures |= {name: go.Figure(figure) for name, figure in _path(view).items()}
     for index, chart in enumerate(view.power_charts):
         figures[f"power-chart-{index}"] = _power(chart)
     for index, block in enumerate(view.blocks):
         if block.waveform:
             figures[f"block-chart-{index}"] = go.Figure(draw_waveform(block.waveform))
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+
+
+def _path(view: PageView) -> dict[str, dict[str, Any]]:
+    if not view.path:
+        return {}
+    figures = {"path-chart": draw_bars(view.path.bars)}
+    for quadrants in view.path.quadrants:
+        figures[f"quadrant-{quadrants.level}-chart"] = draw_quadrants(quadrants)
+    if view.path.lanes:
+        figures["lanes-chart"] = draw_lanes(view.path.lanes)
+    return figures
 
 
 def plotly_script() -> tuple[str, str]:
@@ -129,7 +142,10 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
     index = [int(label) for label in bars.names]
     layout = chart_layout(height=260, margin={"l": 60, "r": 12, "t": 8, "b": 48})
     layout["xaxis"] = {"title": axis_title("layer"), "automargin": True}
-    for kind in _kinds(has_power=has_power):
+    kinds = _kinds(has_power=has_power)
+    if any(bars.path_s):
+        kinds = (*kinds[:-1], "path")
+    for kind in kinds:
         color = PLAIN if kind == "energy" else _TIME
         trace = go.Bar(
             x=index,
@@ -143,7 +159,11 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
     return figures
 
 
-_AXIS = {"energy": "sum: energy [J]", "time": "time: busy [s]"}
+_AXIS = {
+    "energy": "sum: energy [J]",
+    "time": "time: busy [s]",
+    "path": "max: on the critical path [s]",
+}
 
 
 def _kinds(*, has_power: bool) -> tuple[str, ...]:
@@ -151,12 +171,13 @@ def _kinds(*, has_power: bool) -> tuple[str, ...]:
 
 
 def _values(bars: BarsView, kind: str) -> list[float | None]:
-    return list(bars.energy_j if kind == "energy" else bars.busy_s)
+    return list({"energy": bars.energy_j, "time": bars.busy_s, "path": bars.path_s}[kind])
 
 
 def _hover(bars: BarsView, kind: str, axis: str) -> dict[str, Any]:
-    if kind == "time":
-        return {"hovertemplate": f"%{{customdata}}<br>%{{{axis}:.4s}}s busy<extra></extra>"}
+    if kind != "energy":
+        what = {"time": "busy", "path": "on the critical path"}[kind]
+        return {"hovertemplate": f"%{{customdata}}<br>%{{{axis}:.4s}}s {what}<extra></extra>"}
     error = {
         "type": "data",
         "symmetric": False,
@@ -185,6 +206,7 @@ def _power(chart: PowerView) -> go.Figure:
         height=380 if chart.time_s else 220,
         margin={"l": 64, "r": 12, "t": 8, "b": 48},
         hovermode="x unified",
+        meta="window-time",
         xaxis={"title": axis_title("time since start of the window [s]"), "range": span,
                "anchor": "y2", "hoverformat": ".6~g"},
         yaxis={"title": axis_title("power [W]"), "domain": [split[1], 1], "rangemode": "tozero"},

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from traceenergy.report.chart_style import balance_color, phase_color
+from traceenergy.report.chart_style import balance_color, part_color, phase_color
 from traceenergy.report.figures import page_figures, plotly_script
 from traceenergy.report.view import page_view
+from traceenergy.report.view_path import QUADRANTS, WAITS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,9 @@ def render_html(result: Analysis, *, made_at: datetime | None = None) -> str:
         style=(_TEMPLATES / "style.css").read_text(encoding="utf-8"),
         phase_color=phase_color,
         balance_color=balance_color,
+        part_color=part_color,
+        quadrant_legend=QUADRANTS,
+        wait_legend=WAITS,
     )
 
 

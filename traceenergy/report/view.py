@@ -21,6 +21,7 @@ from traceenergy.report.view_headline import (
     intervals_text,
     verdict,
 )
+from traceenergy.report.view_path import path_sentence, path_view
 from traceenergy.report.view_tables import phase_label
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from traceenergy.report.view_caveats import Note
     from traceenergy.report.view_charts import BalanceView, BarsView, PowerView
     from traceenergy.report.view_headline import BalanceRow, Fact
+    from traceenergy.report.view_path import PathView
     from traceenergy.report.view_tables import TableView
 
 
@@ -57,6 +59,7 @@ class PageView:
     facts: tuple[Fact, ...]
     balance: tuple[BalanceRow, ...]
     balance_chart: BalanceView | None
+    path: PathView | None
     has_power: bool
     phases: TableView
     phase_chart: BarsView | None
@@ -102,11 +105,12 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
     charts = view_charts.power_views(result)
     return PageView(
         title=_title(result),
-        verdict=verdict(result),
+        verdict=f"{verdict(result)} {path_sentence(result)}".strip(),
         banners=banners(result),
         facts=facts(result),
         balance=balance_rows(result),
         balance_chart=view_charts.balance_view(result),
+        path=path_view(result),
         has_power=result.energy.total_j is not None,
         phases=view_tables.phase_table(result),
         phase_chart=view_charts.phase_bars(result),

@@ -38,8 +38,8 @@ class BarsView:
         Row labels; full names for hovering.
     phases
         First-level phase of each row, for its color; empty for none.
-    energy_j, energy_lo_j, energy_hi_j, busy_s
-        None where unknown.
+    energy_j, energy_lo_j, energy_hi_j, busy_s, path_s
+        None where unknown; the last is time on the critical path.
     """
 
     names: tuple[str, ...]
@@ -49,6 +49,7 @@ class BarsView:
     energy_lo_j: tuple[float | None, ...]
     energy_hi_j: tuple[float | None, ...]
     busy_s: tuple[float | None, ...]
+    path_s: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,11 @@ def _bars(frame: pl.DataFrame, names: list[str], phases: list[str]) -> BarsView 
         name: tuple(_rounded(frame[name].to_list()))
         for name in ("energy_j", "energy_lo_j", "energy_hi_j", "busy_s")
     }
+    path_s = tuple(_rounded(frame["critical_path_s"].to_list()))
     titles = [clean_name(name[:200]) for name in frame["name"].to_list()]
-    return BarsView(names=tuple(names), titles=tuple(titles), phases=tuple(phases), **columns)
+    return BarsView(
+        names=tuple(names), titles=tuple(titles), phases=tuple(phases), path_s=path_s, **columns
+    )
 
 
 def _power_view(result: Analysis, row: dict[str, Any], labels: dict[str, str]) -> PowerView:

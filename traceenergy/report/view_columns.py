@@ -132,10 +132,27 @@ def time_columns(heading: str = "Busy time") -> list[Column]:
     ]  # fmt: skip
 
 
-def critical_path_column() -> Column:
-    """Make the column of time on the critical path."""
-    help_text = "time it holds the critical path; not computed by this version"
-    return Column("Critical path", help_text, lambda row: duration_cell(row["critical_path_s"]))
+def path_columns() -> list[Column]:
+    """Make the columns of the critical path: time, share, slack, what a row is worth a look for."""
+    columns = (
+        Column("Critical path", "time it holds the critical path",
+               lambda row: duration_cell(row["critical_path_s"])),
+        Column("Path share", "part of the elapsed time for which it holds the critical path",
+               share_cell("path_share")),
+        Column("Least slack", "how much later its work could end without a later end of all",
+               lambda row: duration_cell(row["slack_s"])),
+    )  # fmt: skip
+    return [*(optional(column) for column in columns), quadrant_column()]
+
+
+def quadrant_column() -> Column:
+    """Make the column of what a row is worth a look for."""
+    rule = "the fewest rows that hold 80 % of the path, or of the energy"
+    return optional(text_column("Worth a look for", _quadrant_cell, rule))
+
+
+def _quadrant_cell(row: Row) -> Cell:
+    return Cell(row["quadrant"] or UNKNOWN, sort=row["quadrant"])
 
 
 def count_column(heading: str = "GPU work") -> Column:

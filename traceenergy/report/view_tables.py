@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from traceenergy.report.names import clean_name, short_names
 from traceenergy.report.quantities import share_text
 from traceenergy.report.view_columns import (
@@ -14,7 +16,6 @@ from traceenergy.report.view_columns import (
     Heading,
     count_cell,
     count_column,
-    critical_path_column,
     device_cell,
     duration_cell,
     elapsed_s,
@@ -24,6 +25,7 @@ from traceenergy.report.view_columns import (
     layer_cell,
     optional,
     path_cell,
+    path_columns,
     per_token_column,
     phase_cell,
     power_column,
@@ -37,8 +39,6 @@ from traceenergy.report.view_columns import (
 )
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from traceenergy.analysis.model import Analysis
 
 # More rows than people scroll through; keeps a page under 3 MB.
@@ -77,13 +77,13 @@ def phase_table(result: Analysis) -> TableView:
         result,
         "phase-table",
         "Phases, first level, by energy",
-        result.phases,
+        with_quadrants(result, "phase", result.phases),
         [
             text_column("Phase", phase_cell),
             *energy_columns(),
             *split_columns(),
             *time_columns(),
-            critical_path_column(),
+            *path_columns(),
             optional(per_token_column("energy over the output tokens of the run")),
             count_column(),
         ],
@@ -113,12 +113,13 @@ def layer_table(result: Analysis) -> TableView:
         result,
         "layer-table",
         "Layers, in order of the model",
-        result.layers,
+        with_quadrants(result, "layer", result.layers),
         [
             text_column("Layer", layer_cell),
             *energy_columns(),
             *split_columns(),
             *time_columns(),
+            *path_columns(),
             count_column(),
         ],
     )
@@ -141,9 +142,11 @@ def kernel_table(result: Analysis) -> TableView:
         *energy_columns(),
         per_launch,
         *time_columns(),
+        *path_columns(),
         count_column("Launches"),
     ]
-    return lay_out(result, "kernel-table", "Kernels, by energy", result.kernels, columns)
+    kernels = with_quadrants(result, "kernel", result.kernels)
+    return lay_out(result, "kernel-table", "Kernels, by energy", kernels, columns)
 
 
 def range_table(result: Analysis) -> TableView:
@@ -209,11 +212,13 @@ def step_table(result: Analysis) -> TableView:
         *energy_columns(),
         elapsed,
         *time_columns(),
+        *path_columns(),
         tokens,
         per_token,
         count_column(),
     ]
-    return lay_out(result, "step-table", "Steps, in order of time", result.steps, columns)
+    steps = with_quadrants(result, "step", result.steps)
+    return lay_out(result, "step-table", "Steps, in order of time", steps, columns)
 
 
 def step_kind_table(result: Analysis) -> TableView:
@@ -270,6 +275,17 @@ def device_table(result: Analysis) -> TableView:
     return lay_out(result, "device-table", "Devices with their energy balance", frame, columns)
 
 
+def with_quadrants(result: Analysis, level: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Add what each row is worth a look for; null where that was not found out."""
+    told = {
+        entry["name"]: entry["quadrant"]
+        for entry in result.max_vs_sum.get("levels") or ()
+        if entry["level"] == level
+    }
+    quadrant = pl.Series("quadrant", map(told.get, frame["name"]), dtype=pl.String)
+    return frame.with_columns(quadrant)
+
+
 def phase_label(result: Analysis) -> dict[str, str]:
     """Map phases to their names for people."""
     pairs = zip(result.phases["name"], result.phases["label"], strict=True)
@@ -309,7 +325,8 @@ def _cut_note(frame: pl.DataFrame) -> str:
     if frame.height <= MAX_ROWS:
         return ""
     note = f"{MAX_ROWS:,} of {frame.height:,} rows"
-    rest_share = float(frame["energy_share"].slice(MAX_ROWS).sum())
-    known = frame["energy_share"].null_count() < frame.height
+    shares = frame["energy_share"] if "energy_share" in frame.columns else pl.Series([None])
+    rest_share = float(shares.slice(MAX_ROWS).sum())
+    known = shares.null_count() < len(shares)
     rest = f"the rest, {share_text(rest_share)} of the energy of GPU work," if known else "the rest"
     return f"{note}; {rest} is in the .sqlite output and in the folder of parquet tables."

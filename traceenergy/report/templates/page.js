@@ -107,6 +107,21 @@
     const last = keys.pop();
     keys.reduce((at, key) => (at[key] ??= {}), layout)[last] = value;
   };
+  // Charts over the time of the window show the same stretch of it.
+  const zoomTogether = (places) => {
+    let busy = false;
+    for (const place of places) {
+      place.on("plotly_relayout", async (change) => {
+        const moved = Object.keys(change).some((key) => key.startsWith("xaxis."));
+        if (busy || !moved) return;
+        busy = true;
+        const range = [...place.layout.xaxis.range];
+        const others = places.filter((other) => other !== place);
+        await Promise.all(others.map((other) => window.Plotly.relayout(other, "xaxis.range", [...range])));
+        busy = false;
+      });
+    }
+  };
   const draw = async (figures) => {
     await loadPlotly();
     for (const [id, figure] of Object.entries(figures)) {
@@ -118,6 +133,8 @@
         responsive: true, displaylogo: false, displayModeBar: false, showTips: false,
       });
     }
+    zoomTogether(Object.keys(figures).filter((id) => figures[id].layout.meta === "window-time")
+      .map((id) => document.getElementById(id)));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       for (const [id, figure] of Object.entries(figures)) {
         themedTraces(document.getElementById(id).data);

@@ -1,0 +1,146 @@
+"""Tables of what gates time: holders of the path, overlap, work that nobody waits for."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from traceenergy.report.quantities import significant
+from traceenergy.report.view_columns import (
+    Cell,
+    Column,
+    Row,
+    count_cell,
+    duration_cell,
+    energy_column,
+    phase_cell,
+    power_column,
+    quadrant_column,
+    ratio,
+    share_bar,
+    share_cell,
+    text_column,
+)
+from traceenergy.report.view_tables import lay_out, with_quadrants
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.model import Analysis
+    from traceenergy.report.view_tables import TableView
+
+_HOLDER = {
+    "name": pl.String,
+    "path_s": pl.Float64,
+    "n_turns": pl.Int64,
+    "path_share": pl.Float64,
+    "energy_j": pl.Float64,
+    "energy_share": pl.Float64,
+}
+
+
+def holder_table(result: Analysis) -> TableView:
+    """Lay out the devices by how long they hold the path."""
+    frame = pl.DataFrame(_holders(result), schema=_HOLDER)
+    frame = with_quadrants(result, "device", frame)
+    columns = [
+        text_column("Device", name_cell),
+        duration_column("Holds the path", "path_s", "time in which its GPU work is the path"),
+        Column("Share of elapsed", "part of the elapsed time", share_cell("path_share")),
+        Column("Turns", "how often the path comes to it", count_cell("n_turns")),
+        Column("Time a turn", "mean", _turn_cell),
+        energy_column("Energy", itemgetter("energy_j"), "of all its GPU work"),
+        Column("Share of work", "part of the energy of all GPU work", share_bar, needs_power=True),
+        quadrant_column(),
+    ]  # fmt: skip
+    caption = "Who holds the critical path"
+    frame = frame.sort("path_s", descending=True, maintain_order=True)
+    return lay_out(result, "holder-table", caption, frame, columns)
+
+
+def opportunity_table(result: Analysis) -> TableView:
+    """Lay out the energy of work that could have ended later, by what that could save."""
+    columns = [
+        text_column("Phase", phase_cell),
+        energy_column(
+            "Energy off the path", itemgetter("off_path_j"), "of work that could end later"
+        ),
+        energy_column(
+            "Could save", itemgetter("saving_j"), "upper bound, by slower clocks"
+        ),
+        duration_column("Its time", "off_path_s", "of that work, summed"),
+        duration_column("Mean slack", "slack_s", "of one piece of it, weighted by its time"),
+    ]  # fmt: skip
+    caption = "Energy that nobody waits for, by what slower clocks could save"
+    frame = _labelled(result, result.opportunities)
+    return lay_out(result, "opportunity-table", caption, frame, columns)
+
+
+def opportunity_rule(result: Analysis) -> str:
+    """Say by which rule savings are bounded."""
+    exponent = result.options.get("power_exponent")
+    power = f"the clock to the power of {significant(exponent)}" if exponent else "a power of it"
+    return (
+        "Work with slack could run slower without a later end. The bound lets each piece take all "
+        "of its slack, though pieces share it, down to half of its clock; time goes with one over "
+        f"the clock, dynamic power with {power}, idle power stays."
+    )
+
+
+def overlap_table(result: Analysis) -> TableView:
+    """Lay out communication and memory work by what other work hides of it."""
+    columns = [
+        text_column("Work", phase_cell),
+        duration_column("Time", "busy_s", "of its pieces, summed over GPUs"),
+        duration_column("Hidden", "hidden_s", "computation ran on the same GPU"),
+        duration_column("Exposed", "exposed_s", "no computation ran on the same GPU"),
+        duration_column(
+            "Saved at most", "saved_s", "hidden while computation held the critical path"
+        ),
+        energy_column("Energy hidden", itemgetter("hidden_j"), "energy while hidden"),
+        energy_column("Energy exposed", itemgetter("exposed_j"), "energy while exposed"),
+        power_column("Power hidden", "hidden_w", "its own energy over time, while hidden"),
+        power_column("Power exposed", "exposed_w", "its own energy over time, while exposed"),
+    ]
+    caption = "Overlap of communication and memory work with computation"
+    return lay_out(result, "overlap-table", caption, _labelled(result, result.overlap), columns)
+
+
+def name_cell(row: Row) -> Cell:
+    """Write the name of a row."""
+    return Cell(row["name"], sort=row["name"])
+
+
+def duration_column(heading: str, name: str, help_text: str) -> Column:
+    """Make a column of durations."""
+    return Column(heading, help_text, lambda row: duration_cell(row[name]))
+
+
+def _turn_cell(row: Row) -> Cell:
+    return duration_cell(ratio(row["path_s"], row["n_turns"]))
+
+
+def _holders(result: Analysis) -> list[Row]:
+    """Give the holders of the path what is known of their energy."""
+    elapsed_s = result.max_vs_sum["elapsed_s"] or 1.0
+    levels = result.max_vs_sum["levels"]
+    told = {entry["name"]: entry for entry in levels if entry["level"] == "device"}
+    rows = []
+    for holder in result.max_vs_sum["holders"]:
+        name = f"rank {holder['rank']}, GPU {holder['device_id']}"
+        entry = told.get(name, {})
+        rows.append({"name": name, "path_s": holder["path_s"], "n_turns": holder["n_turns"],
+                     "path_share": holder["path_s"] / elapsed_s, "energy_j": entry.get("sum_j"),
+                     "energy_share": entry.get("energy_share")})  # fmt: skip
+    return rows
+
+
+def _labelled(result: Analysis, frame: pl.DataFrame) -> pl.DataFrame:
+    """Give rows of phases, or of their parts, the label that these have elsewhere."""
+    labels = pl.concat(
+        [table.select("name", "label") for table in (result.phases, result.subphases)]
+    )
+    found = frame.join(
+        labels.unique("name", keep="first"), on="name", how="left", maintain_order="left"
+    )
+    return found.with_columns(pl.col("label").fill_null(pl.col("name")))
