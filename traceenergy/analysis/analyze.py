@@ -9,6 +9,7 @@ import polars as pl
 
 from traceenergy.analysis.blocks import AverageBlocks, average_blocks
 from traceenergy.analysis.calibration import read_calibration
+from traceenergy.analysis.collectives import collective_tables
 from traceenergy.analysis.critical import find_critical, segments, with_path
 from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.expected_error import expect_error
@@ -42,6 +43,7 @@ from traceenergy.analysis.timeline import bin_activity, power_curve
 from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import work_rows
 from traceenergy.caveats import Caveat
+from traceenergy.critical_path.collectives import match_collectives
 from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import (
     REGRESSION,
@@ -218,8 +220,10 @@ def attribute_run(
 
 def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> Analysis:
     window, labels = found.window, found.labels
-    critical = find_critical(trace, found.projection, found.ledger, window)
+    collectives = match_collectives(trace.gpu_work, trace.names)
+    critical = find_critical(trace, found.projection, found.ledger, window, collectives)
     ledger = with_path(found.ledger, critical, window)
+    waits = collective_tables(trace, ledger, labels, collectives)
     found = replace(found, ledger=ledger)
     told = step_tables(trace, options, found)
     phases = phase_rows(ledger, labels, told.tokens)
@@ -232,7 +236,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
     caveats = (
         *trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats,
-        *blocks.caveats, *critical.caveats,
+        *blocks.caveats, *critical.caveats, *collectives.caveats,
     )  # fmt: skip
     layers = layer_rows(ledger, labels)
     levels = {
@@ -269,6 +273,9 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         path_segments=segments(critical.path, ledger, labels.phase, MOST_SEGMENTS),
         overlap=overlap_rows(ledger, labels.subphase, critical),
         opportunities=opportunity_rows(ledger, labels.phase, critical, options.power_exponent),
+        collectives=waits.collectives,
+        stragglers=waits.stragglers,
+        expert_balance=waits.expert_balance,
     )
 
 

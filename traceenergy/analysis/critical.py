@@ -10,7 +10,6 @@ import polars as pl
 
 from traceenergy.analysis.path_columns import PATH_SEGMENT
 from traceenergy.analysis.waiting import waits_of
-from traceenergy.critical_path.collectives import match_collectives
 from traceenergy.critical_path.model import PartKind
 from traceenergy.critical_path.parts import KIND_NAMES
 from traceenergy.critical_path.slack import slack_of
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
     from traceenergy.caveats import Caveat
+    from traceenergy.critical_path.collectives import Collectives
     from traceenergy.critical_path.model import Path
     from traceenergy.projection.project import Projection
     from traceenergy.trace.model import Trace
@@ -54,7 +54,13 @@ class Critical:
     caveats: tuple[Caveat, ...]
 
 
-def find_critical(trace: Trace, projection: Projection, ledger: Ledger, window: Window) -> Critical:
+def find_critical(
+    trace: Trace,
+    projection: Projection,
+    ledger: Ledger,
+    window: Window,
+    collectives: Collectives,
+) -> Critical:
     """Find the critical path of a window, with the slack of all work.
 
     Parameters
@@ -65,14 +71,16 @@ def find_critical(trace: Trace, projection: Projection, ledger: Ledger, window: 
     ledger : Ledger
         Work of the window.
     window : Window
+    collectives : Collectives
+        Of all work of the trace.
 
     Returns
     -------
     Critical
     """
     rows = ledger.trace_index
-    collectives = match_collectives(trace.gpu_work, trace.names)
-    pieces, events, host_waits, caveats = waits_of(trace, projection, rows, collectives.group[rows])
+    group = collectives.group[rows]
+    pieces, events, host_waits, caveats = waits_of(trace, projection, rows, group)
     pieces = replace(pieces, start_ns=ledger.start_ns, end_ns=ledger.end_ns)
     span = (window.start_ns, window.end_ns)
     path = find_path(pieces, events, host_waits, span)
@@ -80,9 +88,7 @@ def find_critical(trace: Trace, projection: Projection, ledger: Ledger, window: 
     held_ns = (path.end_ns - path.start_ns)[is_work]
     path_ns = np.bincount(path.piece[is_work], held_ns, len(rows)).astype(np.int64)
     slack_ns = slack_of(pieces, events, host_waits, span)
-    return Critical(
-        path, path_ns, slack_ns, collectives.group[rows], (*collectives.caveats, *caveats)
-    )
+    return Critical(path, path_ns, slack_ns, group, caveats)
 
 
 def with_path(ledger: Ledger, critical: Critical, window: Window) -> Ledger:

@@ -113,7 +113,8 @@ def _last_dispatch(ledger: Ledger, group: Int, dispatched: Int, experts: Int) ->
         frame = pl.DataFrame({"start_ns": start_ns, "device": ledger.device[rows]})
         return frame.with_columns(row=pl.Series(rows)).sort("start_ns", maintain_order=True)
 
-    before = placed(dispatched).with_columns(group=pl.Series(group).gather(pl.col("row")))
+    before = placed(dispatched)
+    before = before.with_columns(group=pl.Series(group).gather(before["row"]))
     found = placed(experts).join_asof(
         before.drop("row"), on="start_ns", by="device", strategy="backward", check_sortedness=False
     )
