@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.analysis.collective_columns import (
+    COLLECTIVE_ROW,
+    EXPERT_BALANCE_ROW,
+    STRAGGLER_ROW,
+)
 from traceenergy.analysis.path_columns import OPPORTUNITY, OVERLAP, PATH_SEGMENT
 from traceenergy.trace.tables import check_table
 
@@ -70,6 +75,9 @@ def with_path(result: Analysis) -> Analysis:
         path_segments=path_segments(result.window.start_ns),
         overlap=_table(OVERLAP, _overlap()),
         opportunities=_table(OPPORTUNITY, _opportunities()),
+        collectives=_table(COLLECTIVE_ROW, _collectives()),
+        stragglers=_table(STRAGGLER_ROW, _stragglers()),
+        expert_balance=_table(EXPERT_BALANCE_ROW, _experts()),
         options=result.options | {"power_exponent": 2.2},
     )  # fmt: skip
 
@@ -126,6 +134,43 @@ def _opportunities() -> list[dict[str, Any]]:
         {"name": "moe", "off_path_s": 0.6, "off_path_j": 250.0, "slack_s": 0.003,
          "saving_j": 42.0},
         {"name": "norm", "off_path_s": 0.1, "off_path_j": 50.0, "slack_s": 0.001, "saving_j": 7.0},
+    ]  # fmt: skip
+
+
+def _collectives() -> list[dict[str, Any]]:
+    ncclish = {"name": "ncclDevKernel_AllReduce<float>(args)", "phase": "allreduce"}
+    rows = [
+        {"subphase": "allreduce", "n_groups": 40, "n_members": 80, "n_unmatched": 0,
+         "unmatched_s": 0.0, "wait_s": 0.2, "moving_s": 0.4, "mean_wait_us": 2_500.0,
+         "mean_moving_us": 5_000.0, "wait_share": 1 / 3, "energy_j": 150.0,
+         "wait_energy_j": 50.0, "wait_energy_lo_j": 40.0, "wait_energy_hi_j": 60.0},
+        {"subphase": "allreduce.tail", "n_groups": 0, "n_members": 0, "n_unmatched": 3,
+         "unmatched_s": 0.01, "wait_s": 0.0, "moving_s": 0.0, "mean_wait_us": None,
+         "mean_moving_us": None, "wait_share": None, "energy_j": None, "wait_energy_j": None,
+         "wait_energy_lo_j": None, "wait_energy_hi_j": None},
+    ]  # fmt: skip
+    return [ncclish | row for row in rows]
+
+
+def _stragglers() -> list[dict[str, Any]]:
+    return [
+        {"rank": 0, "device_id": device, "n_groups": 40, "n_last": n_last,
+         "last_share": n_last / 40, "mean_lateness_us": 2_000.0 if n_last else None,
+         **{f"{whose}_wait_{end}": n * of
+            for whose, n in (("caused", n_last), ("own", 40 - n_last))
+            for end, of in (("s", 0.005), ("j", 1.25), ("lo_j", 1.0), ("hi_j", 1.5))}}
+        for device, n_last in ((1, 40), (0, 0))
+    ]  # fmt: skip
+
+
+def _experts() -> list[dict[str, Any]]:
+    layers = [(layer, 0.02, 0.02 * (1 + layer % 3 / 10)) for layer in range(24)]
+    return [
+        {"layer": layer, "n_passes": 8, "n_devices": 2, "mean_busy_s": mean_s,
+         "max_busy_s": max_s, "imbalance": max_s / mean_s, "rank": 0, "device_id": layer % 2,
+         "device_busy_s": max_s, "energy_j": 20.0, "energy_lo_j": 18.0, "energy_hi_j": 22.0,
+         "device_energy_j": 11.0, "wait_s": max_s - mean_s, "wait_energy_j": 1.0}
+        for layer, mean_s, max_s in layers
     ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def test_every_chart_has_its_figure() -> None:
     assert set(figures) == {
         "balance-chart",
         *(f"{row}-{kind}-chart" for row in ("phase", "kernel") for kind in ("energy", "time")),
-        "layer-energy-chart", "layer-path-chart", "path-chart", "lanes-chart",
+        "layer-energy-chart", "layer-path-chart", "path-chart", "lanes-chart", "expert-chart",
         *(f"quadrant-{level}-chart" for level in ("phase", "kernel", "layer")),
         "power-chart-0", "power-chart-1", "block-chart-0",
     }  # fmt: skip

@@ -148,7 +148,7 @@ def test_every_figure_of_the_page_has_bars_or_lines(driver: Chrome, pages: dict[
         ".map((chart) => chart.id)"
     )
     assert empty == []
-    assert len(driver.find_elements(By.CSS_SELECTOR, ".chart")) == 15
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".chart")) == 16
 
 
 def first_names(driver: Chrome, table: str, n: int = 3) -> list[str]:

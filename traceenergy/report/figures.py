@@ -20,7 +20,7 @@ from traceenergy.report.chart_style import (
     escape_markup,
     phase_color,
 )
-from traceenergy.report.path_figure import draw_bars, draw_lanes, draw_quadrants
+from traceenergy.report.path_figure import draw_bars, draw_experts, draw_lanes, draw_quadrants
 
 if TYPE_CHECKING:
     from traceenergy.report.view import PageView
@@ -66,6 +66,8 @@ def _path(view: PageView) -> dict[str, dict[str, Any]]:
     figures = {"path-chart": draw_bars(view.path.bars)}
     for quadrants in view.path.quadrants:
         figures[f"quadrant-{quadrants.level}-chart"] = draw_quadrants(quadrants)
+    if view.path.expert_chart:
+        figures["expert-chart"] = draw_experts(view.path.expert_chart)
     if view.path.lanes:
         figures["lanes-chart"] = draw_lanes(view.path.lanes)
     return figures

@@ -13,6 +13,7 @@ from traceenergy.report.chart_style import (
 )
 
 if TYPE_CHECKING:
+    from traceenergy.report.view_collectives import ExpertView
     from traceenergy.report.view_path import QuadrantView, ShareBar
     from traceenergy.report.view_path_lanes import LanesView
 
@@ -153,6 +154,38 @@ def draw_lanes(view: LanesView) -> dict[str, Any]:
         _line(view, _WAITING, 2.5, waits=True),
     ]
     return {"data": [*_activity(view), _strip(view), *lines], "layout": layout}
+
+
+def draw_experts(view: ExpertView) -> dict[str, Any]:
+    """Draw the time of routed experts by layer, that of the busiest GPU over that of the mean.
+
+    Parameters
+    ----------
+    view : ExpertView
+
+    Returns
+    -------
+    dict
+        Figure as plotly takes it.
+    """
+    color = part_color("moe")
+    bars = [
+        {"type": "bar", "x": list(view.layers), "y": list(time_s), "marker": marker,
+         "hovertemplate": f"layer %{{x}}: {what} %{{y:.4s}}s<extra></extra>"}
+        for time_s, what, marker in (
+            (view.mean_s, "mean GPU", {"color": color}),
+            (view.over_s, "busiest GPU longer by", {"color": color, "pattern": {"shape": "/"}}),
+        )
+    ]  # fmt: skip
+    layout = chart_layout(
+        height=260,
+        barmode="stack",
+        margin={"l": 60, "r": 12, "t": 8, "b": 48},
+        xaxis={"title": axis_title("layer"), "automargin": True},
+        yaxis={"title": axis_title("routed experts [s]"), "rangemode": "tozero",
+               "automargin": True},
+    )  # fmt: skip
+    return {"data": bars, "layout": layout}
 
 
 def _activity(view: LanesView) -> list[dict[str, Any]]:

@@ -10,6 +10,12 @@ import polars as pl
 
 from traceenergy.report.names import clean_name, cut_middle, short_names
 from traceenergy.report.quantities import duration_text, energy_text, share_text
+from traceenergy.report.view_collectives import (
+    collective_table,
+    expert_bars,
+    expert_table,
+    straggler_table,
+)
 from traceenergy.report.view_path_lanes import lanes_view
 from traceenergy.report.view_path_tables import (
     holder_table,
@@ -21,6 +27,7 @@ from traceenergy.report.view_tables import phase_label
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
+    from traceenergy.report.view_collectives import ExpertView
     from traceenergy.report.view_path_lanes import LanesView
     from traceenergy.report.view_tables import TableView
 
@@ -122,6 +129,10 @@ class PathView:
     opportunities: TableView
     opportunity_rule: str
     overlap: TableView
+    collectives: TableView
+    stragglers: TableView
+    experts: TableView
+    expert_chart: ExpertView | None
 
 
 def path_view(result: Analysis) -> PathView | None:
@@ -150,6 +161,10 @@ def path_view(result: Analysis) -> PathView | None:
         opportunities=opportunity_table(result),
         opportunity_rule=opportunity_rule(result),
         overlap=overlap_table(result),
+        collectives=collective_table(result),
+        stragglers=straggler_table(result),
+        experts=expert_table(result),
+        expert_chart=expert_bars(result),
     )
 
 
