@@ -212,6 +212,25 @@ Fused = Annotated[
     ),
 ]
 
+Waits = Annotated[
+    bool,
+    typer.Option(
+        help="Record waits between streams and of threads; the truth has the critical path.",
+    ),
+]
+Reports = Annotated[
+    str, typer.Option(metavar="one|per-gpu", help="One report for all GPUs, or one each.")
+]
+RankClockSpread = Annotated[
+    int | None,
+    typer.Option(
+        metavar="TIME",
+        parser=parse_duration,
+        show_default="0s",
+        help="With --reports per-gpu: by how much at most clocks of ranks differ from the first.",
+    ),
+]
+
 
 def simulate(
     out: Out, *, scenario: Scenario = "decode", gpus: Gpus = 1, steps: Steps = None,
@@ -229,7 +248,8 @@ def simulate(
     calibration_spread: CalibrationSpread = 0.0, calibration_only: CalibrationOnly = False,
     energy_counter: EnergyCounter = False, model: ModelName = "deepseek-v3", mtp: Mtp = 0,
     parallel: Parallel = "tensor", marks: Marks = "full", graph_trace: GraphTrace = None,
-    prefill_chunk: PrefillChunk = 0, fused: Fused = "none", force: Force = False,
+    prefill_chunk: PrefillChunk = 0, fused: Fused = "none", waits: Waits = False,
+    reports: Reports = "one", rank_clock_spread: RankClockSpread = None, force: Force = False,
     quiet: Quiet = False, verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Make a run of a model that never ran, with trace, power log and true energy."""
@@ -248,7 +268,8 @@ def simulate(
         concurrency_factor=concurrency_factor, quantum_w=quantum, calibration_only=calibration_only,
         calibration_s=_ns(calibration) / NS_PER_S, calibration_spread=calibration_spread,
         energy_counter=energy_counter, model=model, mtp=mtp, parallel=parallel, marks=marks,
-        graph_trace=graph_trace, prefill_chunk=prefill_chunk, fused=fused,
+        graph_trace=graph_trace, prefill_chunk=prefill_chunk, fused=fused, waits=waits,
+        reports=reports, rank_clock_spread_ns=_ns(rank_clock_spread),
     )  # fmt: skip
     _tell(simulate_run(out, options, force=force), quiet=quiet)
 

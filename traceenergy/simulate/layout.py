@@ -13,6 +13,8 @@ MEMCPY = "CUPTI_ACTIVITY_KIND_MEMCPY"
 MEMSET = "CUPTI_ACTIVITY_KIND_MEMSET"
 GRAPH_TRACE = "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
+SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
+CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
 
 _TABLES_3_7_2 = {
     "StringIds": "id!* value:T!",
@@ -48,6 +50,8 @@ _TABLES_3_7_2 = {
     ),
     MEMSET: f"{_OP} value! bytes! graphNodeId memKind",
     RUNTIME: f"{_API} correlationId nameId! returnValue! callchainId",
+    SYNCHRONIZATION: f"{_OP} syncType! eventId!",
+    CUDA_EVENT: ("deviceId! contextId! greenContextId streamId! correlationId globalPid eventId!"),
     "CUDA_GRAPH_EVENTS": f"{_API} nameId! graphNodeId! originalGraphNodeId",
     "NVTX_EVENTS": (
         "start! end eventType! rangeId category color text:T globalTid endGlobalTid textId "
@@ -89,9 +93,11 @@ _ADDED_3_25_0 = {
         "sharedMemoryRequestedPercentage tensorSizeMinusOneElements:T!"
     ),
     MEMCPY: "copyCount",
+    SYNCHRONIZATION: "deprecatedSyncType eventSyncId",
+    CUDA_EVENT: "eventSyncId timestamp",
 }
 
-_NO_GREEN_CONTEXT = (KERNEL, MEMCPY, MEMSET)
+_NO_GREEN_CONTEXT = (KERNEL, MEMCPY, MEMSET, SYNCHRONIZATION, CUDA_EVENT)
 _TYPES = {"": "INTEGER", "T": "TEXT", "R": "REAL"}
 
 PRODUCTS = {

@@ -120,7 +120,9 @@ def lay_out_loop(
         if len(steps):
             graphs = options.cuda_graphs and name == "decode"
             alone_us = cost.duration_us[steps][:, templates[name].class_id]
-            schedule = _schedule(templates[name], alone_us, options.gpus, rng, graphs=graphs)
+            schedule = _schedule(
+                templates[name], alone_us, options.gpus, rng, graphs=graphs, waits=options.waits
+            )
             blocks.append(_Block(name, templates[name], steps, schedule))
     start_ns, length_ns = _step_times(len(plan.kind), blocks, options, rng)
     calls, work = _flatten(blocks, start_ns, cost, options.instance_spread, rng)
@@ -203,8 +205,14 @@ def _expected_s(plan: Plan, cost: Cost, templates: dict[str, Template], options:
     return np.asarray((step_us + sum(STEP_GAP_US) / 2 + pause_us) / 1e6, dtype=np.float64)
 
 
-def _schedule(
-    template: Template, alone_us: Float, n_gpus: int, rng: np.random.Generator, *, graphs: bool
+def _schedule(  # noqa: PLR0913 - all of it decides when work runs
+    template: Template,
+    alone_us: Float,
+    n_gpus: int,
+    rng: np.random.Generator,
+    *,
+    graphs: bool,
+    waits: bool,
 ) -> Schedule:
     noise = rng.normal(0.0, INSTANCE_SPREAD, (n_gpus, *alone_us.shape))
     noise += rng.normal(0.0, STEP_SPREAD, (n_gpus, len(alone_us), 1))
@@ -214,6 +222,7 @@ def _schedule(
         graphs=graphs,
         unseen_ranks=n_gpus < TENSOR_GROUP,
         rng=rng,
+        waits=waits,
     )
 
 
@@ -318,7 +327,17 @@ def _work_of(block: _Block, base_ns: Int, first: int) -> pl.DataFrame:
     ).with_columns(
         pl.lit(block.kind).alias("kind"),
         _tiled("layer", [slot.layer for slot in template.slots], rows, pl.Int32),
+        *_path_of(schedule),
     )
+
+
+def _path_of(schedule: Schedule) -> list[pl.Series]:
+    if schedule.path_us is None or schedule.bound_by is None:
+        return []
+    return [
+        pl.Series("path_ns", _ns(schedule.path_us).ravel()),
+        pl.Series("bound_by", schedule.bound_by.ravel()),
+    ]
 
 
 def _cut(

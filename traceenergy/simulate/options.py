@@ -18,6 +18,7 @@ MODELS = ("deepseek-v3", "llama")
 PARALLEL_FORMS = ("tensor", "expert")
 MARK_FORMS = ("full", "steps", "none")
 FUSED_FORMS = ("none", "allreduce", "all")
+REPORT_FORMS = ("one", "per-gpu")
 GRAPH_FORMS = ("node", "node-bare", "graph")
 GRAPH_SCHEMAS = ("3.11.1", "3.25.0")
 USUAL_LAYERS = {"deepseek-v3": 61, "llama": 32}
@@ -32,12 +33,13 @@ MAX_QUANTUM_W = 10.0
 MAX_CALIBRATION_S = 60.0
 MAX_CLOCK_SPREAD = 0.1
 MAX_CLOCK_DRIFT_PPM = 10_000.0
+MAX_RANK_CLOCK_SPREAD_NS = 100 * NS_PER_MS
 # Named in the truth only where they are set: a run without them is the run it always was.
 _NAMED_WHERE_SET = (
     "power_law", "class_spread", "instance_spread", "step_power_spread", "concurrency_factor",
     "drift_w", "clock_spread", "clock_drift_ppm", "quantum_w", "calibration_s",
     "calibration_spread", "calibration_only", "energy_counter", "model", "mtp", "parallel",
-    "marks", "graph_trace", "prefill_chunk", "fused",
+    "marks", "graph_trace", "prefill_chunk", "fused", "waits", "reports", "rank_clock_spread_ns",
 )  # fmt: skip
 
 
@@ -138,6 +140,13 @@ class Options:
     fused
         Kernels that are put into one, of `llama`: `none`; `allreduce` with the norm behind it, in
         decode; `all`: that, and what a compiler makes of norms, rotations, activations.
+    waits
+        Streams wait for events where they fork and join, which the export holds beside the waits
+        at the ends of steps; the truth has the critical path of each step.
+    reports
+        `one` for all GPUs; `per-gpu`: one each, as of ranks on computers of their own.
+    rank_clock_spread_ns
+        By how much at most the clock of a rank is off from that of rank 0 [ns].
     """
 
     scenario: str = "decode"
@@ -184,6 +193,9 @@ class Options:
     graph_trace: str | None = None
     prefill_chunk: int = 0
     fused: str = FUSED_FORMS[0]
+    waits: bool = False
+    reports: str = REPORT_FORMS[0]
+    rank_clock_spread_ns: int = 0
 
     @property
     def n_layers(self) -> int:
@@ -229,11 +241,13 @@ def check_options(options: Options) -> Options:
             ("marks", MARK_FORMS),
             ("graph_trace", (None, *GRAPH_FORMS)),
             ("fused", FUSED_FORMS),
+            ("reports", REPORT_FORMS),
         )
         if getattr(options, name) not in known
     ]
     problems += [f"{name} must be {words}" for name, words, fine in _bounds(options) if not fine]
     problems += [f"{name} must be {words}" for name, words, fine in _models(options) if not fine]
+    problems += [f"{name} must be {words}" for name, words, fine in _recorded(options) if not fine]
     if problems:
         raise UsageError(
             "these options cannot be simulated",
@@ -339,6 +353,32 @@ def _models(options: Options) -> list[tuple[str, str, bool]]:
             "prefill_chunk",
             "given with scenario mixed",
             options.scenario == "mixed" or not options.prefill_chunk,
+        ),
+    ]
+
+
+def _recorded(options: Options) -> list[tuple[str, str, bool]]:
+    # What fits to recorded waits, to several reports.
+    per_gpu = options.reports == "per-gpu"
+    spread_ns = options.rank_clock_spread_ns
+    return [
+        ("waits", "left out with kernels", not (options.waits and options.kernels)),
+        ("waits", "left out with calibration_s", not (options.waits and options.calibration_s)),
+        (
+            "waits",
+            "left out with graph_trace graph",
+            not (options.waits and options.graph_trace == "graph"),
+        ),
+        ("rank_clock_spread_ns", "given with reports per-gpu", per_gpu or not spread_ns),
+        (
+            "rank_clock_spread_ns",
+            f"0 to {MAX_RANK_CLOCK_SPREAD_NS}",
+            0 <= spread_ns <= MAX_RANK_CLOCK_SPREAD_NS,
+        ),
+        (
+            "reports per-gpu",
+            "given with power smi or none, without gpu_metrics",
+            not per_gpu or (options.power in {"smi", "none"} and not options.gpu_metrics),
         ),
     ]
 

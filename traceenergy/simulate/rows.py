@@ -163,7 +163,13 @@ def _memsets(work: pl.DataFrame, host: Host, cost: Cost) -> Rows:
     }
 
 
-def runtime_rows(timeline: Timeline, capture: Capture | None, host: Host, strings: Strings) -> Rows:
+def runtime_rows(
+    timeline: Timeline,
+    capture: Capture | None,
+    host: Host,
+    strings: Strings,
+    more: pl.DataFrame | None = None,
+) -> Rows:
     """Fill the table of API calls.
 
     Parameters
@@ -176,6 +182,8 @@ def runtime_rows(timeline: Timeline, capture: Capture | None, host: Host, string
         For thread ids.
     strings : Strings
         Receives API names.
+    more : polars.DataFrame or None
+        Calls beside those of the loop, with the columns of the loop's that are written.
 
     Returns
     -------
@@ -185,6 +193,9 @@ def runtime_rows(timeline: Timeline, capture: Capture | None, host: Host, string
     frames = [timeline.calls.select(columns)]
     if capture is not None:
         frames.insert(0, capture.calls.select(columns).sort("start_ns", "device"))
+    if more is not None:
+        both = pl.concat([frames[-1], more.select(columns)], how="vertical_relaxed")
+        frames[-1] = both.sort("start_ns", "device", maintain_order=True)
     calls = pl.concat(frames)
     return {
         **_call(calls, host, strings),

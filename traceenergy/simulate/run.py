@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,9 +18,11 @@ from traceenergy.simulate.in_memory import run_in_memory
 from traceenergy.simulate.layout import RUNTIME, layout_of
 from traceenergy.simulate.options import Options, check_options
 from traceenergy.simulate.ranges import nvtx_ranges
+from traceenergy.simulate.rank_reports import rank_clocks, rank_truth, report_of
 from traceenergy.simulate.rows import graph_tables, runtime_rows, work_tables
 from traceenergy.simulate.sensor import SENSORS
 from traceenergy.simulate.smi import render_log
+from traceenergy.simulate.waits import event_calls, wait_tables
 from traceenergy.simulate.whole_graphs import fold_truth
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 TRACE, LOG, TRUTH_TABLE, TRUTH_SUMS = "trace.sqlite", "power.csv", "truth.parquet", "truth.json"
 TRACE_TAIL_NS = 2 * NS_PER_S
+RANK_TRACE = "trace_rank{}.sqlite"
 FORMAT_VERSION = 1
 
 
@@ -83,22 +86,30 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
 
     Notes
     -----
-    Writes `trace.sqlite` (an nsys-like export), `power.csv` (as nvidia-smi prints it; only with
-    `power="smi"`), `truth.parquet` (energy of each piece of GPU work that the trace has a row for)
-    and `truth.json` (sums of all work, all options). Equal options give equal contents.
+    Writes `trace.sqlite` (an nsys-like export; or one `trace_rank<N>.sqlite` per GPU), `power.csv`
+    (as nvidia-smi prints it; only with `power="smi"`), `truth.parquet` (energy of each piece of
+    GPU work that the trace has a row for) and `truth.json` (sums of all work, all options). Equal
+    options give equal contents.
     """
     options = check_options(options or Options())
-    names = (TRACE, *([LOG] if options.power == "smi" else []), TRUTH_TABLE, TRUTH_SUMS)
+    names = (
+        *_report_names(options),
+        *([LOG] if options.power == "smi" else []),
+        TRUTH_TABLE,
+        TRUTH_SUMS,
+    )
     _make_room(out, names, force=force)
     run = run_in_memory(options)
     if options.power == "smi":
         log = render_log(run.readings, run.host.uuids, run.log_epoch_ns, options.clock_drift_ppm)
         (out / LOG).write_text(log, encoding="utf-8")
     tables, n_ranges = _tables(run)
-    write_export(out / TRACE, layout_of(options.schema), tables)
+    _write_reports(out, run, tables)
     truth = run.truth.work
     if options.graph_trace == "graph" and run.timeline.graphs is not None:
         truth = fold_truth(truth, run.timeline)
+    if options.reports == "per-gpu":
+        truth = rank_truth(truth)
     truth.write_parquet(out / TRUTH_TABLE)
     sums = run.sums()
     _write_sums(out / TRUTH_SUMS, options, run.board, sums)
@@ -109,6 +120,22 @@ def simulate_run(out: Path, options: Options | None = None, *, force: bool = Fal
         n_ranges=n_ranges,
         total_j=sum(row["total_j"] for row in sums["devices"]),
     )
+
+
+def _report_names(options: Options) -> list[str]:
+    if options.reports == "one":
+        return [TRACE]
+    return [RANK_TRACE.format(rank) for rank in range(options.gpus)]
+
+
+def _write_reports(out: Path, run: Run, tables: dict[str, Rows]) -> None:
+    layout, names = layout_of(run.options.schema), _report_names(run.options)
+    if run.options.reports == "one":
+        write_export(out / TRACE, layout, tables)
+        return
+    clocks = rank_clocks(run.options)
+    for rank, (name, clock) in enumerate(zip(names, clocks, strict=True)):
+        write_export(out / name, layout, report_of(tables, rank, clock, run.host))
 
 
 def _make_room(out: Path, names: tuple[str, ...], *, force: bool) -> None:
@@ -142,7 +169,10 @@ def _tables(run: Run) -> tuple[dict[str, Rows], int]:
         else None
     )
     tables |= work_tables(timeline, host, strings, whole_graphs=whole_graphs)
-    tables[RUNTIME] = runtime_rows(timeline, capture, host, strings)
+    events = event_calls(timeline) if options.waits else None
+    tables[RUNTIME] = runtime_rows(timeline, capture, host, strings, events)
+    if events is not None:
+        tables |= wait_tables(timeline, events, host)
     ranges = nvtx_ranges(timeline, options.ranges_per_kernel, options.marks)
     if capture is not None:
         separate = layout.has("CUDA_GRAPH_NODE_EVENTS")
@@ -176,6 +206,10 @@ def _stacked(above: Rows, below: Rows) -> Rows:
     return {name: both[name] for name in both.columns}
 
 
+def _ranks(options: Options) -> list[dict[str, int]]:
+    return [{"rank": rank, **asdict(clock)} for rank, clock in enumerate(rank_clocks(options))]
+
+
 def _write_sums(path: Path, options: Options, board: Board, sums: dict[str, Any]) -> None:
     sensor = SENSORS[options.sensor]
     content = {
@@ -199,6 +233,7 @@ def _write_sums(path: Path, options: Options, board: Board, sums: dict[str, Any]
             "noise_w": sensor.noise_w,
             "smoothing_ms": sensor.smoothing_ns / NS_PER_MS,
         },
+        **({"ranks": _ranks(options)} if options.reports == "per-gpu" else {}),
         **sums,
     }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

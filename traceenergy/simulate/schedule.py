@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.simulate.dependencies import (
+    dependencies_of,
+    path_us,
+    run_exactly,
+)
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,6 +48,11 @@ class Schedule:
         The launch behind each piece of work.
     is_graph_call : ndarray of bool (n_calls,)
         The launch is that of a graph.
+    path_us : ndarray of float64 (n_gpus, n_steps, n_slots) or None [us]
+        How long each piece holds the critical path of its step; only of steps that wait for
+        events.
+    bound_by : ndarray of int64 (n_gpus, n_steps, n_slots) or None
+        What let it begin, a row of `dependencies.BOUND_BY`; likewise.
     """
 
     call_start_us: Float
@@ -52,15 +63,18 @@ class Schedule:
     sync_end_us: Float
     call_of_slot: Int
     is_graph_call: NDArray[np.bool_]
+    path_us: Float | None = None
+    bound_by: Int | None = None
 
 
-def schedule_steps(
+def schedule_steps(  # noqa: PLR0913 - all of it decides when work runs
     template: Template,
     duration_us: Float,
     *,
     graphs: bool,
     unseen_ranks: bool,
     rng: np.random.Generator,
+    waits: bool = False,
 ) -> Schedule:
     """Run all steps of one kind, side by side.
 
@@ -76,6 +90,9 @@ def schedule_steps(
         Collectives also wait for ranks that are not recorded.
     rng : numpy.random.Generator
         For the host and the unseen ranks.
+    waits : bool
+        Streams wait for events where they fork and join, whatever the host does; without, joins
+        come after the time that the second stream takes by itself.
 
     Returns
     -------
@@ -97,7 +114,8 @@ def schedule_steps(
     call_end_us = np.cumsum(host_us + api_us, axis=-1)
     after_us = np.where(is_graph_call, GRAPH_START_US, EAGER_START_US)
     ready_us = (call_end_us + after_us)[..., call_of_slot]
-    start_us, end_us = _run(
+    run = _run_with_waits if waits else _run
+    start_us, end_us, held_us, bound_by = run(
         template, duration_us, ready_us, graphs=graphs, unseen_ranks=unseen_ranks, rng=rng
     )
     sync_start_us = call_end_us[..., -1] + HOST_US
@@ -110,6 +128,8 @@ def schedule_steps(
         sync_end_us=np.maximum(sync_start_us, end_us.max(axis=-1)) + SYNC_US,
         call_of_slot=call_of_slot,
         is_graph_call=is_graph_call,
+        path_us=held_us,
+        bound_by=bound_by,
     )
 
 
@@ -129,9 +149,9 @@ def _run(  # noqa: PLR0913 - all of it decides when work runs
     graphs: bool,
     unseen_ranks: bool,
     rng: np.random.Generator,
-) -> tuple[Float, Float]:
+) -> tuple[Float, Float, None, None]:
     gap_us = np.full(duration_us.shape, GRAPH_GAP_US if graphs else EAGER_GAP_US)
-    main, forks = np.flatnonzero(~template.side), _forks(template)
+    main, forks = np.flatnonzero(~template.side), forks_of(template)
     for _, side, between, join in forks:
         longer_us = _length(duration_us, side) - _length(duration_us, between)
         # The main stream waits where it meets a side stream that takes longer.
@@ -160,7 +180,28 @@ def _run(  # noqa: PLR0913 - all of it decides when work runs
         ends_us = _in_order(free_us, begin_us, duration_us[..., side], gap_us[..., side])
         start_us[..., side], end_us[..., side] = ends_us - duration_us[..., side], ends_us
         free_us = ends_us[..., -1]
-    return start_us, end_us
+    return start_us, end_us, None, None
+
+
+def _run_with_waits(  # noqa: PLR0913 - as `_run`
+    template: Template,
+    duration_us: Float,
+    ready_us: Float,
+    *,
+    graphs: bool,
+    unseen_ranks: bool,
+    rng: np.random.Generator,
+) -> tuple[Float, Float, Float, Int]:
+    needs = dependencies_of(template, forks_of(template))
+    times = run_exactly(
+        needs,
+        duration_us,
+        ready_us,
+        gap_us=(GRAPH_GAP_US if graphs else EAGER_GAP_US, STREAM_GAP_US),
+        unseen_wait_us=UNSEEN_RANK_WAIT_US if unseen_ranks else 0.0,
+        rng=rng,
+    )
+    return times.start_us, times.end_us, path_us(needs, times), times.bound_by
 
 
 def _in_order(reached_us: Float, ready_us: Float, duration_us: Float, gap_us: Float) -> Float:
@@ -174,8 +215,18 @@ def _length(duration_us: Float, columns: Int) -> Float:
     return np.asarray(total_us, dtype=np.float64)
 
 
-def _forks(template: Template) -> list[tuple[int, Int, Int, int]]:
-    # (last main slot before the side stream, side slots, main slots beside them, joining slot)
+def forks_of(template: Template) -> list[tuple[int, Int, Int, int]]:
+    """List the stretches in which a step runs on two streams.
+
+    Parameters
+    ----------
+    template : Template
+
+    Returns
+    -------
+    list of tuple
+        Last main slot before the side stream, side slots, main slots beside them, joining slot.
+    """
     forks, opened = [], 0
     for join in np.flatnonzero(template.joins):
         window = np.arange(opened, join)

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.simulate.calibration import KIND
 from traceenergy.simulate.chance import DRIFT, stream
+from traceenergy.simulate.dependencies import BOUND_BY
 from traceenergy.simulate.power import KNOT_NS, Law, PowerCurve, knots, true_power
 from traceenergy.simulate.wander import smooth_walk
 from traceenergy.trace.kernel_names import short_kernel_names
@@ -30,7 +31,7 @@ DRIFT_NS = 5 * NS_PER_S
 _MOST_DRIFT = 0.5
 
 TRUTH = (
-    Column("rank", pl.Int32, "", "rank of the run; always 0, one report holds all"),
+    Column("rank", pl.Int32, "", "rank of the run; 0 where one report holds all"),
     Column("device_id", pl.Int32, "", "GPU"),
     Column("table", WORK_TABLE, "", "kind of work, by the export's table"),
     Column("trace_row", pl.Int64, "", "rowid in the source table"),
@@ -46,6 +47,13 @@ TRUTH = (
     Column("dynamic_j", pl.Float64, "J", "what it added"),
 )
 
+# Of runs with recorded waits.
+PATH_TRUTH = (
+    Column("on_path", pl.Boolean, "", "holds the critical path of its step"),
+    Column("path_ns", pl.Int64, "ns", "for how long; of a collective, since the last arrival"),
+    Column("bound_by", pl.Enum(BOUND_BY), "", "what let it begin"),
+)
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -54,7 +62,8 @@ class Truth:
     Attributes
     ----------
     work : polars.DataFrame
-        As declared by `TRUTH`, in the order of the timeline's work.
+        As declared by `TRUTH`, of runs with waits by `PATH_TRUTH` as well; in the order of the
+        timeline's work.
     curves : list of PowerCurve
         By device.
     laws : list of Law
@@ -142,7 +151,13 @@ def _as_table(
         pl.Series("dynamic_j", dynamic_j),
         pl.Series("energy_j", static_j + dynamic_j),
     ).with_columns(trace_row=(pl.int_range(pl.len()) + 1).over("table"))
-    return check_table(frame, TRUTH, "truth")
+    if "path_ns" not in work.columns:
+        return check_table(frame, TRUTH, "truth")
+    kinds = pl.Series(BOUND_BY, dtype=pl.Enum(BOUND_BY))
+    frame = frame.with_columns(
+        work["path_ns"], on_path=work["path_ns"] > 0, bound_by=kinds.gather(work["bound_by"])
+    )
+    return check_table(frame, (*TRUTH, *PATH_TRUTH), "truth")
 
 
 def summarize(truth: Truth, window_ns: tuple[int, int]) -> dict[str, Any]:

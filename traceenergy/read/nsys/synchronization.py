@@ -50,8 +50,8 @@ def read_synchronizations(
     Notes
     -----
     What waits for what follows from the ids that a row has: `syncType` does not tell. Exports of
-    2022 to 2024 (schema 3.0 to 3.7) number its kinds from 0 and hold no `cudaStreamWaitEvent`;
-    one of schema 3.17 or later gives `cudaStreamSynchronize` the number of a stream's wait.
+    schema 3.0 to 3.7 number `cudaDeviceSynchronize` 0 or 1, `cudaStreamSynchronize` 2; one of
+    schema 3.17 or later also numbers it 2, others of the same age 3, as their ENUM table says.
     """
     if not database.has_rows(schema.SYNCHRONIZATION):
         return tables.empty_table(tables.SYNCHRONIZATIONS).drop("rank")
