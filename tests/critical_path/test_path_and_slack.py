@@ -186,6 +186,13 @@ def test_a_second_wait_absorbs_what_the_first_is_late() -> None:
     assert found.slack == [25, 0, 0]
 
 
+def test_a_call_that_returned_before_its_piece_ended_by_a_clock_error_did_wait() -> None:
+    pieces = [Piece(10, 50, launch=8, thread=0), Piece(62, 80, launch=60, thread=0)]
+    for returned, waited in ((47, True), (44, False)):
+        parts = find(pieces, (0, 80), calls=[Call(0, 20, returned, 0)]).parts
+        assert ((10, 50, "WORK", 0) in parts) == waited
+
+
 def test_one_thread_waits_for_work_that_another_launched() -> None:
     pieces = [Piece(3, 30, 0, 2, 0), Piece(42, 50, 1, 40, 1)]
     found = find(pieces, (0, 50), calls=[Call(1, 1, 35, 0)])

@@ -105,14 +105,17 @@ def programs(draw: st.DrawFn) -> list[Order]:
     return found
 
 
-def find(ran: Ran, window: tuple[int, int] | None = None) -> tuple[list[Part], list[int]]:
+def find(
+    ran: Ran, window: tuple[int, int] | None = None, unit_ns: int = 1
+) -> tuple[list[Part], list[int]]:
+    begin, end = window or (0, ran.end)
     path, slack_ns = path_and_slack(
-        as_pieces(ran.pieces, 1),
+        as_pieces(ran.pieces, unit_ns),
         as_events(ran.events),
-        as_calls(ran.calls, 1),
-        window or (0, ran.end),
+        as_calls(ran.calls, unit_ns),
+        (begin * unit_ns, end * unit_ns),
     )
-    return as_parts(path, 1), slack_ns.tolist()
+    return as_parts(path, unit_ns), (slack_ns // unit_ns).tolist()
 
 
 @given(programs(), st.integers(0, 40))
@@ -181,9 +184,12 @@ def any_rows(draw: st.DrawFn) -> Ran:
     return Ran(pieces, events, calls)
 
 
-@given(any_rows(), st.integers(0, 10), st.integers(1, 30))
-def test_parts_tile_the_window_and_hold_no_slack(rows: Ran, begin: int, long: int) -> None:
-    parts, slack = find(rows, (begin, begin + long))
+@given(any_rows(), st.integers(0, 10), st.integers(1, 30), st.sampled_from([1, 1_000, 10_000]))
+def test_parts_tile_the_window_and_hold_no_slack(
+    rows: Ran, begin: int, long: int, unit_ns: int
+) -> None:
+    """By the unit, contradictions are errors of clocks, or not."""
+    parts, slack = find(rows, (begin, begin + long), unit_ns)
     assert parts[0][0] == begin
     assert [part[1] for part in parts] == [*(part[0] for part in parts[1:]), begin + long]
     assert all(start < end for start, end, _, _ in parts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.critical_path.codes import dense_codes, joined_key
-from traceenergy.critical_path.host_calls import order_calls
+from traceenergy.critical_path.host_calls import CLOCK_ERROR_NS, order_calls
 from traceenergy.critical_path.stream_order import order_streams
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def find_constraints(
 
     A launch binds a piece if its call returned after everything else the piece waited for had
     ended: no tolerance. Of constraints met at the same time, the stream comes first, then events.
-    A wait that the times contradict (work ended after what is said to wait for it began) is no
-    constraint. Where a piece of a launch with several pieces, a graph, began more than
-    `USUAL_LAG_NS` after all that is known, it is taken to have waited for the piece of that launch
-    that ended last before: edges inside a graph are not recorded.
+    A wait that the times contradict by more than `CLOCK_ERROR_NS` (work ended after what is said
+    to wait for it began) is no constraint. Where a piece of a launch with several pieces, a graph,
+    began more than `USUAL_LAG_NS` after all that is known, it is taken to have waited for the piece
+    of that launch that ended last before: edges inside a graph are not recorded.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def find_constraints(
     stream_ns = np.minimum(np.append(-1, lanes.end_ns[:-1])[: len(lanes.row)], lanes.start_ns)
     stream_ns[lanes.first] = -1
     known_ns = np.maximum(np.maximum(stream_ns, calls.launch_ns), 0)
-    np.maximum.at(known_ns, after, lanes.end_ns[before])
+    np.maximum.at(known_ns, after, np.minimum(lanes.end_ns[before], lanes.start_ns[after]))
     inside = _inside_graphs(pieces, lanes, known_ns)
     before, after = np.concatenate([before, inside[0]]), np.concatenate([after, inside[1]])
     event_ns, event_piece = _last_event(lanes, before, after)
@@ -102,7 +102,10 @@ def find_constraints(
     by_launch = ~by_stream & ~by_event & (calls.launch_ns == latest_ns)
     binding = np.where(by_stream, np.arange(len(by_stream)) - 1, event_piece)
     binding[~by_stream & ~by_event] = -1
-    binding[by_launch] = calls.holding_piece(calls.call[by_launch])
+    holding = calls.holding_piece(calls.call[by_launch])
+    # A clock error must not lead forward in time.
+    in_time = lanes.end_ns[holding] < lanes.start_ns[by_launch]
+    binding[by_launch] = np.where(in_time, holding, -1)
     return Constraints(
         lanes, calls, before, after, stream_ns, latest_ns, binding, by_launch, len(pieces.start_ns)
     )
@@ -115,7 +118,9 @@ def _possible(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
         return none, none
     end_ns = lanes.end_ns[before]
     kept = (before >= 0) & (after >= 0)
-    kept &= (end_ns <= lanes.start_ns[after]) & (end_ns < lanes.end_ns[after])
+    # The path enters a member of a collective by its start alone: no error there, or it might loop.
+    error_ns = np.where(lanes.arrivals.group[after] >= 0, 0, CLOCK_ERROR_NS)
+    kept &= (end_ns - lanes.start_ns[after] <= error_ns) & (end_ns < lanes.end_ns[after])
     return before[kept], after[kept]
 
 
@@ -127,7 +132,7 @@ def _last_event(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
     before, after = before[order], after[order]
     last = np.append(after[1:] != after[:-1], True)[: len(after)]
     piece[after[last]] = before[last]
-    time_ns[after[last]] = lanes.end_ns[before[last]]
+    time_ns[after[last]] = np.minimum(lanes.end_ns[before[last]], lanes.start_ns[after[last]])
     return time_ns, piece
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
+CLOCK_ERROR_NS = 5_000  # by which times of two devices, or of a host and a device, may contradict
+
 
 @dataclass(frozen=True)
 class HostCalls:
@@ -26,7 +28,8 @@ class HostCalls:
     Attributes
     ----------
     piece : ndarray of int64 (n_calls,)
-        Place of the piece that was waited for; -1 for none that ended before the call did.
+        Place of the piece that was waited for; -1 for none, or one that ended more than
+        `CLOCK_ERROR_NS` after the call did.
     waited_ns : ndarray of int64 (n_calls,) [ns]
         From the begin of the call to the end of that piece: negative if it had ended before.
     first : ndarray of bool (n_calls,)
@@ -115,6 +118,7 @@ def _waited(
     waited_ns = np.zeros(len(kept), dtype=np.int64)
     if len(lanes.end_ns):
         end_ns = lanes.end_ns[piece] + begin_ns
-        piece[end_ns > host_waits.end_ns[kept]] = -1
-        waited_ns = end_ns - host_waits.start_ns[kept]
+        returned_ns = host_waits.end_ns[kept]
+        piece[end_ns - returned_ns > CLOCK_ERROR_NS] = -1
+        waited_ns = np.minimum(end_ns, returned_ns) - host_waits.start_ns[kept]
     return piece, waited_ns

@@ -186,7 +186,8 @@ def _by_events(constraints: Constraints, contracted: _Contracted) -> tuple[Int, 
     """Ways from a piece to one that waits for it."""
     before, after = constraints.before, constraints.after
     to = contracted.next_cut[after]
-    gap_ns = constraints.latest_ns[after] - constraints.lanes.end_ns[before]
+    lanes = constraints.lanes
+    gap_ns = constraints.latest_ns[after] - np.minimum(lanes.end_ns[before], lanes.start_ns[after])
     origin = contracted.node[contracted.next_cut[before]]
     return origin, contracted.node[to], gap_ns + contracted.arrival_ns[to]
 
