@@ -29,9 +29,22 @@ def waits(
     return waits_of(trace, projection, np.array(chosen, dtype=np.int64))
 
 
-def kernel(start: int, end: int, launch: int, stream: int = 7, **more: object) -> Work:
+def kernel(  # noqa: PLR0913 - as `Work`
+    start: int,
+    end: int,
+    launch: int,
+    *,
+    stream: int = 7,
+    context: int = 1,
+    device: int = 0,
+    pid: int = 1,
+    rank: int = 0,
+) -> Work:
     """Launch a kernel by a call of 2 ns."""
-    return Work("k", start, end, stream=stream, launch=(launch, launch + 2), **more)  # type: ignore[arg-type]
+    launch_ns = (launch, launch + 2)
+    return Work(
+        "k", start, end, device, stream, launch=launch_ns, pid=pid, rank=rank, context=context
+    )
 
 
 def sync_call(start: int, end: int, name: str, correlation: int = 99) -> Work:

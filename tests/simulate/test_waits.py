@@ -6,7 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from traceenergy.trace.model import Trace
 
-SMALL = Options(layers=5, steps=4, batch=16, power="none", waits=True)
+N_STEPS = 4
+SMALL = Options(layers=5, steps=N_STEPS, batch=16, power="none", waits=True)
 KEY = ["rank", "device_id", "table", "trace_row"]
 
 
@@ -60,8 +61,8 @@ def path_of(trace: Trace, truth: pl.DataFrame) -> tuple[dict[str, int], int]:
     [{"stretch": 6.0}, {}, {"scenario": "mixed", "gpus": 2}, {"parallel": "expert", "gpus": 2}],
     ids=["bound by the GPU", "bound by the host", "prefill", "expert parallel"],
 )
-def test_the_found_path_is_the_true_one(tmp_path: Path, changed: dict[str, object]) -> None:
-    simulate_run(tmp_path, replace(SMALL, **changed))  # type: ignore[arg-type]
+def test_the_found_path_is_the_true_one(tmp_path: Path, changed: dict[str, Any]) -> None:
+    simulate_run(tmp_path, replace(SMALL, **changed))
     trace, truth = traced(tmp_path)
 
     found_ns, elapsed_ns = path_of(trace, truth)
@@ -76,7 +77,7 @@ def test_each_fork_and_join_is_recorded_once(tmp_path: Path) -> None:
     trace, truth = traced(tmp_path)
 
     kinds = dict(trace.synchronizations["kind"].value_counts().iter_rows())
-    assert kinds["stream"] == 2 * SMALL.steps  # type: ignore[operator]
+    assert kinds["stream"] == 2 * N_STEPS
     assert kinds["stream_wait"] == len(trace.cuda_events) > 0
     bound = truth["bound_by"].cast(pl.String).to_list().count("event")
     assert 0 < bound <= kinds["stream_wait"]
@@ -165,6 +166,6 @@ def test_reports_of_ranks_together_hold_the_whole_run(tmp_path: Path) -> None:
         {"reports": "per-gpu", "rank_clock_spread_ns": 10**9}, {"reports": "two"},
     ],
 )  # fmt: skip
-def test_options_that_do_not_fit_are_refused(wrong: dict[str, object]) -> None:
+def test_options_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        check_options(replace(SMALL, **wrong))  # type: ignore[arg-type]
+        check_options(replace(SMALL, **wrong))
