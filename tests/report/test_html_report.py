@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import time
@@ -78,10 +80,12 @@ def test_names_make_no_markup() -> None:
     assert "<b>" not in text.split('id="figures"')[0]
 
 
-def test_figures_are_json() -> None:
+def test_figures_are_packed_json() -> None:
     page = Page(render_html(sample.rich_analysis()))
 
-    figures = json.loads(next(text for text in page.scripts if text.startswith("{")))
+    # figures come first, plotly after them
+    packed = next(text for text in page.scripts if text.startswith("H4sI"))
+    figures = json.loads(gzip.decompress(base64.b64decode(packed)))
     assert figures["phase-energy-chart"]["data"][0]["y"][0] == "MoE"
 
 

@@ -73,6 +73,22 @@ def _path(view: PageView) -> dict[str, dict[str, Any]]:
     return figures
 
 
+def packed_figures(figures: dict[str, Any]) -> str:
+    """Write figures as JSON, compressed for a page.
+
+    Parameters
+    ----------
+    figures : dict
+        As `page_figures` gives them.
+
+    Returns
+    -------
+    str
+        gzip in base64, the same for the same figures.
+    """
+    return _packed(json.dumps(figures, separators=(",", ":")).encode())
+
+
 def plotly_script() -> tuple[str, str]:
     """Return plotly's own script, compressed for a page.
 
@@ -84,8 +100,11 @@ def plotly_script() -> tuple[str, str]:
         SHA-256 of the script in base64, as a Content-Security-Policy writes it.
     """
     script = get_plotlyjs().encode()
-    packed = base64.b64encode(gzip.compress(script, mtime=0)).decode()
-    return packed, base64.b64encode(hashlib.sha256(script).digest()).decode()
+    return _packed(script), base64.b64encode(hashlib.sha256(script).digest()).decode()
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
 
 
 def _balance(view: BalanceView) -> go.Figure:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traceenergy.report.chart_style import balance_color, part_color, phase_color
-from traceenergy.report.figures import page_figures, plotly_script
+from traceenergy.report.figures import packed_figures, page_figures, plotly_script
 from traceenergy.report.view import page_view
 from traceenergy.report.view_path import QUADRANTS, WAITS
 
@@ -51,6 +51,7 @@ def render_html(result: Analysis, *, made_at: datetime | None = None) -> str:
     return environment.get_template("analysis.html.j2").render(
         view=view,
         figures=figures,
+        packed_figures=packed_figures(figures),
         packed_plotly=packed,
         plotly_digest=plotly_digest,
         page_script=page_script,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from traceenergy.report.chart_style import (
@@ -26,6 +27,8 @@ _SYMBOLS = {
 _HATCHED = {"host": "/", "collective_wait": "x", "unattributed": "/"}
 # A dark line in a light halo is seen on every phase, on white, on near-black.
 _HALO, _LINE, _WAITING = "rgba(255, 255, 255, 0.9)", "#16191d", "#e0459b"
+_LINE_THIN = "rgba(110, 116, 124, 0.45)"
+_MANY = 300  # values of the line; about 100 handovers
 _LANE_PX = 34
 _STRIP = "the path"
 
@@ -150,6 +153,7 @@ def draw_lanes(view: LanesView) -> dict[str, Any]:
     )  # fmt: skip
     lines = [
         _line(view, _HALO, 6),
+        _handovers(view),
         _line(view, _LINE, 2.5),
         _line(view, _WAITING, 2.5, waits=True),
     ]
@@ -218,15 +222,34 @@ def _grid(view: LanesView) -> dict[str, Any]:
 
 
 def _line(view: LanesView, color: str, width: float, *, waits: bool = False) -> dict[str, Any]:
-    """Go along the lane that holds the path; a gap where none does."""
+    """Go along the lane that holds the path; a gap where another one does, or none."""
     x: list[float | None] = []
     y: list[int | None] = []
+    at: int | None = None
     for number, (lane, key) in enumerate(zip(view.segment_lane, view.segment_key, strict=True)):
-        if lane is None or (waits and view.keys[key] not in _HATCHED):
-            x.append(None)
-            y.append(None)
-        else:
-            x += view.segment_edge_s[number : number + 2]
-            y += [lane, lane]
+        drawn = None if waits and view.keys[key] not in _HATCHED else lane
+        begin_s, end_s = view.segment_edge_s[number : number + 2]
+        if drawn is not None and drawn == at:
+            x[-1] = end_s
+        elif drawn is not None:
+            x += [None, begin_s, end_s]
+            y += [None, drawn, drawn]
+        at = drawn
+    return _lines(x, y, color, width)
+
+
+def _handovers(view: LanesView) -> dict[str, Any]:
+    """Go from lane to lane, thinly: many handovers would hide what they connect."""
+    x: list[float | None] = []
+    y: list[int | None] = []
+    for number, (lane, then) in enumerate(pairwise(view.segment_lane), start=1):
+        if lane is not None and then is not None and lane != then:
+            x += [None, *[view.segment_edge_s[number]] * 2]
+            y += [None, lane, then]
+    thin = len(x) > _MANY
+    return _lines(x, y, _LINE_THIN if thin else _LINE, 0.6 if thin else 1.5)
+
+
+def _lines(x: list[float | None], y: list[int | None], color: str, width: float) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip",
             "line": {"color": color, "width": width}, "connectgaps": False}  # fmt: skip

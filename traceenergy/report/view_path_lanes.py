@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,13 +88,14 @@ def lanes_view(result: Analysis) -> LanesView | None:
     notes = []
     if left:
         notes.append(f"The {len(lanes)} GPUs that hold the path longest are drawn, {left} are not.")
-    if result.path_segments.height > segments.height:
+    rows = list(segments.iter_rows(named=True))
+    held = [(row["rank"], row["device_id"]) for row in rows if row["kind"] == "work"]
+    if sum(one != other for one, other in pairwise(held)) < result.max_vs_sum["n_handovers"]:
         notes.append(
-            "Where the path changes hands faster than a chart can show, what holds it longest in "
-            f"each 1/{MAX_SEGMENTS} of its time is drawn."
+            "The path changes hands more often than a chart can show: turns that are too short "
+            "are drawn as part of longer ones beside them."
         )
     edge_ns = np.append(segments["start_ns"].to_numpy(), segments["end_ns"][-1])
-    rows = list(segments.iter_rows(named=True))
     return LanesView(
         lanes=tuple(f"rank {rank}, GPU {device}" for rank, device in lanes),
         edge_s=edge_s,

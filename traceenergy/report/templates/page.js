@@ -69,7 +69,7 @@
     if (box.dataset.searchable === "true") makeSearchable(box, table);
   }
 
-  // Charts: plotly travels compressed; the browser unpacks it.
+  // Charts: plotly and figures travel compressed; the browser unpacks them.
   const unpack = async (text) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -148,7 +148,7 @@
     done("none");
     return;
   }
-  draw(JSON.parse(data.textContent)).then(() => done("drawn"), (error) => {
+  unpack(data.textContent.trim()).then((text) => draw(JSON.parse(text))).then(() => done("drawn"), (error) => {
     for (const place of document.querySelectorAll(".chart")) {
       const text = document.createElement("p");
       text.className = "unavailable";
