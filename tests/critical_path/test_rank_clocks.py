@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.critical_path.collective_runs import US, lockstep, trace_of
+from traceenergy import read_trace
 from traceenergy.critical_path.collectives import find_calls, match_collectives
 from traceenergy.critical_path.rank_clocks import find_rank_clocks, on_one_clock, shift_ranks
+from traceenergy.simulate.options import Options
+from traceenergy.simulate.run import simulate_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from traceenergy.trace.model import Trace
 
 MS = 1_000_000
@@ -81,6 +87,23 @@ def test_matched_collectives_survive_clocks_that_differ() -> None:
     assert record["2"] == {
         "offset_ms": pytest.approx(-2.0), "offset_sd_us": 0, "spread_us": 0, "n_collectives": 50,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("parallel", ["tensor", "expert"])
+def test_reports_of_simulated_ranks_come_onto_one_clock(parallel: str, tmp_path: Path) -> None:
+    options = Options(
+        gpus=8, steps=2, layers=4, seed=5, parallel=parallel, reports="per-gpu",
+        rank_clock_spread_ns=5 * MS,
+    )  # fmt: skip
+    simulate_run(tmp_path, options)
+    trace = read_trace(sorted(tmp_path.glob("*.sqlite")))
+    truth = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
+    true_ns = [rank["clock_offset_ns"] for rank in truth["ranks"]]
+
+    found_ns = offsets_ns(trace)
+
+    assert max(abs(offset) for offset in true_ns) > MS
+    assert np.abs(found_ns - true_ns).max() < 20 * US
 
 
 def test_few_collectives_move_no_clock() -> None:

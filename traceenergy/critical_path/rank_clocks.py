@@ -30,6 +30,7 @@ _ROUNDS = 200
 _SD_OF_MAD = 1.4826
 _SD_OF_MEDIAN = 1.2533
 _MOST_RANKS_TOLD = 4
+_LEAST_TOLD_US = 0.01  # ends are whole ns, medians of them hardly better
 # Above this the text says what it means for waits.
 _WIDE_NS = 20_000
 
@@ -251,17 +252,18 @@ def _record(clocks: RankClocks, known: NDArray[np.bool_]) -> dict[str, dict[str,
 
 
 def _told(clocks: RankClocks, known: NDArray[np.bool_]) -> Caveat:
-    far = [i for i in np.argsort(-np.abs(np.where(known, clocks.offset_ns, 0))) if known[i]]
+    size_ns = np.where(known, np.abs(clocks.offset_ns), 0.0)
+    far = [i for i in np.argsort(-size_ns, kind="stable") if size_ns[i] > 0]
     told = ", ".join(
         f"rank {clocks.rank[i]} by {-clocks.offset_ns[i] / NS_PER_MS:+.4f} ms "
-        f"(± {clocks.offset_sd_ns[i] / NS_PER_US:.2g} us)"
+        f"(± {max(clocks.offset_sd_ns[i] / NS_PER_US, _LEAST_TOLD_US):.2g} us)"
         for i in far[:_MOST_RANKS_TOLD]
     )
     more = f", {len(far) - _MOST_RANKS_TOLD} others by less" if len(far) > _MOST_RANKS_TOLD else ""
     spread_ns = float(np.nanmax(clocks.spread_ns))
     text = (
-        f"Ranks were moved so that collectives end together: {told}{more}. Single ends spread by "
-        f"{spread_ns / NS_PER_US:.3g} us about that"
+        f"Ranks were moved so that collectives end together: {told or 'none'}{more}. Single ends "
+        f"spread by {max(spread_ns / NS_PER_US, _LEAST_TOLD_US):.3g} us about that"
         + ("; waits shorter than this mean nothing." if spread_ns > _WIDE_NS else ".")
     )
-    return Caveat("rank-clocks", text, n=int(known.sum()))
+    return Caveat("rank-clocks", text, n=len(far))
