@@ -68,3 +68,17 @@ def test_many_segments_become_few_without_holes() -> None:
     assert drawn["start_ns"][0] == 0
     assert drawn["end_ns"][-1] == 200 * SECOND
     assert drawn["start_ns"].to_list()[1:] == drawn["end_ns"].to_list()[:-1]
+
+
+def test_of_many_segments_those_that_hold_most_time_are_shown() -> None:
+    # Long waits are rare: nine tenths of the time belong to short turns of one phase.
+    pieces = [
+        Piece("moe" if k % 10 == 9 else "mlp", k, k + 1, device=k % 2, path=1) for k in range(1000)
+    ]
+    found = case(*pieces)
+
+    drawn = segments(found.critical.path, found.ledger, found.phase, 100)
+
+    length = (pl.col("end_ns") - pl.col("start_ns")).sum()
+    share = drawn.filter(pl.col("phase") == "mlp").select(length).item() / (1000 * SECOND)
+    assert share > 0.85

@@ -121,7 +121,8 @@ def segments(path: Path, ledger: Ledger, phase: pl.Series, most: int) -> pl.Data
     ledger : Ledger
     phase : polars.Series of Enum (n_work,)
     most : int
-        Segments at most; the shortest ones are joined to what stands before them.
+        Segments at most. Where there are more, the window is cut into so many even bins, each
+        shown as what holds most of it.
 
     Returns
     -------
@@ -137,20 +138,15 @@ def segments(path: Path, ledger: Ledger, phase: pl.Series, most: int) -> pl.Data
         .gather(path.kind)
         .alias("kind"),
         *(place[name].set(none, None) for name in place.columns),
-        phase.gather(row).cast(pl.String).set(pl.Series(path.kind != PartKind.WORK), None),
+        phase.gather(row)
+        .cast(pl.String)
+        .set(pl.Series(path.kind != PartKind.WORK), None)
+        .alias("phase"),
     )
     keys = ["kind", "rank", "device_id", "phase"]
-    merged = _merged(frame.rename({frame.columns[-1]: "phase"}), keys)
-    while len(merged) > most:
-        length = merged["end_ns"] - merged["start_ns"]
-        kept = length.rank("ordinal", descending=True) <= most // 2
-        short = merged.with_columns(
-            pl.when(kept).then(pl.col(name)).otherwise(None).forward_fill().alias(name)
-            for name in keys[:1]
-        )
-        holder = pl.Series(np.maximum.accumulate(np.where(kept, np.arange(len(kept)), 0)))
-        short = short.with_columns(merged[name].gather(holder).alias(name) for name in keys)
-        merged = _merged(short, keys)
+    merged = _merged(frame, keys)
+    if len(merged) > most:
+        merged = _merged(_largest_in_bins(merged, keys, most), keys)
     return merged.select(pl.col(column.name).cast(column.dtype) for column in PATH_SEGMENT)
 
 
@@ -163,4 +159,27 @@ def _merged(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             pl.col("start_ns").first(), pl.col("end_ns").last(), *(pl.col(k).first() for k in keys)
         )
         .drop("run")
+    )
+
+
+def _largest_in_bins(frame: pl.DataFrame, keys: list[str], n_bins: int) -> pl.DataFrame:
+    start_ns, end_ns = frame["start_ns"].to_numpy(), frame["end_ns"].to_numpy()
+    edge_ns = np.linspace(start_ns[0], end_ns[-1], n_bins + 1).round().astype(np.int64)
+    first = np.searchsorted(edge_ns, start_ns, side="right") - 1
+    last = np.searchsorted(edge_ns, end_ns, side="left") - 1
+    n_touched = np.maximum(last - first + 1, 1)
+    row = np.repeat(np.arange(len(frame)), n_touched)
+    at = np.arange(len(row)) - np.repeat(np.cumsum(n_touched) - n_touched - first, n_touched)
+    at = np.minimum(at, n_bins - 1)
+    held_ns = np.minimum(end_ns[row], edge_ns[at + 1]) - np.maximum(start_ns[row], edge_ns[at])
+    held = frame.select(keys)[row].with_columns(bin=at, held=held_ns)
+    largest = (
+        held.group_by("bin", *keys, maintain_order=True)
+        .agg(pl.col("held").sum())
+        .sort("bin", "held", descending=[False, True], maintain_order=True)
+        .unique("bin", keep="first", maintain_order=True)
+    )
+    shown = largest["bin"].to_numpy()
+    return largest.with_columns(start_ns=edge_ns[shown], end_ns=edge_ns[shown + 1]).filter(
+        pl.col("end_ns") > pl.col("start_ns")
     )
