@@ -221,6 +221,13 @@ def test_a_graph_launch_explains_its_branches_from_within() -> None:
     assert found.slack == [0, 0, 100, 0]
 
 
+def test_a_graph_whose_call_returns_late_is_launched_when_its_first_node_begins() -> None:
+    pieces = [Piece(10, 20, 0, 60, 0), Piece(22, 40, 0, 60, 0), Piece(61, 90, 0, 60, 0)]
+    found = find(pieces, (0, 90))
+    assert [part[3] for part in found.parts if part[2] == "WORK"] == [0, 1, 2]
+    assert found.slack == [0, 0, 0]
+
+
 def test_launches_apart_do_not_explain_each_other() -> None:
     pieces = [Piece(10, 100, 0, 5, 0), Piece(101, 300, 1, 6, 0)]
     assert (6, 101, "IDLE", 1) in find(pieces, (0, 300)).parts

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.critical_path.codes import dense_codes, joined_key
+from traceenergy.critical_path.codes import joined_key
 from traceenergy.critical_path.host_calls import CLOCK_ERROR_NS, order_calls
+from traceenergy.critical_path.shared_launches import launched_with
 from traceenergy.critical_path.stream_order import order_streams
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ def find_constraints(
     """Find what binds each piece.
 
     A launch binds a piece if its call returned after everything else the piece waited for had
-    ended: no tolerance. Of constraints met at the same time, the stream comes first, then events.
-    A wait that the times contradict by more than `CLOCK_ERROR_NS` (work ended after what is said
-    to wait for it began) is no constraint. Where a piece of a launch with several pieces, a graph,
-    began more than `USUAL_LAG_NS` after all that is known, it is taken to have waited for the piece
-    of that launch that ended last before: edges inside a graph are not recorded.
+    ended: no tolerance. What a call launched before it returned, as the first nodes of a graph, is
+    launched when the first of it begins. Of constraints met at the same time, the stream comes
+    first, then events. A wait that the times contradict by more than `CLOCK_ERROR_NS` (work ended
+    after what is said to wait for it began) is no constraint. Where a piece of a launch with
+    several pieces, a graph, began more than `USUAL_LAG_NS` after all that is known, it is taken to
+    have waited for the piece of that launch that ended last before: edges inside a graph are not
+    recorded.
 
     Parameters
     ----------
@@ -144,13 +147,7 @@ def _inside_graphs(pieces: Pieces, lanes: Lanes, known_ns: Int) -> tuple[Int, In
     if not late.any():
         return none, none
     late_at = np.flatnonzero(late)
-    launched_ns = pieces.launch_ns[lanes.row]
-    at = np.flatnonzero(np.isin(launched_ns, np.unique(launched_ns[late_at])))
-    thread = dense_codes(pieces.thread[lanes.row[at]])
-    order = np.lexsort((thread, launched_ns[at]))
-    at, thread, launched_ns = at[order], thread[order], launched_ns[at][order]
-    starts = np.append(True, (thread[1:] != thread[:-1]) | (launched_ns[1:] != launched_ns[:-1]))
-    launch = np.cumsum(starts) - 1
+    at, launch = launched_with(pieces.thread[lanes.row], pieces.launch_ns[lanes.row], late_at)
     code = np.empty(len(lanes.row), dtype=np.int64)
     code[at] = launch
     span_ns = int(lanes.end_ns.max()) + 1

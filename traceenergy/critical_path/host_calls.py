@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.critical_path.codes import dense_codes, joined_key
+from traceenergy.critical_path.shared_launches import first_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,8 @@ class HostCalls:
     first : ndarray of bool (n_calls,)
         Whether a thread begins.
     launch_ns : ndarray of int64 (m,) [ns]
-        Since the start of the window, cut by it and by the start of the piece; -1 for no launch.
+        Since the start of the window, cut by it and by the first start of what the call launched;
+        -1 for no launch.
     call : ndarray of int64 (m,)
         The last waiting call of the thread before the launch; -1 for none.
     """
@@ -86,7 +88,8 @@ def order_calls(
     """
     begin_ns, finish_ns = window
     thread = pieces.thread[lanes.row]
-    launch_ns = np.clip(pieces.launch_ns[lanes.row] - begin_ns, 0, lanes.start_ns)
+    launch_ns = pieces.launch_ns[lanes.row] - begin_ns
+    launch_ns = np.maximum(first_start(thread, launch_ns, lanes.start_ns), 0)
     launch_ns[thread < 0] = -1
     call = np.full(len(thread), -1, dtype=np.int64)
     inside = (host_waits.end_ns > begin_ns) & (host_waits.end_ns < finish_ns)
