@@ -10,13 +10,23 @@ def test_tables_come_in_order_with_their_rows() -> None:
     summary = terminal_summary(sample.rich_analysis())
 
     assert [(table.title, len(table.rows)) for table in summary.tables] == [
-        ("Balance", 6), ("Phases", 5), ("Top kernels", 10),
+        ("Balance", 6), ("Critical path", 9), ("Phases", 5), ("Top kernels", 10),
         ("Steps by kind", 1),
     ]  # fmt: skip
-    assert summary.tables[1].rows[0] == (
-        "MoE", "600 J (540\N{EN DASH}660)", "50.0 %", "1.40 s", "429 W", "10.7 J", "40",
+    assert summary.tables[2].rows[0] == (
+        "MoE", "600 J (540\N{EN DASH}660)", "50.0 %", "40.0 %", "time+energy", "1.40 s", "429 W",
+        "10.7 J",
     )  # fmt: skip
-    assert summary.tables[2].note.startswith("10 of 47 rows")
+    assert summary.tables[3].note.startswith("10 of 47 rows")
+
+
+def test_parts_of_the_path_sum_to_the_elapsed_time() -> None:
+    table = terminal_summary(sample.rich_analysis()).tables[1]
+
+    assert table.rows[:2] == (("GPU work", "1.500 s", "75.0 %"), ("  MoE", "800.0 ms", "40.0 %"))
+    assert [row[2] for row in table.rows if not row[0].startswith(" ")] == [
+        "75.0 %", "10.0 %", "5.0 %", "10.0 %", "100.0 %",
+    ]  # fmt: skip
 
 
 def test_without_power_there_is_no_balance() -> None:

@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]|~$]")
 
 
 def render_markdown(result: Analysis) -> str:
-    """Write the result as Markdown: verdict, balance, phases, top kernels, steps by kind, caveats.
+    """Write the result as Markdown: what the terminal shows, findings, caveats.
 
     Parameters
     ----------

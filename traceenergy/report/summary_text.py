@@ -11,10 +11,12 @@ from traceenergy.report.view_columns import INSEPARABLE as MARK
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis
+    from traceenergy.report.view_path import PathView
     from traceenergy.report.view_tables import TableView
 
 _PHASE_COLUMNS = (
-    "Phase", "Energy", "Share of work", "Busy time", "Mean power", "Energy per token", "GPU work",
+    "Phase", "Energy", "Share of work", "Path share", "Worth a look for", "Busy time", "Mean power",
+    "Energy per token",
 )  # fmt: skip
 _KERNEL_COLUMNS = ("Kernel", "Phase", "Energy", "Share of work", "Busy time", "Launches")
 _STEP_KIND_COLUMNS = (
@@ -47,7 +49,8 @@ class TerminalSummary:
     facts
         Name and value with its note.
     tables
-        Balance (if power is known), phases, top kernels, kinds of steps (if there are any).
+        Balance (if power is known), parts of the critical path (if it is
+        known), phases, top kernels, kinds of steps (if there are any).
     caveats
         All doubts, by name, alike ones in one line.
     """
@@ -83,6 +86,8 @@ def terminal_summary(result: Analysis) -> TerminalSummary:
         rows = tuple(("  " * row.is_part + row.name, row.energy, row.share) for row in view.balance)
         headings = ("Balance", "Energy", "Share of total")
         tables.insert(0, TextTable("Balance", headings, (False, True, True), rows))
+    if view.path:
+        tables.insert(bool(view.balance), _path_parts(view.path))
     return TerminalSummary(
         verdict=view.verdict,
         warnings=view.banners,
@@ -93,6 +98,12 @@ def terminal_summary(result: Analysis) -> TerminalSummary:
         tables=tuple(tables),
         caveats=tuple(note_text(note) for note in view.caveats),
     )
+
+
+def _path_parts(view: PathView) -> TextTable:
+    rows = tuple(("  " * row.is_part + row.name, row.time, row.share) for row in view.parts)
+    headings = ("Critical path", "Time", "Share of elapsed")
+    return TextTable("Critical path", headings, (False, True, True), rows)
 
 
 def text_table(

@@ -142,7 +142,8 @@ def path_columns() -> list[Column]:
         Column("Least slack", "how much later its work could end without a later end of all",
                lambda row: duration_cell(row["slack_s"])),
     )  # fmt: skip
-    return [*(optional(column) for column in columns), quadrant_column()]
+    path, share, slack = (optional(column) for column in columns)
+    return [path, share, quadrant_column(), slack]
 
 
 def quadrant_column() -> Column:

@@ -81,9 +81,9 @@ def phase_table(result: Analysis) -> TableView:
         [
             text_column("Phase", phase_cell),
             *energy_columns(),
+            *path_columns(),
             *split_columns(),
             *time_columns(),
-            *path_columns(),
             optional(per_token_column("energy over the output tokens of the run")),
             count_column(),
         ],
@@ -117,9 +117,9 @@ def layer_table(result: Analysis) -> TableView:
         [
             text_column("Layer", layer_cell),
             *energy_columns(),
+            *path_columns(),
             *split_columns(),
             *time_columns(),
-            *path_columns(),
             count_column(),
         ],
     )
@@ -140,9 +140,9 @@ def kernel_table(result: Analysis) -> TableView:
         name,
         phase,
         *energy_columns(),
+        *path_columns(),
         per_launch,
         *time_columns(),
-        *path_columns(),
         count_column("Launches"),
     ]
     kernels = with_quadrants(result, "kernel", result.kernels)
@@ -210,9 +210,9 @@ def step_table(result: Analysis) -> TableView:
         text_column("Step", step_cell),
         kind,
         *energy_columns(),
+        *path_columns(),
         elapsed,
         *time_columns(),
-        *path_columns(),
         tokens,
         per_token,
         count_column(),
