@@ -85,8 +85,29 @@ def test_matched_collectives_survive_clocks_that_differ() -> None:
     assert isinstance(record, dict)
     assert record["1"]["offset_ms"] == pytest.approx(3.0)
     assert record["2"] == {
-        "offset_ms": pytest.approx(-2.0), "offset_sd_us": 0, "spread_us": 0, "n_collectives": 50,
+        "offset_ms": pytest.approx(-2.0), "offset_sd_us": 0, "drift_ppm": 0, "spread_us": 0,
+        "n_collectives": 50,
     }  # fmt: skip
+
+
+def test_clocks_that_run_faster_are_slowed() -> None:
+    start_ns, end_ns = lockstep(3, 400, np.random.default_rng(4), jitter_us=5.0)
+    later_ns = np.arange(400) * 50 * MS
+    start_ns, end_ns = start_ns + later_ns, end_ns + later_ns
+    faster = np.array([0.0, 20e-6, -10e-6])
+    # 20 s at 20 ppm: 0.4 ms.
+    far_ns = np.rint(end_ns * faster[:, None]).astype(np.int64)
+    trace = trace_of(start_ns + far_ns, end_ns + far_ns, clock_ns=[0, 2 * MS, -3 * MS])
+
+    together = on_one_clock(trace)
+
+    true = trace_of(start_ns, end_ns).gpu_work.sort("rank", "trace_row")
+    found = together.gpu_work.sort("rank", "trace_row")
+    assert np.abs((found["end_ns"] - true["end_ns"]).to_numpy()).max() < 5 * US
+    assert match_collectives(together.gpu_work, together.names).n_groups == 400
+    record = together.read_options["rank_clocks"]
+    assert isinstance(record, dict)
+    assert record["1"]["drift_ppm"] == pytest.approx(20, abs=0.2)
 
 
 @pytest.mark.parametrize("parallel", ["tensor", "expert"])
