@@ -151,6 +151,48 @@ def test_every_figure_of_the_page_has_bars_or_lines(driver: Chrome, pages: dict[
     assert len(driver.find_elements(By.CSS_SELECTOR, ".chart")) == 16
 
 
+def test_charts_over_time_zoom_together(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+
+    driver.execute_script("Plotly.relayout('lanes-chart', {'xaxis.range': [0.5, 1]})")
+
+    ranges = (
+        "return ['lanes-chart', 'power-chart-0', 'power-chart-1']"
+        ".map((id) => document.getElementById(id).layout.xaxis.range)"
+    )
+    WebDriverWait(driver, LONGEST_WAIT_S).until(
+        lambda d: d.execute_script(ranges) == [[0.5, 1]] * 3
+    )
+    # back, from one of the others
+    driver.execute_script("Plotly.relayout('power-chart-1', {'xaxis.range': [0, 2]})")
+    WebDriverWait(driver, LONGEST_WAIT_S).until(lambda d: d.execute_script(ranges) == [[0, 2]] * 3)
+
+
+def test_the_path_is_drawn_through_the_lanes(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+
+    lanes = driver.find_element(By.ID, "lanes-chart")
+    names = [tick.text for tick in lanes.find_elements(By.CSS_SELECTOR, ".ytick text")]
+    assert [name.strip() for name in names] == ["rank 0, GPU 0", "rank 0, GPU 1", "the path"]
+    # activity and strip as images, the path as lines over them
+    assert len(lanes.find_elements(By.CSS_SELECTOR, ".heatmaplayer image")) == 2
+    lines = lanes.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace")
+    strokes = [line.find_elements(By.CSS_SELECTOR, ".js-line") for line in lines]
+    # a turn is one stroke on each GPU; it waits twice, and goes over once: four turns
+    assert [len(of_one) for of_one in strokes] == [8, 4, 8, 8]
+
+
+def test_every_phase_is_a_point_with_its_symbol(driver: Chrome, pages: dict[str, Path]) -> None:
+    look(driver, pages["rich"])
+
+    points = driver.find_elements(By.CSS_SELECTOR, "#quadrant-phase-chart .points path")
+    assert len(points) == 5
+    shapes = {point.get_attribute("d") for point in points}
+    assert len(shapes) == 4
+    bars = driver.find_elements(By.CSS_SELECTOR, "#quadrant-phase-chart .yerror")
+    assert len(bars) == 5
+
+
 def first_names(driver: Chrome, table: str, n: int = 3) -> list[str]:
     rows = driver.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not([hidden]) th .value")
     return [row.get_attribute("textContent") for row in rows[:n]]
