@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.build import Work, build_trace
 from tests.critical_path.collective_runs import US, lockstep, trace_of
 from traceenergy import read_trace
 from traceenergy.critical_path.collectives import find_calls, match_collectives
@@ -150,6 +151,27 @@ def test_ranks_that_never_meet_keep_their_distance() -> None:
 
     # Rank 3 is told against rank 2, whose own clock nobody tells.
     assert found_ns == pytest.approx([0, 2 * MS, 0, -4 * MS], abs=1.0)
+
+
+def test_clocks_are_told_along_a_chain_of_ranks() -> None:
+    rng = np.random.default_rng(2)
+    true_ns = [0, 4 * MS, -2 * MS, 3 * MS, -5 * MS, MS]
+    work = []
+    for pair in range(5):
+        start_ns, end_ns = lockstep(2, 60, rng, jitter_us=2.0)
+        for rank, starts, ends in zip((pair, pair + 1), start_ns, end_ns, strict=True):
+            work += [
+                Work(
+                    f"ncclDevKernel_AllReduce_{'abcde'[pair]}",
+                    int(begin) + true_ns[rank],
+                    int(end) + true_ns[rank],
+                    rank=rank,
+                    pid=rank + 1,
+                )
+                for begin, end in zip(starts, ends, strict=True)
+            ]
+
+    assert offsets_ns(build_trace(work)) == pytest.approx(true_ns, abs=5 * US)
 
 
 def test_a_rank_that_missed_calls_is_on_the_clock_too() -> None:

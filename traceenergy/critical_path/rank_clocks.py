@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 # With fewer common ends a rank keeps its clock.
 FEWEST_GROUPS = 8
-_MOST_GROUPS = 5_000
-_ROUNDS = 100
+# More tell no more, and take time.
+_MOST_ENDS = 20_000
+_SETTLED_NS = 60.0
+_ROUNDS = 50
 # With fewer, or in less time, a drift is smaller than what tells it.
 _FEWEST_FOR_DRIFT, _LEAST_FOR_DRIFT_NS = 64, NS_PER_S
 _BINS = 16
@@ -159,7 +161,8 @@ def find_rank_clocks(calls: Calls) -> RankClocks:
             code = np.where(overlapping(moved, code), code, NONE)
         ends = _telling_ends(of_call, code, some.end_ns - at_ns)
         first = _first_connected(ends, n_ranks)
-        offset_ns, drift = _fit_clocks(ends, n_ranks)
+        start_ns = offset_ns if same_time else _walk(ends, first)
+        offset_ns, drift = _fit_clocks(ends, start_ns, drift)
         offset_ns, drift = offset_ns - offset_ns[first], drift - drift[first]
     n_groups = np.bincount(ends.rank, minlength=n_ranks)
     late_ns = _lateness_ns(ends, offset_ns, drift)
@@ -224,15 +227,36 @@ def _telling_ends(rank: Int, code: Int, end_ns: Int) -> _Ends:
     np.minimum.at(low, code[inside], rank[inside])
     np.maximum.at(high, code[inside], rank[inside])
     several = np.flatnonzero(high > low)
-    step = max(1, -(-len(several) // _MOST_GROUPS))
+    n_ends = np.bincount(code[inside], minlength=n_codes)[several].sum()
+    step = max(1, -(-int(n_ends) // _MOST_ENDS))
     number = np.full(n_codes, NONE)
     number[several[::step]] = np.arange(len(several[::step]))
     kept = inside[number[code[inside]] >= 0]
     return _Ends(rank[kept], number[code[kept]], end_ns[kept])
 
 
-def _fit_clocks(ends: _Ends, n_ranks: int) -> tuple[Float, Float]:
-    offset_ns, drift = np.zeros(n_ranks), np.zeros(n_ranks)
+def _walk(ends: _Ends, first: Int) -> Float:
+    """Find offsets along chains of collectives, from the first rank of each on."""
+    n_groups = int(ends.group.max(initial=NONE)) + 1
+    known, offset_ns = first == np.arange(len(first)), np.zeros(len(first))
+    for _ in range(len(first)):
+        told = known[ends.rank]
+        n_told = np.bincount(ends.group[told], minlength=n_groups)
+        own_ns = (ends.end_ns - offset_ns[ends.rank])[told]
+        sum_ns = np.bincount(ends.group[told], own_ns, n_groups)
+        new = ~told & (n_told[ends.group] > 0)
+        if not new.any():
+            break
+        rank, group = ends.rank[new], ends.group[new]
+        late_ns = ends.end_ns[new] - sum_ns[group] / n_told[group]
+        offset_ns += median_by(rank, late_ns, len(first))
+        known[rank] = True
+    return offset_ns
+
+
+def _fit_clocks(ends: _Ends, offset_ns: Float, drift: Float) -> tuple[Float, Float]:
+    """Fit offsets, drifts; the ones given are a start."""
+    n_ranks = len(offset_ns)
     if not len(ends.rank):
         return offset_ns, drift
     reach_ns = float(np.abs(ends.end_ns).max())
@@ -244,7 +268,7 @@ def _fit_clocks(ends: _Ends, n_ranks: int) -> tuple[Float, Float]:
         found_ns = median_by(ends.rank, late_ns - faster[ends.rank] * ends.end_ns, n_ranks)
         moved_ns = np.abs(found_ns - offset_ns).max() + reach_ns * np.abs(faster - drift).max()
         offset_ns, drift = found_ns, faster
-        if moved_ns < 1.0:
+        if moved_ns < _SETTLED_NS:
             break
     return offset_ns, drift
 
