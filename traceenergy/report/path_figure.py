@@ -27,8 +27,7 @@ _SYMBOLS = {
 _HATCHED = {"host": "/", "collective_wait": "x", "unattributed": "/"}
 # A dark line in a light halo is seen on every phase, on white, on near-black.
 _HALO, _LINE, _WAITING = "rgba(255, 255, 255, 0.9)", "#16191d", "#e0459b"
-_LINE_THIN = "rgba(110, 116, 124, 0.45)"
-_MANY = 300  # values of the line; about 100 handovers
+_MANY = 100  # handovers; from here on they are drawn the paler the more they are
 _LANE_PX = 34
 _STRIP = "the path"
 
@@ -246,8 +245,10 @@ def _handovers(view: LanesView) -> dict[str, Any]:
         if lane is not None and then is not None and lane != then:
             x += [None, *[view.segment_edge_s[number]] * 2]
             y += [None, lane, then]
-    thin = len(x) > _MANY
-    return _lines(x, y, _LINE_THIN if thin else _LINE, 0.6 if thin else 1.5)
+    n = len(x) // 3
+    if n <= _MANY:
+        return _lines(x, y, _LINE, 1.5)
+    return _lines(x, y, f"rgba(110, 116, 124, {max(0.1, _MANY / n):.2f})", 0.6)
 
 
 def _lines(x: list[float | None], y: list[int | None], color: str, width: float) -> dict[str, Any]:

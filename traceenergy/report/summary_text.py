@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from traceenergy.report.view_tables import TableView
 
 _PHASE_COLUMNS = (
-    "Phase", "Energy", "Share of work", "Path share", "Worth a look for", "Busy time", "Mean power",
+    "Phase", "Energy", "Share of work", "Path share", "Worth a look for", "Busy time",
     "Energy per token",
 )  # fmt: skip
 _KERNEL_COLUMNS = ("Kernel", "Phase", "Energy", "Share of work", "Busy time", "Launches")
