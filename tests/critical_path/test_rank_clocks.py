@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.build import Work, build_trace
-from tests.critical_path.collective_runs import US, lockstep, trace_of
+from tests.critical_path.collective_runs import ALL_REDUCE, US, lockstep, trace_of
 from traceenergy import read_trace
 from traceenergy.critical_path.collectives import find_calls, match_collectives
 from traceenergy.critical_path.rank_clocks import find_rank_clocks, on_one_clock, shift_ranks
@@ -151,6 +151,27 @@ def test_ranks_that_never_meet_keep_their_distance() -> None:
 
     # Rank 3 is told against rank 2, whose own clock nobody tells.
     assert found_ns == pytest.approx([0, 2 * MS, 0, -4 * MS], abs=1.0)
+
+
+def test_two_reports_of_two_gpus_are_one_group_of_four() -> None:
+    start_ns, end_ns = lockstep(4, 40, np.random.default_rng(6), jitter_us=3.0)
+    ahead_ns = [0, 0, 4 * MS, 4 * MS]
+    trace = build_trace(
+        [
+            Work(
+                ALL_REDUCE, int(begin) + ahead_ns[lane], int(end) + ahead_ns[lane],
+                rank=lane // 2, device=lane % 2, pid=lane + 1,
+            )
+            for lane in range(4)
+            for begin, end in zip(start_ns[lane], end_ns[lane], strict=True)
+        ]
+    )  # fmt: skip
+
+    together = on_one_clock(trace)
+    found = match_collectives(together.gpu_work, together.names)
+
+    assert offsets_ns(trace) == pytest.approx([0, 4 * MS], abs=3 * US)
+    assert np.bincount(found.group).tolist() == [4] * 40
 
 
 def test_clocks_are_told_along_a_chain_of_ranks() -> None:
