@@ -186,6 +186,11 @@ def test_a_second_wait_absorbs_what_the_first_is_late() -> None:
     assert found.slack == [25, 0, 0]
 
 
+def test_a_launch_queued_behind_other_work_absorbs_that_it_comes_late() -> None:
+    pieces = [Piece(0, 10, 0), Piece(0, 40, 1), Piece(40, 60, 1, launch=15, thread=0)]
+    assert find(pieces, (0, 60), calls=[Call(0, 0, 12, 0)]).slack == [25, 0, 0]
+
+
 def test_a_call_that_returned_before_its_piece_ended_by_a_clock_error_did_wait() -> None:
     pieces = [Piece(10, 50, launch=8, thread=0), Piece(62, 80, launch=60, thread=0)]
     for returned, waited in ((47, True), (44, False)):
