@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from traceenergy.read.options import ReadOptions, Workers
     from traceenergy.trace.model import Trace
 
+_N_LISTED = 16  # of thousands of ranks, all may have the same
+
 
 def read_reports(
     files: Sequence[Path], power: ReadOptions | None, workers: Workers
@@ -133,4 +135,6 @@ def _left_out(files: Sequence[Path], drafts: Sequence[Draft]) -> tuple[Caveat, .
 
 
 def _listed(problems: Mapping[str, TraceEnergyError]) -> str:
-    return ", ".join(f"{name} ({problem.slug})" for name, problem in problems.items())
+    shown = [f"{name} ({problem.slug})" for name, problem in problems.items()]
+    more = [f"{len(shown) - _N_LISTED} more"] if len(shown) > _N_LISTED else []
+    return ", ".join([*shown[:_N_LISTED], *more])

@@ -154,7 +154,9 @@ def _name_kernels(raw: pl.DataFrame, names: Names) -> tuple[pl.Series, pl.Series
 
 def _telling(short_id: pl.Series, full_id: pl.Series, names: Names) -> pl.Series:
     # nsys's short name says too little; each distinct full name is looked at once.
-    distinct = pl.DataFrame({"full": full_id, "short": short_id}).unique("full", keep="first")
+    distinct = pl.DataFrame({"full": full_id, "short": short_id}).unique(
+        "full", keep="first", maintain_order=True
+    )
     texts = names.texts()
     told = short_kernel_names(texts.gather(distinct["full"]), texts.gather(distinct["short"]))
     found = distinct.select("full", told=names.of_texts(told))
