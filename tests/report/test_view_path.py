@@ -46,7 +46,9 @@ def test_without_power_the_path_is_shown_without_energy() -> None:
     assert "costs" not in view.sentence
     assert [bar.name for bar in view.bars] == ["max: elapsed time"]
     assert view.quadrants == ()
-    assert "Worth optimizing" not in render_html(result)
+    text = render_html(result)
+    assert "Worth optimizing" not in text
+    assert "Energy is split by time" not in text
 
 
 def test_parts_of_both_bars_sum_to_their_whole() -> None:
