@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TYPE_CHECKING, Any
 
 from traceenergy.errors import WorkerLostError
 from traceenergy.read.inputs import is_report
@@ -77,20 +77,49 @@ def read_in_processes(reports: Sequence[Report], n_jobs: int) -> list[Draft]:
     ]
 
 
+class _Spawning(SpawnContext):
+    """Starts processes, remembering them: a pool that breaks forgets those it just started.
+
+    Spawned, not forked: a fork would take along the threads of polars, which hold locks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **words: Any) -> SpawnProcess:  # type: ignore[override] # noqa: ANN401, N802 - stands for a class
+        process = SpawnProcess(*args, **words)
+        self.started.append(process)
+        return process
+
+
 def _drafts(reports: Sequence[Report], n_jobs: int) -> list[Draft | None]:
-    # Spawned: a fork would take along the threads of polars, which hold locks.
-    pool = ProcessPoolExecutor(min(n_jobs, len(reports)), mp_context=get_context("spawn"))
+    context = _Spawning()
+    pool = ProcessPoolExecutor(min(n_jobs, len(reports)), mp_context=context)
     drafts: list[Draft | None] = [None] * len(reports)
+    futures: list[Future[bytes]] = []
     try:
-        futures = [pool.submit(read_packed, report) for report in reports]
+        for report in reports:
+            futures.append(pool.submit(read_packed, report))  # noqa: PERF401 - those before a break count
+    except BrokenProcessPool:
+        pass
+    try:
         for i, future in enumerate(futures):
-            if not isinstance(future.exception(), BrokenProcessPool):
+            if isinstance(future.exception(), BrokenProcessPool):
+                _end(context.started)
+            else:
                 drafts[i] = unpack(future.result())
-    except BrokenProcessPool:  # before all were submitted
-        return drafts
     finally:
+        if len(futures) < len(reports):
+            _end(context.started)
         pool.shutdown(cancel_futures=True)
     return drafts
+
+
+def _end(processes: Sequence[SpawnProcess]) -> None:
+    for process in processes:
+        if process.pid is not None:
+            process.kill()
 
 
 def _lost(report: Report) -> WorkerLostError:

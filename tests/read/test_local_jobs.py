@@ -1,0 +1,114 @@
+"""Reports read by processes: the same result, also where processes are killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+import traceenergy as te
+from tests.read.rank_files import assert_same, write_ranks
+from traceenergy.errors import WorkerLostError
+from traceenergy.read import Workers, local_jobs, read_trace
+from traceenergy.read.local_jobs import jobs_that_pay
+from traceenergy.report import render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MEGABYTE = 1_000_000
+
+
+@contextmanager
+def killing(n: int) -> Iterator[set[int]]:
+    """Kill the first `n` processes that this one starts; gives the ids of those killed."""
+    killed: set[int] = set()
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.005) and len(killed) < n:
+            for child in multiprocessing.active_children():
+                if child.pid is not None and child.pid not in killed and len(killed) < n:
+                    os.kill(child.pid, signal.SIGKILL)
+                    killed.add(child.pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def sparse(path: Path, megabytes: int) -> Path:
+    """Make a file of a size that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(megabytes * MEGABYTE)
+    return path
+
+
+def test_processes_give_what_one_gives(tmp_path: Path) -> None:
+    files = write_ranks(tmp_path, 3)
+
+    alone = read_trace(files, workers=Workers(jobs=1))
+    together = read_trace(files, workers=Workers(jobs=2))
+
+    assert_same(together, alone)
+    assert render_json(te.analyze(together)) == render_json(te.analyze(alone))
+
+
+def test_reports_of_a_killed_process_are_read_again(tmp_path: Path) -> None:
+    files = write_ranks(tmp_path, 3)
+    alone = read_trace(files)
+
+    with killing(1) as killed:
+        together = read_trace(files, workers=Workers(jobs=2))
+
+    assert len(killed) == 1
+    assert_same(together, alone)
+
+
+def test_a_report_whose_processes_are_all_killed_is_named(tmp_path: Path) -> None:
+    files = write_ranks(tmp_path, 2)
+
+    with killing(100) as killed, pytest.raises(WorkerLostError) as problem:
+        read_trace(files, workers=Workers(jobs=2))
+
+    assert len(killed) >= 3
+    assert "rank0.sqlite" in problem.value.what
+    assert "rank1.sqlite (worker-lost)" in problem.value.details
+    assert "--jobs 1" in problem.value.next_step
+
+
+def test_small_or_single_reports_are_not_worth_a_process(tmp_path: Path) -> None:
+    small = [sparse(tmp_path / f"{i}.sqlite", 10) for i in range(8)]
+
+    assert jobs_that_pay(small) == 1
+    assert jobs_that_pay([sparse(tmp_path / "large.sqlite", 5000)]) == 1
+
+
+def test_reports_that_nsys_must_export_are_worth_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_jobs.os, "sched_getaffinity", lambda _: range(64))
+
+    assert jobs_that_pay([sparse(tmp_path / f"{i}.nsys-rep", 1) for i in range(5)]) == 5
+
+
+def test_there_are_as_many_processes_as_reports_cores_and_memory_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [sparse(tmp_path / f"{i}.sqlite", 1000) for i in range(8)]
+    monkeypatch.setattr(local_jobs.os, "sched_getaffinity", lambda _: range(6))
+    # One of them takes 4.1 GB at its peak; half of the memory may be used.
+    for memory_gb, expected in ((1000, 6), (25, 3), (2, 1)):
+        sizes = {"SC_PHYS_PAGES": memory_gb * 1_000_000, "SC_PAGE_SIZE": 1000}
+        monkeypatch.setattr(local_jobs.os, "sysconf", sizes.__getitem__)
+        assert jobs_that_pay(files) == expected
