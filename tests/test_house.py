@@ -25,7 +25,11 @@ LONG_FILES: dict[str, str] = {}
 MAX_UNTESTED_BY_NAME_SHARE = 0.5
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "core", "base", "misc", "types", "helpers"}
 # Package -> the one module that may import it.
-ONE_DOOR = {"plotly": "report/figures.py", "jinja2": "report/html_report.py"}
+ONE_DOOR = {
+    "plotly": "report/figures.py",
+    "jinja2": "report/html_report.py",
+    "distributed": "read/dask_jobs.py",
+}
 NOWHERE = {"pandas", "pyarrow"}
 
 

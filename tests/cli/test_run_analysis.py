@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.read.rank_files import write_ranks
 from traceenergy.cli.app import main
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "nsys" / "3.25.0" / "mixed_8gpu"
@@ -80,3 +81,38 @@ def test_steps_and_tokens_that_mean_nothing_end_with_2(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert said in shown.err
+
+
+def test_processes_do_not_show_in_the_result_and_broken_ranks_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    files = [str(file) for file in write_ranks(tmp_path, 3)]
+    (tmp_path / "rank3.sqlite").write_bytes(b"")
+    found = []
+    for jobs in ("1", "2"):
+        words = ["--jobs", jobs, "--on-error", "skip", "-q", "-o", "-"]
+        with pytest.raises(SystemExit) as left:
+            main(["analyze", *files, str(tmp_path / "rank3.sqlite"), *words])
+        assert not left.value.code
+        found.append(capsys.readouterr().out)
+
+    assert found[0] == found[1]
+    (caveat,) = [c for c in json.loads(found[0])["caveats"] if c["slug"] == "rank-left-out"]
+    assert caveat["n"] == 1
+    assert "rank3.sqlite (unreadable-file)" in caveat["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--jobs", "2", "--scheduler", "tcp://x:1"), "--jobs and --scheduler were both given"),
+        (("--on-error", "ignore"), "--on-error 'ignore' is not known"),
+        (("--scheduler", "nonsense://x"), "error[scheduler]: no Dask scheduler answers at"),
+    ],
+)
+def test_workers_that_cannot_be_had_end_with_2(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert analyze("-o", "-", *words) == 2
+
+    assert said in capsys.readouterr().err

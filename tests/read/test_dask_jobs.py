@@ -1,0 +1,123 @@
+"""Reports read by a real Dask cluster: a scheduler with two worker processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from distributed import Client
+
+import traceenergy as te
+from tests.read.rank_files import assert_same, cut_short, write_ranks
+from traceenergy.errors import MissingToolError, SchedulerError, UnreadableFileError
+from traceenergy.read import Workers, dask_jobs, read_trace
+from traceenergy.report import render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEDULER = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+WORKER = ("-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", "--no-dashboard")
+
+
+@contextmanager
+def cluster(folder: Path, n_workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Start a scheduler and workers; gives the address and the processes of the workers."""
+    known = folder / "scheduler.json"
+    where = ["--scheduler-file", str(known)]
+    commands = [[*SCHEDULER, "--no-dashboard", *where]]
+    commands += [[*WORKER, *where, "--name", str(i)] for i in range(n_workers)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = [subprocess.Popen([sys.executable, *words], **quiet) for words in commands]  # type: ignore[call-overload] - values of one type
+    try:
+        until_s = time.monotonic() + 30
+        while not known.exists() and time.monotonic() < until_s:
+            time.sleep(0.02)
+        yield json.loads(known.read_text())["address"], running[1:]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def kill_when_the_other_has_results(
+    address: str, victim: subprocess.Popen[bytes], said: list[int]
+) -> None:
+    """Kill a worker once the other one has read a report; says how many it had read."""
+    with Client(address, set_as_default=False) as client:
+        until_s = time.monotonic() + 30
+        while time.monotonic() < until_s:
+            n_read = sum(len(keys) for keys in client.has_what().values())
+            if n_read:
+                victim.kill()
+                said.append(n_read)
+                return
+            time.sleep(0.01)
+
+
+def test_a_cluster_gives_the_same_result_also_when_a_worker_is_killed(tmp_path: Path) -> None:
+    files = write_ranks(tmp_path / "run", 8)
+    alone = read_trace(files)
+
+    with cluster(tmp_path, 2) as (address, workers):
+        whole = read_trace(files, workers=Workers(scheduler=address))
+        # The worker with tasks in hand stands still, so that it cannot end before it is killed.
+        workers[0].send_signal(signal.SIGSTOP)
+        said: list[int] = []
+        words = (address, workers[0], said)
+        killer = threading.Thread(target=kill_when_the_other_has_results, args=words)
+        killer.start()
+        survived = read_trace(files, workers=Workers(scheduler=address))
+        killer.join()
+        cut_short(files[2])
+        skipped = read_trace(files, workers=Workers(scheduler=address, on_error="skip"))
+        with pytest.raises(UnreadableFileError, match=r"rank2\.sqlite"):
+            read_trace(files, workers=Workers(scheduler=address))
+
+    assert said
+    assert said[0] < 8, "killed in the middle"
+    assert_same(whole, alone)
+    assert_same(survived, alone)
+    assert render_json(te.analyze(survived)) == render_json(te.analyze(alone))
+    assert [origin.rank for origin in skipped.origins] == [0, 1, 3, 4, 5, 6, 7]
+
+
+def test_a_scheduler_without_workers_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_ranks(tmp_path / "run", 2)
+    monkeypatch.setattr(dask_jobs, "_WITHOUT_WORKERS_S", 0.2)
+
+    with cluster(tmp_path, 0) as (address, _), pytest.raises(SchedulerError, match="no workers"):
+        read_trace(files, workers=Workers(scheduler=address))
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x"])
+def test_an_address_where_nobody_answers_is_said(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_ranks(tmp_path / "run", 1)
+    monkeypatch.setattr(dask_jobs, "_CONNECT_S", 0.5)
+
+    with pytest.raises(SchedulerError, match="no Dask scheduler answers at"):
+        read_trace(files, workers=Workers(scheduler=address))
+
+
+def test_without_dask_the_line_that_installs_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_ranks(tmp_path / "run", 1)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(MissingToolError) as problem:
+        read_trace(files, workers=Workers(scheduler="tcp://127.0.0.1:9"))
+
+    assert "pip install 'traceenergy[dask]'" in problem.value.next_step
