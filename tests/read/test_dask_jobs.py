@@ -35,8 +35,10 @@ def cluster(folder: Path, n_workers: int) -> Iterator[tuple[str, list[subprocess
     where = ["--scheduler-file", str(known)]
     commands = [[*SCHEDULER, "--no-dashboard", *where]]
     commands += [[*WORKER, *where, "--name", str(i)] for i in range(n_workers)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = [subprocess.Popen([sys.executable, *words], **quiet) for words in commands]  # type: ignore[call-overload] - values of one type
+    null = subprocess.DEVNULL
+    running = [
+        subprocess.Popen([sys.executable, *words], stdout=null, stderr=null) for words in commands
+    ]
     try:
         until_s = time.monotonic() + 30
         while not known.exists() and time.monotonic() < until_s:

@@ -14,7 +14,7 @@ import pytest
 import traceenergy as te
 from tests.read.rank_files import assert_same, write_ranks
 from traceenergy.errors import WorkerLostError
-from traceenergy.read import Workers, local_jobs, read_trace
+from traceenergy.read import Workers, read_trace
 from traceenergy.read.local_jobs import jobs_that_pay
 from traceenergy.report import render_json
 
@@ -97,7 +97,7 @@ def test_small_or_single_reports_are_not_worth_a_process(tmp_path: Path) -> None
 def test_reports_that_nsys_must_export_are_worth_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_jobs.os, "sched_getaffinity", lambda _: range(64))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
 
     assert jobs_that_pay([sparse(tmp_path / f"{i}.nsys-rep", 1) for i in range(5)]) == 5
 
@@ -106,9 +106,9 @@ def test_there_are_as_many_processes_as_reports_cores_and_memory_allow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [sparse(tmp_path / f"{i}.sqlite", 1000) for i in range(8)]
-    monkeypatch.setattr(local_jobs.os, "sched_getaffinity", lambda _: range(6))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6))
     # One of them takes 4.1 GB at its peak; half of the memory may be used.
     for memory_gb, expected in ((1000, 6), (25, 3), (2, 1)):
         sizes = {"SC_PHYS_PAGES": memory_gb * 1_000_000, "SC_PAGE_SIZE": 1000}
-        monkeypatch.setattr(local_jobs.os, "sysconf", sizes.__getitem__)
+        monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
         assert jobs_that_pay(files) == expected

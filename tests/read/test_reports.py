@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -115,7 +115,10 @@ def test_ranks_that_only_some_reports_state_are_not_used_for_their_power_either(
     mark = {"eventType": 34, "domainId": 3, "text": "power", "int64Value": 300_000, "start": 10}
     marks = [{**row, "globalTid": thread_id(1, 1)} for row in (domain, mark)]
     build_export(tmp_path / "a.sqlite", kernels=kernels, raw={"NVTX_EVENTS": marks}, gpus=gpus)
-    raw = {"NVTX_EVENTS": marks, "MPI_RANKS": [{"globalTid": thread_id(1, 1), "rank": 0}]}
+    raw: dict[str, list[dict[str, Any]]] = {
+        "NVTX_EVENTS": marks,
+        "MPI_RANKS": [{"globalTid": thread_id(1, 1), "rank": 0}],
+    }
     build_export(tmp_path / "b.sqlite", kernels=[("k", 0, 91)], raw=raw, gpus=gpus)
 
     trace = read_trace(tmp_path, options=ReadOptions(power_gpu=("0:0", "1:0")))
@@ -161,9 +164,9 @@ def test_a_wrong_option_is_no_reason_to_leave_ranks_out(tmp_path: Path) -> None:
         ({"jobs": 2, "scheduler": "tcp://x:1"}, "--jobs and --scheduler were both given"),
     ],
 )
-def test_workers_that_mean_nothing_are_refused(words: dict[str, object], said: str) -> None:
+def test_workers_that_mean_nothing_are_refused(words: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Workers(**words)  # type: ignore[arg-type] - values of several types
+        Workers(**words)
 
 
 def test_the_default_is_the_calling_process(

