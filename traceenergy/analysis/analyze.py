@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 # Above this share of the energy, work that no rule matched deserves a word.
 UNCLASSIFIED_SHARE = 0.05
-MOST_SEGMENTS = 2000  # of the critical path, in tables for drawing
+MOST_SEGMENTS = 20_000  # of the critical path, in tables for drawing
 
 
 def analyze(

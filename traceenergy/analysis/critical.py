@@ -12,8 +12,7 @@ from traceenergy.analysis.path_columns import PATH_SEGMENT
 from traceenergy.analysis.waiting import waits_of
 from traceenergy.critical_path.model import PartKind
 from traceenergy.critical_path.parts import KIND_NAMES
-from traceenergy.critical_path.slack import slack_of
-from traceenergy.critical_path.walk import find_path
+from traceenergy.critical_path.slack import path_and_slack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,11 +82,10 @@ def find_critical(
     pieces, events, host_waits, caveats = waits_of(trace, projection, rows, group)
     pieces = replace(pieces, start_ns=ledger.start_ns, end_ns=ledger.end_ns)
     span = (window.start_ns, window.end_ns)
-    path = find_path(pieces, events, host_waits, span)
+    path, slack_ns = path_and_slack(pieces, events, host_waits, span)
     is_work = path.kind == PartKind.WORK
     held_ns = (path.end_ns - path.start_ns)[is_work]
     path_ns = np.bincount(path.piece[is_work], held_ns, len(rows)).astype(np.int64)
-    slack_ns = slack_of(pieces, events, host_waits, span)
     return Critical(path, path_ns, slack_ns, group, caveats)
 
 

@@ -161,9 +161,10 @@ def _least_to_end(constraints: Constraints, contracted: _Contracted) -> Int:
     origin, target, absorbed_ns = (np.concatenate(column) for column in zip(*ways, strict=True))
     order = np.argsort(target, kind="stable")
     starts = np.append(0, np.cumsum(np.bincount(target, minlength=n_nodes)))
-    backwards = csr_array(
-        (absorbed_ns[order].astype(np.float64), origin[order], starts), shape=(n_nodes, n_nodes)
-    )
+    # Old releases of scipy walk indices of 32 bits only.
+    columns, rows = origin[order].astype(np.int32), starts.astype(np.int32)
+    weights = absorbed_ns[order].astype(np.float64)
+    backwards = csr_array((weights, columns, rows), shape=(n_nodes, n_nodes))
     least_ns: Float = dijkstra(backwards, directed=True, indices=np.array([n_nodes - 1]))[0]
     least_ns[np.isinf(least_ns)] = 0  # nodes that stand for nothing: groups without members
     return least_ns.astype(np.int64)
