@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # A machine that is busy with something else is no reason for a law to fail.
-# Where a change is judged, the same examples are tried each time; at a desk, new ones.
-settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+# Where a change is judged, the same examples are tried each time, and none is made smaller, which
+# may take minutes; at a desk, new ones.
+_JUDGED = "CI" in os.environ
+_PHASES = (Phase.explicit, Phase.generate) if _JUDGED else tuple(Phase)
+settings.register_profile("house", deadline=None, derandomize=_JUDGED, phases=_PHASES)
 settings.load_profile("house")
 
 

@@ -58,3 +58,11 @@ def test_without_communication_there_is_no_table() -> None:
     found = case(Piece("mlp.fc1", 0, 1, path=1))
 
     assert overlap_rows(found.ledger, found.phase, found.critical).is_empty()
+
+
+def test_computation_of_no_length_hides_nothing() -> None:
+    found = case(Piece("mlp.fc1", 1, 1), Piece("memory.memcpy", 0, 4, path=4))
+
+    row = overlap_rows(found.ledger, found.phase, found.critical).row(0, named=True)
+
+    assert row["hidden_s"] == 0

@@ -90,9 +90,9 @@ def overlap_rows(ledger: Ledger, subphase: pl.Series, critical: Critical) -> pl.
 
 def _covered_ns(start_ns: Int, end_ns: Int, ledger: Ledger, others: Int) -> Float:
     """Measure the part of each interval in which any of the others runs."""
-    if not len(others) or not len(start_ns):
-        return np.zeros(len(start_ns))
     low, high = union(ledger.start_ns[others], ledger.end_ns[others])
+    if not len(low):  # none, or none of any length
+        return np.zeros(len(start_ns))
     before = np.concatenate(([0], np.cumsum(high - low)))
 
     def until(at_ns: Int) -> Int:
