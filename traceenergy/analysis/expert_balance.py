@@ -125,13 +125,13 @@ def _compare(passes: pl.DataFrame) -> pl.DataFrame:
     """Compare devices within each pass; one row a layer."""
     of_pass = ["layer", "step", "dispatch"]
     passes = passes.filter(pl.len().over(of_pass) > 1)
-    each = passes.group_by(of_pass).agg(
+    each = passes.group_by(of_pass, maintain_order=True).agg(
         pl.col("busy_s").mean().alias("mean_busy_s"), pl.col("busy_s").max().alias("max_busy_s")
     )
-    of_layer = each.group_by("layer").agg(
+    of_layer = each.group_by("layer", maintain_order=True).agg(
         pl.len().alias("n_passes"), pl.col("mean_busy_s", "max_busy_s").sum()
     )
-    of_device = passes.group_by("layer", "device").agg(pl.col("busy_s").sum())
+    of_device = passes.group_by("layer", "device", maintain_order=True).agg(pl.col("busy_s").sum())
     busiest = of_device.sort("busy_s", "device", descending=[True, False])
     most = busiest.group_by("layer", maintain_order=True).agg(
         pl.len().alias("n_devices"),

@@ -59,7 +59,7 @@ def opportunity_rows(
         }
     ).filter(pl.Series(late))
     known = pl.col("off_path_j").is_not_null().any()
-    sums = frame.group_by("name").agg(
+    sums = frame.group_by("name", maintain_order=True).agg(
         pl.col("off_path_s").sum(),
         *(pl.when(known).then(pl.col(j).sum()).alias(j) for j in ("off_path_j", "saving_j")),
         slack_s=pl.col("weighted").sum() / pl.col("length").sum(),

@@ -70,7 +70,7 @@ def overlap_rows(ledger: Ledger, subphase: pl.Series, critical: Critical) -> pl.
         }
     ).filter(pl.Series(moves))
     any_power = pl.col("hidden_j").is_not_null().any()
-    sums = frame.group_by("name").agg(
+    sums = frame.group_by("name", maintain_order=True).agg(
         pl.col("busy_s", "hidden_s", "saved_s").sum(),
         *(pl.when(any_power).then(pl.col(j).sum()).alias(j) for j in ("hidden_j", "exposed_j")),
     )
