@@ -27,13 +27,12 @@ MAX_UNTESTED_BY_NAME_SHARE = 0.5
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "core", "base", "misc", "types", "helpers"}
 # Package -> the one module that may import it.
 ONE_DOOR = {
-    "plotly": "report/figures.py",
     "jinja2": "report/html_report.py",
     "distributed": "read/dask_jobs.py",
     "lark": "comparison/gate_grammar.py",
     "sklearn": "sweeps/step_residual.py",
 }
-NOWHERE = {"pandas", "pyarrow"}
+NOWHERE = {"pandas", "plotly", "pyarrow"}  # plotly draws in the browser
 
 
 def name_of(module: Path) -> str:

@@ -62,7 +62,6 @@ def part_color(key: str) -> str:
 def chart_layout(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's attributes
     """Return the layout that all charts share, with more attributes of one chart."""
     return {
-        "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": False,

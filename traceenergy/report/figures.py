@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
-
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from traceenergy.report.block_figure import draw_waveform
 from traceenergy.report.chart_style import (
@@ -47,7 +40,7 @@ def page_figures(view: PageView) -> dict[str, Any]:
     dict
         Figure as plain JSON by the id of its place in the page.
     """
-    figures: dict[str, go.Figure] = {}
+    figures: dict[str, Any] = {}
     if view.balance_chart:
         figures["balance-chart"] = _balance(view.balance_chart)
     for name, bars in (("phase", view.phase_chart), ("kernel", view.kernel_chart)):
@@ -55,19 +48,18 @@ def page_figures(view: PageView) -> dict[str, Any]:
             figures |= _rows(name, bars, has_power=view.has_power)
     if view.layer_chart:
         figures |= _columns("layer", view.layer_chart, has_power=view.has_power)
-    figures |= {name: go.Figure(figure) for name, figure in _path(view).items()}
+    figures |= _path(view)
     if view.flame:
-        figures["flame-chart"] = go.Figure(draw_flame(view.flame))
+        figures["flame-chart"] = draw_flame(view.flame)
     if view.components and view.components.curve:
-        figures["parts-chart"] = go.Figure(draw_parts(view.components.curve))
+        figures["parts-chart"] = draw_parts(view.components.curve)
     for index, chart in enumerate(view.power_charts):
         figures[f"power-chart-{index}"] = _power(chart)
-    over_time = _power_over_time(view) | _clocks(view) | _serving(view)
-    figures |= {name: go.Figure(figure) for name, figure in over_time.items()}
+    figures |= _power_over_time(view) | _clocks(view) | _serving(view)
     for index, block in enumerate(view.blocks):
         if block.waveform:
-            figures[f"block-chart-{index}"] = go.Figure(draw_waveform(block.waveform))
-    return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+            figures[f"block-chart-{index}"] = draw_waveform(block.waveform)
+    return figures
 
 
 def _path(view: PageView) -> dict[str, dict[str, Any]]:
@@ -111,54 +103,21 @@ def _serving(view: PageView) -> dict[str, dict[str, Any]]:
     return {"latency-chart": draw_latencies(view.serving.lines)}
 
 
-def packed_figures(figures: dict[str, Any]) -> str:
-    """Write figures as JSON, compressed for a page.
-
-    Parameters
-    ----------
-    figures : dict
-        As `page_figures` gives them.
-
-    Returns
-    -------
-    str
-        gzip in base64, the same for the same figures.
-    """
-    return _packed(json.dumps(figures, separators=(",", ":")).encode())
-
-
-def plotly_script() -> tuple[str, str]:
-    """Return plotly's own script, compressed for a page.
-
-    Returns
-    -------
-    packed : str
-        gzip in base64, the same for the same version of plotly.
-    digest : str
-        SHA-256 of the script in base64, as a Content-Security-Policy writes it.
-    """
-    script = get_plotlyjs().encode()
-    return _packed(script), base64.b64encode(hashlib.sha256(script).digest()).decode()
-
-
-def _packed(data: bytes) -> str:
-    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
-
-
-def _balance(view: BalanceView) -> go.Figure:
+def _balance(view: BalanceView) -> dict[str, Any]:
     total_j = sum(view.energy_j) or 1.0
     bars = [
-        go.Bar(
-            name=name,
-            y=["energy"],
-            x=[energy_j],
-            orientation="h",
-            marker={
+        {
+            "type": "bar",
+            "name": name,
+            "y": ["energy"],
+            "x": [energy_j],
+            "orientation": "h",
+            "marker": {
                 "color": balance_color(key),
                 "pattern": {"shape": "/" if key == "unattributed" else ""},
             },
-            hovertemplate=f"{name}: %{{x:.4s}}J, {energy_j / total_j:.1%}<extra></extra>",
-        )
+            "hovertemplate": f"{name}: %{{x:.4s}}J, {energy_j / total_j:.1%}<extra></extra>",
+        }
         for key, name, energy_j in zip(view.keys, view.names, view.energy_j, strict=True)
     ]
     layout = chart_layout(
@@ -168,10 +127,10 @@ def _balance(view: BalanceView) -> go.Figure:
         xaxis={"title": axis_title("energy [J]"), "automargin": True},
         yaxis={"visible": False},
     )
-    return go.Figure(bars, layout)
+    return {"data": bars, "layout": layout}
 
 
-def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]:
+def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, Any]:
     """Lay bars on their side: energy in one figure, busy time in its neighbor."""
     figures = {}
     colors = [phase_color(phase) for phase in bars.phases]
@@ -182,20 +141,21 @@ def _rows(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]
         yaxis={"autorange": "reversed", "type": "category", "automargin": True, "ticksuffix": "  "},
     )
     for kind in _kinds(has_power=has_power):
-        trace = go.Bar(
-            y=labels,
-            x=_values(bars, kind),
-            orientation="h",
-            marker={"color": colors},
-            customdata=[escape_markup(title) for title in bars.titles],
+        trace = {
+            "type": "bar",
+            "y": labels,
+            "x": _values(bars, kind),
+            "orientation": "h",
+            "marker": {"color": colors},
+            "customdata": [escape_markup(title) for title in bars.titles],
             **_hover(bars, kind, "x"),
-        )
+        }
         axis = {"title": axis_title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
-        figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"xaxis": axis})
+        figures[f"{name}-{kind}-chart"] = {"data": [trace], "layout": layout | {"xaxis": axis}}
     return figures
 
 
-def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figure]:
+def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, Any]:
     """Stand bars up, for rows that have an order of their own."""
     figures = {}
     index = [int(label) for label in bars.names]
@@ -206,15 +166,16 @@ def _columns(name: str, bars: BarsView, *, has_power: bool) -> dict[str, go.Figu
         kinds = (*kinds[:-1], "path")
     for kind in kinds:
         color = PLAIN if kind == "energy" else _TIME
-        trace = go.Bar(
-            x=index,
-            y=_values(bars, kind),
-            marker={"color": color},
-            customdata=[escape_markup(title) for title in bars.titles],
+        trace = {
+            "type": "bar",
+            "x": index,
+            "y": _values(bars, kind),
+            "marker": {"color": color},
+            "customdata": [escape_markup(title) for title in bars.titles],
             **_hover(bars, kind, "y"),
-        )
+        }
         axis = {"title": axis_title(_AXIS[kind]), "rangemode": "tozero", "automargin": True}
-        figures[f"{name}-{kind}-chart"] = go.Figure(trace, layout | {"yaxis": axis})
+        figures[f"{name}-{kind}-chart"] = {"data": [trace], "layout": layout | {"yaxis": axis}}
     return figures
 
 
@@ -255,7 +216,7 @@ def _distance(low: tuple[float | None, ...], high: tuple[float | None, ...]) -> 
     ]
 
 
-def _power(chart: PowerView) -> go.Figure:
+def _power(chart: PowerView) -> dict[str, Any]:
     """Draw measured power under what ran, on one axis of time."""
     traces = [_measured(chart)] if chart.time_s else []
     traces += [_activity(chart, phase, label, share) for phase, label, share in chart.phases]
@@ -277,37 +238,39 @@ def _power(chart: PowerView) -> go.Figure:
     if chart.idle_power_w is not None and chart.time_s:
         layout["shapes"] = [_idle_line(chart.idle_power_w)]
         layout["annotations"] = [_idle_label(chart.idle_power_w)]
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}
 
 
-def _measured(chart: PowerView) -> go.Scatter:
+def _measured(chart: PowerView) -> dict[str, Any]:
     few = len(chart.time_s) <= 400  # noqa: PLR2004 - markers would touch beyond
-    return go.Scatter(
-        name="measured power",
-        x=list(chart.time_s),
-        y=list(chart.power_w),
-        mode="lines+markers" if few else "lines",
-        line={"shape": "hvh", "width": 1.4, "color": PLAIN},
-        marker={"size": 4},
-        connectgaps=False,
-        hovertemplate="%{y:.4~g} W<extra>measured</extra>",
-        meta="measured",
-    )
+    return {
+        "type": "scatter",
+        "name": "measured power",
+        "x": list(chart.time_s),
+        "y": list(chart.power_w),
+        "mode": "lines+markers" if few else "lines",
+        "line": {"shape": "hvh", "width": 1.4, "color": PLAIN},
+        "marker": {"size": 4},
+        "connectgaps": False,
+        "hovertemplate": "%{y:.4~g} W<extra>measured</extra>",
+        "meta": "measured",
+    }
 
 
-def _activity(chart: PowerView, phase: str, label: str, share: tuple[float, ...]) -> go.Scatter:
+def _activity(chart: PowerView, phase: str, label: str, share: tuple[float, ...]) -> dict[str, Any]:
     # The last share is repeated at the last edge, so that its step is drawn.
-    return go.Scatter(
-        name=escape_markup(label),
-        x=list(chart.edge_s),
-        y=[*share, share[-1]],
-        yaxis="y2",
-        stackgroup="work",
-        mode="lines",
-        line={"shape": "hv", "width": 0},
-        fillcolor=phase_color(phase),
-        hovertemplate="%{y:.1%}<extra>" + escape_markup(label) + "</extra>",
-    )
+    return {
+        "type": "scatter",
+        "name": escape_markup(label),
+        "x": list(chart.edge_s),
+        "y": [*share, share[-1]],
+        "yaxis": "y2",
+        "stackgroup": "work",
+        "mode": "lines",
+        "line": {"shape": "hv", "width": 0},
+        "fillcolor": phase_color(phase),
+        "hovertemplate": "%{y:.1%}<extra>" + escape_markup(label) + "</extra>",
+    }
 
 
 def _idle_line(power_w: float) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traceenergy.report.chart_style import balance_color, part_color, phase_color
 from traceenergy.report.chart_texts import chart_texts
-from traceenergy.report.figures import packed_figures, page_figures, plotly_script
+from traceenergy.report.figures import page_figures
 from traceenergy.report.names import FULL_BYTES
+from traceenergy.report.page_charts import packed, packed_figures, plotly_script, script_digest
 from traceenergy.report.view import page_view
 from traceenergy.report.view_path import QUADRANTS, WAITS
 from traceenergy.report.view_tables import MAX_ROWS
@@ -74,20 +74,23 @@ def render_page(template: str, view: object, figures: dict[str, Any], **more: An
     -------
     str
     """
-    packed, plotly_digest = plotly_script() if figures else ("", "")
     page_script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return render_template(
-        template,
-        view=view,
-        figures=figures,
-        packed_figures=packed_figures(figures),
-        packed_plotly=packed,
-        plotly_digest=plotly_digest,
-        page_script=page_script,
-        page_digest=_digest(page_script),
-        style=(_TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        **more,
-    )
+    script = plotly_script() if figures else b""
+    # Compression leaves the interpreter free, and the page asks for its result at its very end.
+    with ThreadPoolExecutor(1) as beside:
+        packed_plotly = beside.submit(packed, script).result
+        return render_template(
+            template,
+            view=view,
+            figures=figures,
+            packed_figures=packed_figures(figures),
+            packed_plotly=packed_plotly,
+            plotly_digest=script_digest(script) if figures else "",
+            page_script=page_script,
+            page_digest=script_digest(page_script.encode()),
+            style=(_TEMPLATES / "style.css").read_text(encoding="utf-8"),
+            **more,
+        )
 
 
 def render_template(template: str, **names: Any) -> str:  # noqa: ANN401 - whatever the template names
@@ -100,7 +103,3 @@ def render_template(template: str, **names: Any) -> str:  # noqa: ANN401 - whate
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**names)
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
