@@ -49,10 +49,10 @@ def test_any_file_name_opens(tmp_path: Path, name: str) -> None:
         assert database.read("t", ["a"]).is_empty()
 
 
-def test_a_big_table_loads_in_halves_without_loss(
+def test_a_big_table_loads_in_parts_without_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("traceenergy.read.nsys.database._SPLIT_ROWS", 10)
+    monkeypatch.setattr("traceenergy.read.nsys.database._PART_ROWS", 10)
     rows = ", ".join(f"({i}, {i % 3 or 'NULL'})" for i in range(101))
     path = write(
         tmp_path / "x.sqlite", "CREATE TABLE t (a INTEGER, b INTEGER)",

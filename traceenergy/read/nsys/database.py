@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 import adbc_driver_manager
@@ -17,11 +18,15 @@ from traceenergy.errors import MissingTableError, UnreadableFileError
 from traceenergy.read.nsys.sqlite_file import check_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _BATCH_ROWS = "65536"  # fastest of the sizes tried; the driver's default is 1024
-_SPLIT_ROWS = 1_000_000  # above, two threads win more than a second connection costs
+_PART_ROWS = 500_000  # what is asked for at once: small parts keep less that is not yet made small
+_MOST_PARTS = 256  # rowids may be far apart
+_THREADS = 2  # the driver leaves Python's lock while it reads; more gain little
+
+T = TypeVar("T")
 
 
 class Database:
@@ -56,6 +61,7 @@ class Database:
             raise
         self._tables = frozenset(str(name) for (name,) in found)
         self._columns: dict[str, frozenset[str]] = {}
+        self._pool = ThreadPoolExecutor(max_workers=_THREADS)
 
     def __enter__(self) -> Self:
         """Return the open database."""
@@ -63,6 +69,7 @@ class Database:
 
     def __exit__(self, *exception: object) -> None:
         """Close the file."""
+        self._pool.shutdown(cancel_futures=True)
         self._connection.close()
 
     def check_unchanged(self) -> None:
@@ -186,50 +193,74 @@ class Database:
         UnreadableFileError
             If the file is damaged, or a column holds something other than numbers.
         """
-        self._check_columns(table, columns)
-        there = [*columns, *(name for name in optional if name in self.columns(table))]
-        frame = self._select(table, [_quoted(name) for name in there], where)
-        self._check_order(table, frame)
-        frame = frame.rename(dict(zip(frame.columns, ["trace_row", *there], strict=True)))
-        odd = [name for name in frame.columns if len(frame) and not _fits_int64(frame[name])]
-        if odd:
-            raise UnreadableFileError(
-                f"{self.path.name}: table {table} has something else where whole numbers belong",
-                details=f"columns: {', '.join(odd)}",
-                next_step="export the report again: nsys export -t sqlite",
-            )
-        absent = [pl.lit(None, pl.Int64).alias(name) for name in optional if name not in there]
-        return frame.cast(pl.Int64).with_columns(absent)
+        asked = self.ask(table, columns, each=lambda part: part, where=where, optional=optional)
+        return pl.concat(asked())
 
-    def read_texts(self, table: str, column: str, *, where: str = "") -> pl.DataFrame:
-        """Load a text column of a table as bytes, with the number of each row.
+    def ask(  # noqa: PLR0913 - five of them say what to load
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        each: Callable[[pl.DataFrame], T],
+        where: str = "",
+        optional: Sequence[str] = (),
+        text: str = "",
+    ) -> Callable[[], list[T]]:
+        """Begin to load columns of a table in other threads.
 
         Parameters
         ----------
-        table, column : str
-            Names.
-        where : str
-            Condition in SQL; all rows if empty.
+        table, columns, where, optional
+            As for `read`.
+        each : callable
+            What to make of each part of the table, in the thread that loads it.
+        text : str
+            Another column that may be absent, loaded as bytes; none if empty.
 
         Returns
         -------
-        polars.DataFrame
-            `trace_row` Int64 (the rowid), `text` Binary, in order of rowid.
+        callable
+            Waits, and gives what `each` made of the parts, in order of rowid; at least one part.
+            To be called once; raises as `read` does.
 
         Raises
         ------
         MissingTableError
-            If the table or the column is absent.
-        UnreadableFileError
-            If the file is damaged.
+            If the table or a column is absent.
         """
-        self._check_columns(table, [column])
-        frame = self._select(table, [f"CAST({_quoted(column)} AS BLOB)"], where)
-        self._check_order(table, frame)
-        text = frame.to_series(1)
-        if text.dtype != pl.Binary:
-            text = pl.Series([None] * len(frame), dtype=pl.Binary)
-        return pl.DataFrame({"trace_row": frame.to_series(0), "text": text})
+        self._check_columns(table, columns)
+        there = [*columns, *(name for name in optional if name in self.columns(table))]
+        absent = [name for name in optional if name not in there]
+        listed = [_quoted(name) for name in there]
+        if text:
+            has_text = text in self.columns(table)
+            listed.append(f"CAST({_quoted(text)} AS BLOB)" if has_text else "NULL")
+
+        def load(sentence: str) -> T:
+            frame = self._fetch(sentence)
+            self._check_order(table, frame)
+            names = ["trace_row", *there, *([text] if text else [])]
+            frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
+            self._check_numbers(table, frame.select("trace_row", *there))
+            nulls = [pl.lit(None, pl.Int64).alias(name) for name in absent]
+            frame = frame.with_columns(pl.col("trace_row", *there).cast(pl.Int64), *nulls)
+            if text and frame[text].dtype != pl.Binary:
+                frame = frame.with_columns(pl.lit(None, pl.Binary).alias(text))
+            return each(frame.select("trace_row", *columns, *optional, *([text] if text else [])))
+
+        asked = [self._pool.submit(load, one) for one in self._parts(table, listed, where)]
+        # What was waited for is not kept.
+        return lambda: [asked.pop(0).result() for _ in range(len(asked))]
+
+    def hash_of_file(self) -> Callable[[], str]:
+        """Begin to hash the file in another thread.
+
+        Returns
+        -------
+        callable
+            Waits, and gives the SHA-256 in hexadecimal digits.
+        """
+        return self._pool.submit(sha256_of, self.path).result
 
     def _check_columns(self, table: str, columns: Sequence[str]) -> None:
         missing = [name for name in columns if name not in self.columns(table)]
@@ -254,20 +285,32 @@ class Database:
             next_step="fetch or export the file again: nsys export -t sqlite",
         )
 
-    def _select(self, table: str, columns: Sequence[str], where: str) -> pl.DataFrame:
+    def _check_numbers(self, table: str, frame: pl.DataFrame) -> None:
+        odd = [name for name in frame.columns if len(frame) and not _fits_int64(frame[name])]
+        if odd:
+            raise UnreadableFileError(
+                f"{self.path.name}: table {table} has something else where whole numbers belong",
+                details=f"columns: {', '.join(odd)}",
+                next_step="export the report again: nsys export -t sqlite",
+            )
+
+    def _parts(self, table: str, columns: Sequence[str], where: str) -> list[str]:
+        """Sentences that load a table part by part."""
         name = _quoted(table)
         head = f"SELECT rowid, {', '.join(columns)} FROM {name}"  # noqa: S608 - quoted
         conditions = [f"({where})"] if where else []
         # One subquery each: SQLite looks up a lone min or max, but scans the table for both.
         bounds = f"(SELECT min(rowid) FROM {name}), (SELECT max(rowid) FROM {name})"  # noqa: S608 - quoted
         ((first, last),) = self.rows(f"SELECT {bounds}")
-        if not (isinstance(first, int) and isinstance(last, int)) or last - first < _SPLIT_ROWS:
-            return self._fetch(_sentence(head, conditions))
-        middle = first + (last - first) // 2
-        halves = (f"rowid <= {middle}", f"rowid > {middle}")
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            parts = pool.map(lambda half: self._fetch(_sentence(head, [half, *conditions])), halves)
-            return pl.concat(list(parts), how="vertical_relaxed")
+        if not (isinstance(first, int) and isinstance(last, int)) or last - first < _PART_ROWS:
+            return [_sentence(head, conditions)]
+        n_parts = min((last - first) // _PART_ROWS + 1, _MOST_PARTS)
+        cuts = [first + (last - first) * i // n_parts for i in range(1, n_parts)]
+        within = [
+            f"rowid > {low} AND rowid <= {high}"
+            for low, high in zip([first - 1, *cuts], [*cuts, last], strict=True)
+        ]
+        return [_sentence(head, [part, *conditions]) for part in within]
 
     def _fetch(self, sql: str) -> pl.DataFrame:
         with (
@@ -303,6 +346,12 @@ def _fits_int64(values: pl.Series) -> bool:
     if not values.dtype.is_numeric():
         return False
     return values.cast(pl.Int64, strict=False).null_count() == values.null_count()
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file, in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _state(path: Path) -> tuple[int, ...]:

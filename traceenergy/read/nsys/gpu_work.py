@@ -14,7 +14,7 @@ from traceenergy.trace.kernel_names import short_kernel_names
 from traceenergy.trace.tables import WORK_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
@@ -51,19 +51,58 @@ class _Kind:
     name: Callable[[pl.DataFrame, Names], tuple[pl.Series, pl.Series]]
 
 
-def read_gpu_work(
-    database: Database, layout: Layout, names: Names
-) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
-    """Load all GPU work of an export.
+if TYPE_CHECKING:
+    AskedWork = Sequence[tuple[_Kind, Callable[[], list[pl.DataFrame]]]]
+
+
+def ask_gpu_work(database: Database) -> AskedWork:
+    """Begin to load the GPU work of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+
+    Returns
+    -------
+    list of (kind, callable)
+        Each callable waits for the rows of its kind.
+
+    Raises
+    ------
+    MissingTableError
+        If a table lacks a column without which its rows say nothing.
+    """
+    return [
+        (
+            kind,
+            database.ask(
+                kind.source,
+                [*_PLACE, "streamId", *kind.required],
+                each=lambda part: part,
+                optional=[*_COMMON, *kind.optional],
+            ),
+        )
+        for kind in _KINDS
+        if database.has_rows(kind.source)
+    ]
+
+
+def read_gpu_work(
+    asked: AskedWork, layout: Layout, names: Names, where: str
+) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
+    """Put the GPU work of an export together.
+
+    Parameters
+    ----------
+    asked : list of (kind, callable)
+        What `ask_gpu_work` began to load.
     layout : Layout
         How it must be read.
     names : Names
         Takes the names of the work.
+    where : str
+        Name of the file.
 
     Returns
     -------
@@ -75,31 +114,20 @@ def read_gpu_work(
 
     Raises
     ------
-    MissingTableError
-        If a table lacks a column without which its rows say nothing.
     UnreadableFileError
-        If rows lack such a value.
+        If rows say neither when nor where.
     """
-    frames = [
-        _read_kind(kind, database, layout, names)
-        for kind in _KINDS
-        if database.has_rows(kind.source)
-    ]
-    if not frames:
-        frames = [_empty()]
-    work = pl.concat(frames)
-    doubts = _doubts(work, names, database.path.name)
+    frames = [_work_of_kind(kind, pl.concat(rows()), layout, names, where) for kind, rows in asked]
+    work = pl.concat(frames or [_empty()])
+    doubts = _doubts(work, names, where)
     work = work.with_columns(end_ns=pl.max_horizontal("start_ns", "end_ns"))
     return work.sort("start_ns", "end_ns", maintain_order=True), doubts
 
 
-def _read_kind(kind: _Kind, database: Database, layout: Layout, names: Names) -> pl.DataFrame:
-    raw = database.read(
-        kind.source,
-        [*_PLACE, "streamId", *kind.required],
-        optional=[*_COMMON, *kind.optional],
-    )
-    _check_placed(raw, kind.source, database.path.name)
+def _work_of_kind(
+    kind: _Kind, raw: pl.DataFrame, layout: Layout, names: Names, where: str
+) -> pl.DataFrame:
+    _check_placed(raw, kind.source, where)
     shift_ns = layout.shift_ns(
         kind.source, _integer(raw["start"].min()), _integer(raw["end"].max())
     )

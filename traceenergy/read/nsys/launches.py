@@ -10,6 +10,8 @@ from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
     from traceenergy.read.nsys.schema import Layout
@@ -19,13 +21,38 @@ _API_CLASSES = "eventClass IN (0, 1)"
 _KEY = ("process_id", "correlation_id")
 
 
-def read_launches(database: Database, layout: Layout, names: Names) -> pl.DataFrame:
-    """Load the API calls that carry a correlation id.
+def ask_launches(database: Database) -> Callable[[], list[pl.DataFrame]]:
+    """Begin to load the API calls of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+
+    Returns
+    -------
+    callable
+        Waits for them.
+    """
+    if not database.has_rows(schema.API):
+        return list
+    has_class = "eventClass" in database.columns(schema.API)
+    return database.ask(
+        schema.API,
+        ["start", "end", "correlationId", "globalTid"],
+        each=lambda part: part.drop("trace_row").drop_nulls("globalTid"),
+        where="correlationId <> 0" + (f" AND {_API_CLASSES}" if has_class else ""),
+        optional=["nameId"],
+    )
+
+
+def read_launches(parts: Sequence[pl.DataFrame], layout: Layout, names: Names) -> pl.DataFrame:
+    """Pick the API calls that carry a correlation id.
+
+    Parameters
+    ----------
+    parts : sequence of polars.DataFrame
+        What `ask_launches` loaded.
     layout : Layout
         How it must be read.
     names : Names
@@ -37,15 +64,9 @@ def read_launches(database: Database, layout: Layout, names: Names) -> pl.DataFr
         The columns of `LAUNCHES` but `rank`; one row per process and correlation id, the
         outermost call where a file has several.
     """
-    if not database.has_rows(schema.API):
+    if not parts:
         return _empty()
-    has_class = "eventClass" in database.columns(schema.API)
-    raw = database.read(
-        schema.API,
-        ["start", "end", "correlationId", "globalTid"],
-        optional=["nameId"],
-        where="correlationId <> 0" + (f" AND {_API_CLASSES}" if has_class else ""),
-    ).drop_nulls("globalTid")
+    raw = pl.concat(parts)
     bounds = raw.select(first=pl.col("start").min(), last=pl.col("end").max()).row(0)
     shift_ns = layout.shift_ns(schema.API, *bounds)
     calls = raw.select(

@@ -128,18 +128,25 @@ def _read_json(
         return _empty()
     fields = list(dict.fromkeys(name for key in types for name in fields_of[key]))
     where = f"typeId IN ({_listed(types)})"
-    times = database.read(
-        schema.GENERIC_EVENTS, ["typeId"], optional=["timestamp", "rawTimestamp"], where=where
+    parts = database.ask(
+        schema.GENERIC_EVENTS,
+        ["typeId"],
+        each=lambda part: part,
+        where=where,
+        optional=["timestamp", "rawTimestamp"],
+        text="data",
     )
-    texts = database.read_texts(schema.GENERIC_EVENTS, "data", where=where)["text"]
+    events = pl.concat(parts())
     try:
-        values = decoded(texts).str.json_decode(pl.Struct(dict.fromkeys(fields, pl.String)))
+        values = decoded(events["data"]).str.json_decode(
+            pl.Struct(dict.fromkeys(fields, pl.String))
+        )
     except pl.exceptions.ComputeError as problem:
         raise UnreadableFileError(
             f"{database.path.name}: {schema.GENERIC_EVENTS} holds samples that are no JSON",
             next_step="export the report again: nsys export -t sqlite",
         ) from problem
-    wide = times.select("typeId", timestamp=pl.coalesce("timestamp", "rawTimestamp"))
+    wide = events.select("typeId", timestamp=pl.coalesce("timestamp", "rawTimestamp"))
     wide = wide.with_columns(values.struct.unnest().cast(pl.Float64, strict=False))
     found = wide.unpivot(
         on=fields, index=["typeId", "timestamp"], variable_name="metric", value_name="value"

@@ -43,6 +43,8 @@ class Names:
         polars.Series of UInt32
             Null where the id is null or its text is gone.
         """
+        if string_id.null_count() == len(string_id):
+            return string_id.cast(pl.UInt32)
         wanted = string_id.drop_nulls().unique().to_list()
         rows = [row for at in range(0, len(wanted), _CHUNK) for row in self._load(wanted, at)]
         found = pl.DataFrame(rows, schema={"key": pl.Int64, "text": pl.String}, orient="row")

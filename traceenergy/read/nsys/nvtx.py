@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
+from traceenergy.read.nsys.names import decoded
 from traceenergy.trace.tables import RANGE_STYLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
     from traceenergy.read.nsys.schema import Layout
@@ -18,24 +22,70 @@ if TYPE_CHECKING:
 _PUSH_POP = (59, 70)  # recorded, imported from an NVTXT file
 _START_END = (60, 71)
 _DOMAIN_CREATE = 75
-_RANGES = f"eventType IN {(*_PUSH_POP, *_START_END)}"
 
 
-def read_nvtx_ranges(
-    database: Database, layout: Layout, names: Names, last_ns: int | None
-) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
-    """Load all NVTX ranges of an export.
+@dataclass(frozen=True)
+class NvtxPart:
+    """Rows of the table of NVTX events that follow each other.
+
+    Attributes
+    ----------
+    ranges
+        Columns of `NVTX_RANGES` that need no other row, with times as they stand in the file, null
+        ends among them; `text_id`; `text_row` in `texts` of a range that says its text itself.
+    texts : polars.Series of String
+        Distinct.
+    domains
+        Names of domains: `process_id, domain_id, start, text_id, text`.
+    """
+
+    ranges: pl.DataFrame
+    texts: pl.Series
+    domains: pl.DataFrame
+
+
+def ask_nvtx_ranges(database: Database) -> Callable[[], list[NvtxPart]]:
+    """Begin to load the NVTX ranges of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+
+    Returns
+    -------
+    callable
+        Waits for them.
+    """
+    if not database.has_rows(schema.NVTX):
+        return list
+    return database.ask(
+        schema.NVTX,
+        ["start", "end", "eventType"],
+        each=_sort_out,
+        where=f"eventType IN {(*_PUSH_POP, *_START_END, _DOMAIN_CREATE)}",
+        optional=["globalTid", "endGlobalTid", "textId", "domainId"],
+        text="text",
+    )
+
+
+def read_nvtx_ranges(
+    ask: Callable[[], list[NvtxPart]], layout: Layout, names: Names, last_ns: int | None, where: str
+) -> tuple[pl.DataFrame, tuple[Caveat, ...]]:
+    """Put the NVTX ranges of an export together.
+
+    Parameters
+    ----------
+    ask : callable
+        What `ask_nvtx_ranges` returned.
     layout : Layout
         How it must be read.
     names : Names
         Takes the texts.
     last_ns : int or None [ns]
         End of the last other event; a range that was never closed ends no earlier.
+    where : str
+        Name of the file.
 
     Returns
     -------
@@ -49,88 +99,108 @@ def read_nvtx_ranges(
     nsys writes the end of the capture, or nothing, as end of a range that was never closed; so
     a range that ends exactly there is taken as open.
     """
-    where = database.path.name
-    raw = _read_rows(database) if database.has_rows(schema.NVTX) else None
-    if raw is None or raw.is_empty():
+    parts = ask()
+    if not any(len(part.ranges) for part in parts):
         return _empty(), (_no_nvtx(where),)
-    bounds = raw.select(first=pl.col("start").min(), last=pl.max_horizontal("start", "end").max())
-    shift_ns = layout.shift_ns(schema.NVTX, *bounds.row(0))
-    raw = raw.with_columns(pl.col("start", "end") - shift_ns)
-    end_of_trace_ns = _end_of_trace(raw, layout, last_ns)
-    other_thread = pl.col("endGlobalTid") != pl.col("globalTid")
-    ranges = raw.select(
-        range_id=pl.col("trace_row"),
-        process_id=pl.col("globalTid") & schema.PROCESS_MASK,
-        thread_id=pl.col("globalTid"),
-        end_thread_id=pl.when(other_thread).then("endGlobalTid"),
-        start_ns=pl.col("start"),
-        end_ns=pl.max_horizontal("start", pl.col("end").fill_null(end_of_trace_ns)),
-        name_id=_text_ids(database, raw, names),
-        domain_id=pl.col("domainId").fill_null(0),
-        domain_name_id=_domain_name_ids(database, raw, names),
-        style=pl.when(pl.col("eventType").is_in(_PUSH_POP))
-        .then(pl.lit("push_pop"))
-        .otherwise(pl.lit("start_end"))
-        .cast(RANGE_STYLE),
-        is_open=pl.col("end").is_null()
-        | (pl.col("end") == pl.lit(layout.duration_ns, pl.Int64)).fill_null(value=False),
-    )
+    written = _written_ids(parts, names)
+    domains = pl.concat([part.domains for part in parts])
+    frames = [part.ranges.drop("text_row") for part in parts]
+    del parts
+    ranges = _stacked(frames)
+    first_ns, start_ns, end_ns = ranges.select(
+        first=pl.col("start_ns").min(), last=pl.col("start_ns").max(), end=pl.col("end_ns").max()
+    ).row(0)
+    seen_ns = start_ns if end_ns is None else max(start_ns, end_ns)
+    shift_ns = layout.shift_ns(schema.NVTX, first_ns, seen_ns)
+    if shift_ns:
+        ranges = ranges.with_columns(pl.col("start_ns", "end_ns") - shift_ns)
+    end_of_trace_ns = _end_of_trace(layout, last_ns, seen_ns - shift_ns)
+    end = pl.col("end_ns")
+    ranges = ranges.with_columns(
+        end_ns=pl.max_horizontal("start_ns", end.fill_null(end_of_trace_ns)),
+        name_id=_text_ids(ranges["text_id"], written, names),
+        domain_name_id=_domain_name_ids(ranges, domains, names),
+        is_open=end.is_null()
+        | (end == pl.lit(layout.duration_ns, pl.Int64)).fill_null(value=False),
+    ).drop("text_id")
     return ranges, _doubts(ranges, where)
 
 
-def _read_rows(database: Database) -> pl.DataFrame:
-    return database.read(
-        schema.NVTX,
-        ["start", "end", "eventType"],
-        optional=["globalTid", "endGlobalTid", "textId", "domainId"],
-        where=_RANGES,
-    ).with_columns(pl.col("globalTid").fill_null(0))
+def _sort_out(rows: pl.DataFrame) -> NvtxPart:
+    is_domain = pl.col("eventType") == _DOMAIN_CREATE
+    domains = rows.filter(is_domain).select(
+        "start",
+        process_id=pl.col("globalTid") & schema.PROCESS_MASK,
+        domain_id="domainId",
+        text_id="textId",
+        text="text",
+    )
+    rows = rows.filter(~is_domain) if len(domains) else rows
+    texts, text_row = _numbered(decoded(rows["text"]))
+    thread = pl.col("globalTid").fill_null(0)
+    ranges = rows.select(
+        range_id="trace_row",
+        process_id=thread & schema.PROCESS_MASK,
+        thread_id=thread,
+        end_thread_id=pl.when(pl.col("endGlobalTid") != thread).then("endGlobalTid"),
+        start_ns="start",
+        end_ns="end",
+        domain_id=pl.col("domainId").fill_null(0),
+        style=pl.when(pl.col("eventType").is_in(_PUSH_POP))
+        .then(pl.lit("push_pop", RANGE_STYLE))
+        .otherwise(pl.lit("start_end", RANGE_STYLE)),
+        text_id="textId",
+        text_row=text_row,
+    )
+    return NvtxPart(ranges, texts, domains.with_columns(decoded(domains["text"])))
 
 
-def _end_of_trace(raw: pl.DataFrame, layout: Layout, last_ns: int | None) -> int:
+def _written_ids(parts: Sequence[NvtxPart], names: Names) -> pl.Series:
+    ids = [names.of_texts(part.texts).gather(part.ranges["text_row"]) for part in parts]
+    return pl.concat(ids, rechunk=True)
+
+
+def _stacked(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Concatenate and empty frames column by column, so that little is there twice."""
+    columns = []
+    while frames[0].columns:
+        columns.append(pl.concat([frame.to_series(0) for frame in frames], rechunk=True))
+        frames[:] = [frame.select(pl.exclude(frame.columns[0])) for frame in frames]
+    return pl.DataFrame(columns)
+
+
+def _numbered(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """List distinct texts; say the place of each."""
+    distinct = text.drop_nulls().unique(maintain_order=True)
+    if distinct.is_empty():
+        return distinct, pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(text))
+    rows = distinct.to_frame("text").with_row_index("row")
+    found = text.to_frame("text").join(rows, on="text", how="left", maintain_order="left")
+    return distinct, found["row"]
+
+
+def _end_of_trace(layout: Layout, last_ns: int | None, last_of_ranges_ns: int) -> int:
     # A cut export still states the duration of the whole run.
     duration_ns = None if layout.is_cut else layout.duration_ns
-    seen = (duration_ns, last_ns, raw["end"].max(), raw["start"].max())
-    return max(time_ns for time_ns in seen if isinstance(time_ns, int))
+    seen = (duration_ns, last_ns, last_of_ranges_ns)
+    return max(time_ns for time_ns in seen if time_ns is not None)
 
 
-def _text_ids(database: Database, raw: pl.DataFrame, names: Names) -> pl.Series:
-    registered = names.of_strings(raw["textId"])
-    if "text" not in database.columns(schema.NVTX) or not registered.has_nulls():
-        return registered.fill_null(0)
-    written = database.read_texts(schema.NVTX, "text", where=f"{_RANGES} AND text IS NOT NULL")
-    known = raw["trace_row"]
-    row = known.search_sorted(written["trace_row"])
-    if not (row < len(raw)).all() or not (known.gather(row) == written["trace_row"]).all():
-        raise database.damaged(f"rows of {schema.NVTX} are not the same when read twice")
-    by_row = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(raw))
-    by_row = by_row.scatter(row, names.of_texts(written["text"]))
-    return registered.zip_with(registered.is_not_null(), by_row).fill_null(0)
+def _text_ids(text_id: pl.Series, written: pl.Series, names: Names) -> pl.Series:
+    registered = names.of_strings(text_id)
+    return registered.zip_with(registered.is_not_null(), written).fill_null(0)
 
 
-def _domain_name_ids(database: Database, raw: pl.DataFrame, names: Names) -> pl.Series:
-    key = raw.select(process_id=pl.col("globalTid") & schema.PROCESS_MASK, domain_id="domainId")
-    domains = _read_domains(database)
+def _domain_name_ids(ranges: pl.DataFrame, domains: pl.DataFrame, names: Names) -> pl.Series:
     if domains.is_empty():
-        return pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(raw))
+        return pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(ranges))
+    domains = domains.sort("start", maintain_order=True)
     name_id = names.of_strings(domains["text_id"])
     written = names.of_texts(domains["text"])
     domains = domains.with_columns(name_id=name_id.zip_with(name_id.is_not_null(), written))
     on = ["process_id", "domain_id"]
     domains = domains.drop_nulls("name_id").unique(on, keep="first", maintain_order=True)
-    return key.join(domains, on=on, how="left", maintain_order="left")["name_id"]
-
-
-def _read_domains(database: Database) -> pl.DataFrame:
-    there = database.columns(schema.NVTX)
-    wanted = ("globalTid", "domainId", "textId", "text")
-    listed = ", ".join(name if name in there else "NULL" for name in wanted)
-    domains = database.frame(
-        f"SELECT {listed} FROM {schema.NVTX} WHERE eventType = {_DOMAIN_CREATE} ORDER BY start",  # noqa: S608 - own names
-        (),
-        {"thread": pl.Int64, "domain_id": pl.Int64, "text_id": pl.Int64, "text": pl.String},
-    )
-    return domains.with_columns(process_id=pl.col("thread") & schema.PROCESS_MASK)
+    return ranges.select(on).join(domains, on=on, how="left", maintain_order="left")["name_id"]
 
 
 def _empty() -> pl.DataFrame:

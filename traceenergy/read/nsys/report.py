@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,12 @@ from traceenergy.errors import BadTableError, MissingTableError, UnknownSchemaEr
 from traceenergy.read.nsys import devices, schema
 from traceenergy.read.nsys.database import Database
 from traceenergy.read.nsys.diagnostics import read_diagnostics
-from traceenergy.read.nsys.gpu_work import read_gpu_work
+from traceenergy.read.nsys.gpu_work import ask_gpu_work, read_gpu_work
 from traceenergy.read.nsys.graph_nodes import read_graph_nodes
-from traceenergy.read.nsys.launches import doubts_of_launches, read_launches
+from traceenergy.read.nsys.launches import ask_launches, doubts_of_launches, read_launches
 from traceenergy.read.nsys.metrics import read_gpu_metrics
 from traceenergy.read.nsys.names import Names
-from traceenergy.read.nsys.nvtx import read_nvtx_ranges
+from traceenergy.read.nsys.nvtx import ask_nvtx_ranges, read_nvtx_ranges
 from traceenergy.read.nsys.power_events import read_power_events
 from traceenergy.read.nsys.synchronization import read_cuda_events, read_synchronizations
 from traceenergy.read.nsys.time_bounds import check_times
@@ -125,13 +124,17 @@ def _read_tables(
     database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...]
 ) -> Trace:
     where, names = database.path.name, Names(database)
-    work, doubts_of_work = read_gpu_work(database, layout, names)
-    launches = read_launches(database, layout, names)
+    # All are loaded by other threads from now on, each while the one before is worked on.
+    asked_work, asked_launches = ask_gpu_work(database), ask_launches(database)
+    asked_ranges, sha256 = ask_nvtx_ranges(database), database.hash_of_file()
+    work, doubts_of_work = read_gpu_work(asked_work, layout, names, where)
+    launches = read_launches(asked_launches(), layout, names)
     work = _with_process(work, launches)
     gpus, of_ordinal, doubts_of_devices = devices.read_devices(database, layout, work)
     on = ["process_id", "cuda_ordinal"]
     work = work.join(of_ordinal, on=on, how="left", maintain_order="left")
-    ranges, doubts_of_nvtx = read_nvtx_ranges(database, layout, names, _last_ns(work, launches))
+    last_ns = _last_ns(work, launches)
+    ranges, doubts_of_nvtx = read_nvtx_ranges(asked_ranges, layout, names, last_ns, where)
     nodes = read_graph_nodes(database, layout, work)
     waits = read_synchronizations(database, layout, launches)
     events = read_cuda_events(database, launches)
@@ -140,7 +143,7 @@ def _read_tables(
     )
     return check_trace(
         Trace(
-            origins=(_origin(database, layout, rank, gpus),),
+            origins=(_origin(database, layout, rank, gpus, sha256()),),
             clock=layout.clock,
             names=names.texts(),
             devices=Devices(_finish(gpus, rank, tables.DEVICES)),
@@ -198,23 +201,19 @@ def _finish(frame: pl.DataFrame, rank: int, columns: tuple[tables.Column, ...]) 
     return check_table(frame, columns, "of an export")
 
 
-def _origin(database: Database, layout: Layout, rank: int, gpus: pl.DataFrame) -> Origin:
+def _origin(
+    database: Database, layout: Layout, rank: int, gpus: pl.DataFrame, sha256: str
+) -> Origin:
     ran = tuple(gpus["name"].drop_nulls().unique(maintain_order=True))
     return Origin(
         name=database.path.name,
         kind="nsys-sqlite",
-        sha256=sha256_of(database.path),
+        sha256=sha256,
         rank=rank,
         tool_version=layout.tool_version,
         schema_version=layout.schema_version,
         gpu_names=ran if len(gpus) else devices.list_gpu_names(database, layout),
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file, in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _no_gpu_work(where: str) -> Caveat:
