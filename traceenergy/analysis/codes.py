@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from traceenergy.codes import MOST_APART, first_places, number_codes
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+    Int = NDArray[np.int64]
 
-def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:
+
+def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[Int, pl.DataFrame]:
     """Give each distinct combination of columns a number, in order of first appearance.
 
     Parameters
@@ -19,6 +23,7 @@ def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[NDArray[np.int64]
     frame : polars.DataFrame
         Aligned with the work.
     columns : list of str
+        Of integers, categories or texts.
 
     Returns
     -------
@@ -26,8 +31,37 @@ def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[NDArray[np.int64]
     keys : polars.DataFrame (n_groups rows)
         The combination of each group.
     """
-    keys = frame.select(columns).unique(maintain_order=True).with_row_index("group")
-    joined = frame.select(columns).join(
-        keys, on=columns, how="left", nulls_equal=True, maintain_order="left"
-    )
-    return joined["group"].cast(pl.Int64).to_numpy(), keys.drop("group")
+    code, n_codes = np.zeros(len(frame), dtype=np.int64), 1
+    for name in columns:
+        value, n_values = _values(frame[name])
+        if n_values > 1:
+            code = code * n_values + value if n_codes > 1 else value
+            there, code = number_codes(code, n_codes * n_values)
+            n_codes = len(there)
+    n_codes = min(n_codes, len(frame))
+    first = first_places(code, n_codes)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(n_codes)
+    return rank[code], frame.select(columns)[first[order]]
+
+
+def _values(series: pl.Series) -> tuple[Int, int]:
+    """Code the values of a column from 0, with how many codes there may be; null is a value."""
+    dtype = series.dtype
+    if isinstance(dtype, pl.Enum):
+        value, low, high = series.to_physical(), 0, len(dtype.categories) - 1
+    else:
+        value = series if dtype.is_integer() else series.cast(pl.Categorical).to_physical()
+        least, most = value.min(), value.max()
+        if not isinstance(least, int) or not isinstance(most, int):
+            return np.zeros(len(series), dtype=np.int64), 1
+        low, high = least, most
+    n_values = high - low + 1
+    code = value.fill_null(low).to_numpy().astype(np.int64) - low
+    if n_values > MOST_APART * len(code):
+        there, code = number_codes(code, n_values)
+        n_values = len(there)
+    if not series.null_count():
+        return code, n_values
+    return np.where(series.is_null().to_numpy(), n_values, code), n_values + 1

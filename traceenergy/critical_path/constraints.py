@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.critical_path.codes import joined_key
+from traceenergy.codes import joined_key
 from traceenergy.critical_path.host_calls import CLOCK_ERROR_NS, order_calls
 from traceenergy.critical_path.shared_launches import launched_with
 from traceenergy.critical_path.stream_order import order_streams

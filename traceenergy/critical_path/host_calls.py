@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.critical_path.codes import dense_codes, joined_key
+from traceenergy.codes import dense_codes, joined_key
 from traceenergy.critical_path.shared_launches import first_start
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.critical_path.codes import joined_key
+from traceenergy.codes import joined_key
 from traceenergy.critical_path.model import PartKind
 from traceenergy.units import S_PER_NS
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import dense_codes, joined_key
 from traceenergy.critical_path.arrivals import find_arrivals
-from traceenergy.critical_path.codes import dense_codes, joined_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,118 @@
+"""Codes in integers: numbered, made dense, joined with a time to one key that sorts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int = NDArray[np.int64]
+
+_KEY_LIMIT = 2**62  # keeps keys inside int64
+# A table of all codes that may occur is cheaper than sorting up to so many codes a value.
+MOST_APART, _SMALL_TABLE = 2, 1 << 16
+_FIRST_LOOK = 1 << 14  # values among which most numbers are found
+
+
+def number_codes(code: Int, limit: int) -> tuple[Int, Int]:
+    """Give the codes that occur numbers from 0, in their order.
+
+    Parameters
+    ----------
+    code : ndarray of int (n,)
+        From 0 to `limit` - 1.
+    limit : int
+
+    Returns
+    -------
+    there : ndarray of int64 (m,)
+        The codes that occur, rising.
+    number : ndarray of int64 (n,)
+        Place of each code in them.
+
+    Notes
+    -----
+    As `numpy.unique` with its inverse; without sorting as long as codes are not far apart.
+    """
+    if limit > MOST_APART * len(code) + _SMALL_TABLE:
+        ordered = np.sort(code)
+        there = ordered[np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(code)]]
+        return there, np.searchsorted(there, code)
+    place = np.zeros(limit, dtype=np.int64)
+    place[code] = 1
+    there = np.flatnonzero(place)
+    place[there] = np.arange(len(there))
+    return there, place[code]
+
+
+def first_places(number: Int, n_numbers: int) -> Int:
+    """Find where each number stands first.
+
+    Parameters
+    ----------
+    number : ndarray of int64 (n,)
+        Of `number_codes`: each occurs.
+    n_numbers : int
+
+    Returns
+    -------
+    ndarray of int64 (n_numbers,)
+    """
+    first = np.full(n_numbers, len(number), dtype=np.int64)
+    begin, end = 0, _FIRST_LOOK
+    while (first == len(number)).any():
+        part = number[begin:end][::-1]
+        # The one written last stays, and what was found before is never later.
+        found = np.full(n_numbers, len(number), dtype=np.int64)
+        found[part] = np.arange(begin + len(part) - 1, begin - 1, -1)
+        np.minimum(first, found, out=first)
+        begin, end = end, 4 * end
+    return first
+
+
+def dense_codes(code: Int) -> Int:
+    """Count codes from 0, in their order, and sort them only where they have wide holes.
+
+    Parameters
+    ----------
+    code : ndarray of int64 (n,)
+
+    Returns
+    -------
+    ndarray of int64 (n,)
+        In the order of `code`; at most twice `n` plus 65,536.
+    """
+    if len(code) == 0:
+        return code
+    low = int(code.min())
+    if int(code.max()) - low <= MOST_APART * len(code) + _SMALL_TABLE:
+        return code - low
+    return np.unique(code, return_inverse=True)[1].astype(np.int64)
+
+
+def joined_key(code: Int, time_ns: Int, span_ns: int) -> Int:
+    """Join a code and a time of [0, `span_ns`] to one integer that sorts by code, then by time.
+
+    Parameters
+    ----------
+    code : ndarray of int64 (n,)
+        Dense, from 0.
+    time_ns : ndarray of int64 (n,) [ns]
+    span_ns : int [ns]
+
+    Returns
+    -------
+    ndarray of int64 (n,)
+
+    Raises
+    ------
+    OverflowError
+        If the keys do not fit in 63 bits.
+    """
+    if len(code) and (int(code.max()) + 1) * (span_ns + 1) >= _KEY_LIMIT:
+        message = f"{int(code.max()) + 1} codes over {span_ns} ns do not fit in one key"
+        raise OverflowError(message)
+    return code * (span_ns + 1) + time_ns
