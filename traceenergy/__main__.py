@@ -1,7 +1,28 @@
-"""The command line, as `python -m traceenergy`."""
+"""The command line, as a program: `traceenergy` or `python -m traceenergy`."""
 
 from __future__ import annotations
 
-from traceenergy.cli.app import main
+import signal
 
-main()
+
+def run() -> None:
+    """Load the command line and run it.
+
+    Raises
+    ------
+    SystemExit
+        Always.
+    """
+    # While it loads there is nothing to clean up: Ctrl-C ends it at once, without a traceback.
+    loading = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if loading:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from traceenergy.cli.app import main  # noqa: PLC0415 - as said
+
+    if loading:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    main()
+
+
+if __name__ == "__main__":
+    run()

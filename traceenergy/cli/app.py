@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from traceenergy import __version__
+from traceenergy.cli.interrupts import kept_interrupts
 from traceenergy.cli.stdout import checked_stdout
 from traceenergy.errors import InternalError, TraceEnergyError
 
@@ -73,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     try:
-        with checked_stdout():
+        with kept_interrupts(), checked_stdout():
             make_app()(words, prog_name="traceenergy")
     except TraceEnergyError as error:
         if verbose:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +32,7 @@ _CORES_PER_JOB = 2
 _PEAK_BYTES_PER_BYTE = 3.5
 _PEAK_BYTES = 180_000_000
 _MEMORY_SHARE = 0.5
+_LOOK_UP_S = 0.1
 
 
 def jobs_that_pay(files: Sequence[Path]) -> int:
@@ -143,8 +146,11 @@ class _Spawning(SpawnContext):
                 process.kill()
 
 
-def _put_temporary_files_into(folder: str) -> None:
+def _prepare(folder: str) -> None:
     tempfile.tempdir = folder
+    # Ctrl-C reaches each process of a terminal: this one ends by it at once, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _answers(
@@ -168,6 +174,9 @@ def _answers(
             for context in contexts
         ]
         try:
+            # polars has signals restart what they interrupt, so that Ctrl-C ends no wait by itself.
+            while wait(lanes, _LOOK_UP_S).not_done:
+                pass
             for lane in lanes:
                 lane.result()
         except BaseException:
@@ -186,10 +195,14 @@ def _work_off(
     answers: list[bytes | None],
 ) -> None:
     """Have one process after another take what waits, a new one where the last was killed."""
+    # Processes inherit it, and so meet a Ctrl-C only when they are prepared for it. The tracker,
+    # which else starts with the first of them, would undo it.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pool: ProcessPoolExecutor | None = None
     try:
         while (i := _next(waiting)) is not None:
-            pool = pool or ProcessPoolExecutor(1, context, _put_temporary_files_into, (folder,))
+            pool = pool or ProcessPoolExecutor(1, context, _prepare, (folder,))
             answer = _ask(pool, task(i))
             if answer is None or isinstance(answer.exception(), BrokenProcessPool):
                 context.end()
