@@ -129,7 +129,7 @@ def _like(kind: Int, start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
 
 
 def _slope(terms: Float, power_w: Float) -> tuple[float | None, float | None]:
-    found, _, rank, _ = np.linalg.lstsq(terms, power_w)
+    found, _, rank, _ = np.linalg.lstsq(terms, power_w, rcond=None)
     n_free = len(power_w) - terms.shape[1]
     if rank < terms.shape[1]:
         return None, None
