@@ -13,6 +13,7 @@ import pytest
 from tests.build import build_trace
 from traceenergy import read_trace
 from traceenergy.analysis import Analysis, AnalysisOptions, analyze
+from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.inseparable import distinct_names, doubt_split
 from traceenergy.analysis.ledger import Ledger, open_ledger
 from traceenergy.analysis.model import Window
@@ -20,6 +21,7 @@ from traceenergy.analysis.rows import sum_groups
 from traceenergy.energy.attribute import AttributionOptions
 from traceenergy.energy.recording_advice import advise_recording, mix_change
 from traceenergy.energy.separability import spread_of
+from traceenergy.energy.work_sums import sum_work
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
 
@@ -118,6 +120,11 @@ def test_kernels_in_a_fixed_proportion_are_named_with_each_other(fixed: Trace) -
         assert part in caveat.text
 
 
+def summed(ledger: Ledger, group: Int, names: Sequence[str]) -> pl.DataFrame:
+    cells = cells_of(ledger, group)
+    return sum_groups(cells, group[cells.first], pl.Series(names))
+
+
 def test_kernels_whose_proportion_changes_are_not() -> None:
     result = analyze(loop(varied()), AVERAGE)
 
@@ -136,7 +143,7 @@ def test_shares_of_time_are_never_named(fixed: Trace) -> None:
 def test_cycles_of_equal_work_are_told_apart_from_each_other(ledger: Ledger) -> None:
     # Ten stretches with the same three kernels: powers are not known, but their split is.
     cycle = np.arange(len(ledger.work)) * 10 // len(ledger.work)
-    rows = sum_groups(ledger, cycle, pl.Series([str(i) for i in range(10)]))
+    rows = summed(ledger, cycle, [str(i) for i in range(10)])
 
     assert all(others == [] for others in together(rows).values())
 
@@ -144,7 +151,7 @@ def test_cycles_of_equal_work_are_told_apart_from_each_other(ledger: Ledger) -> 
 def test_what_a_set_has_beyond_its_lower_bounds_may_be_any_ones(ledger: Ledger) -> None:
     kernel = kernel_of(ledger)
     own_low_j, own_high_j = ledger.bounds(kernel, 3)
-    rows = sum_groups(ledger, kernel, pl.Series(NAMES))
+    rows = summed(ledger, kernel, NAMES)
     members = np.flatnonzero(rows["inseparable_with"].list.len().to_numpy())
     _, set_high_j = ledger.bounds(np.where(np.isin(kernel, members), 0, -1), 1)
     low_j, high_j = rows["energy_lo_j"].to_numpy(), rows["energy_hi_j"].to_numpy()
@@ -166,7 +173,7 @@ def test_no_bound_is_wider_than_what_is_possible(ledger: Ledger) -> None:
     limited = replace(ledger, energies=(energy,))
     possible_j = replace(energy, model=None).bounds(kernel_of(ledger), 3)[1]
 
-    rows = sum_groups(limited, kernel_of(ledger), pl.Series(NAMES))
+    rows = summed(limited, kernel_of(ledger), NAMES)
 
     high_j, own_high_j = rows["energy_hi_j"].to_numpy(), limited.bounds(kernel_of(ledger), 3)[1]
     assert (high_j <= possible_j * (1 + 1e-9)).all()
@@ -177,10 +184,13 @@ def test_errors_are_those_of_the_model_and_add_over_devices(ledger: Ledger) -> N
     energy, kernel = energy_of(ledger), kernel_of(ledger)
     assert energy.model is not None
     length_s = (energy.work.end_ns - energy.work.start_ns).astype(np.float64) * 1e-9
-    se_j = energy.model.standard_error_j(energy.work.all_row, length_s, kernel, 3)
+    parts = energy.model.design.parts(energy.work.all_row, length_s)
+    se_j = energy.model.standard_error_j(parts, kernel, 3)
+    sums, blind = (sum_work(one, kernel, 3) for one in (energy, replace(energy, model=None)))
+    each = np.arange(3)
 
-    one = spread_of([(energy, kernel)], 3)
-    two = spread_of([(energy, kernel), (replace(energy, model=None), kernel), (energy, kernel)], 3)
+    one = spread_of([(sums, each)], 3)
+    two = spread_of([(sums, each), (blind, each), (sums, each)], 3)
 
     assert one is not None
     assert two is not None
@@ -191,7 +201,7 @@ def test_errors_are_those_of_the_model_and_add_over_devices(ledger: Ledger) -> N
     assert two.covariance_j2 == pytest.approx(4 * one.covariance_j2)
     assert two.prior_covariance_j2 == pytest.approx(4 * one.prior_covariance_j2)
     assert two.energy_j == pytest.approx(2 * one.energy_j)
-    assert spread_of([(replace(energy, model=None), kernel)], 3) is None
+    assert spread_of([(blind, each)], 3) is None
 
 
 def test_kernels_that_run_in_several_parts_are_called_by_both() -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import traceenergy as te
-from traceenergy.analysis.step_costs import MOST_BLOCKS
+from traceenergy.analysis.step_blocks import MOST_BLOCKS
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "nsys" / "3.25.0" / "decode"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 import traceenergy as te
-from traceenergy.analysis.step_costs import MOST_BLOCKS
+from traceenergy.analysis.step_blocks import MOST_BLOCKS
 from traceenergy.trace.model import Origin
 
 if TYPE_CHECKING:

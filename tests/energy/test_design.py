@@ -336,7 +336,7 @@ def test_gain_times_parameters_is_power_times_length(
     row = rng.permutation(len(of_pieces))[: rng.integers(1, len(of_pieces) + 1)]
     length_s, group = rng.uniform(0, 2, len(row)), rng.integers(0, n_groups, len(row))
 
-    gain = design.gain(row, length_s, group, n_groups)
+    gain = design.gain(design.parts(row, length_s), group, n_groups)
 
     energy_j = np.bincount(group, design.power_w(theta)[row] * length_s, n_groups)
     assert gain @ theta == pytest.approx(energy_j, abs=1e-6)
@@ -349,7 +349,7 @@ def test_a_window_over_everything_holds_the_gain_of_all_work(of_pieces: list[Pie
     length_s = (work.end_ns - work.start_ns) / S
 
     row = design.rows(at_ms(300), SensorShape(400.0, 0.0, 0.0))[0]
-    gain = design.gain(work.row, length_s, np.zeros(len(work.row), dtype=np.int64), 1)[0]
+    gain = design.gain(design.parts(work.row, length_s), np.zeros_like(work.row), 1)[0]
 
     # readings and energies are two views of one model: what was read is what is shared out
     assert row[1:] * 0.4 == pytest.approx(gain[1:], abs=1e-5)
@@ -359,7 +359,7 @@ def test_a_window_over_everything_holds_the_gain_of_all_work(of_pieces: list[Pie
 def test_a_group_without_work_has_no_gain() -> None:
     design = design_of(DRAWN, DRAWN_CLASSES)
 
-    gain = design.gain(np.array([0]), np.array([2.0]), np.array([1]), 3)
+    gain = design.gain(design.parts(np.array([0]), np.array([2.0])), np.array([1]), 3)
 
     assert gain[[0, 2]].tolist() == np.zeros((2, design.n_columns)).tolist()
     assert gain[1].any()

@@ -239,7 +239,8 @@ def test_another_run_can_tell_what_readings_cannot() -> None:
         assert model.power_w[:3].sum() == pytest.approx(WATTS.sum(), rel=0.02)
     second = np.ones(3)
     errors_j = [
-        model.standard_error_j(np.arange(3), second, np.arange(3), 3) for model in (found, blind)
+        model.standard_error_j(model.design.parts(np.arange(3), second), np.arange(3), 3)
+        for model in (found, blind)
     ]
     assert (errors_j[0] < 0.7 * errors_j[1]).all()
 
@@ -425,7 +426,8 @@ def test_the_error_of_one_piece_is_that_of_its_power_times_its_time() -> None:
     covariance[1, 4] = covariance[4, 1] = -3.0
     found = believed(design_of(pieces((0, 10)), classes_of([0], [GEMM])), covariance)
 
-    error_j = found.standard_error_j(np.array([0]), np.array([2.0]), np.array([0]), 1)
+    parts = found.design.parts(np.array([0]), np.array([2.0]))
+    error_j = found.standard_error_j(parts, np.array([0]), 1)
 
     # 2 s x sqrt(4 + 25 - 2 x 3): static power has no part in dynamic energy
     assert error_j.tolist() == pytest.approx([2 * np.sqrt(23)])
@@ -437,10 +439,10 @@ def test_classes_that_err_against_each_other_are_sure_in_sum() -> None:
     covariance = np.diag([1.0, 0, 0, 0, 0, 100, 100])
     covariance[5, 6] = covariance[6, 5] = -96.0
     found = believed(design, covariance)
-    row, second = np.arange(2), np.ones(2)
+    parts = design.parts(np.arange(2), np.ones(2))
 
-    apart = found.standard_error_j(row, second, np.array([0, 1]), 2)
-    together = found.standard_error_j(row, second, np.array([0, 0]), 1)
+    apart = found.standard_error_j(parts, np.array([0, 1]), 2)
+    together = found.standard_error_j(parts, np.array([0, 0]), 1)
 
     assert apart.tolist() == pytest.approx([10, 10])
     assert together.tolist() == pytest.approx([np.sqrt(8)])
@@ -452,7 +454,8 @@ def test_what_the_model_misses_grows_with_the_energy_of_a_class() -> None:
     mean = np.array([90.0, 20, -0.1, 0, 0, 300, 100])
     found = believed(design_of(work, classes), np.zeros((7, 7)), mean)
 
-    error_j = found.standard_error_j(np.arange(3), np.ones(3), np.zeros(3, dtype=np.int64), 1)
+    parts = found.design.parts(np.arange(3), np.ones(3))
+    error_j = found.standard_error_j(parts, np.zeros(3, dtype=np.int64), 1)
 
     assert error_j.tolist() == pytest.approx([MODEL_SD * np.hypot(600, 100)])
 
@@ -461,7 +464,8 @@ def test_groups_without_work_have_no_error_and_negative_groups_do_not_count() ->
     design = design_of(pieces((0, 10), (20, 30)), classes_of([0, 0], [GEMM]))
     found = believed(design, np.eye(5))
 
-    error_j = found.standard_error_j(np.arange(2), np.ones(2), np.array([-1, 1]), 3)
+    parts = design.parts(np.arange(2), np.ones(2))
+    error_j = found.standard_error_j(parts, np.array([-1, 1]), 3)
 
     # busy and class, 1 W each
     assert error_j.tolist() == pytest.approx([0, np.sqrt(2), 0])
@@ -486,7 +490,7 @@ def test_errors_of_sums_equal_a_dense_computation(
     group = rng.integers(-1, n_groups, 100)
     found = believed(design, covariance, mean)
 
-    error_j = found.standard_error_j(row, length_s, group, n_groups)
+    error_j = found.standard_error_j(design.parts(row, length_s), group, n_groups)
 
     # energy of a group = G theta: column by column what one watt more of a parameter adds
     member = (group == np.arange(n_groups)[:, None]) * length_s

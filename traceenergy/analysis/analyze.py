@@ -259,12 +259,13 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     waits = collective_tables(trace, ledger, labels, collectives)
     found = replace(found, ledger=ledger)
     told = step_tables(trace, options, found, critical)
-    phases = phase_rows(ledger, labels, told.tokens)
+    work = told.work
+    phases = phase_rows(work, told.tokens)
     devices = device_rows(ledger, window, trace)
-    expected = expect_error(ledger, labels, options.confidence_level)
+    expected = expect_error(work, options.confidence_level)
     energy = sum_devices(devices, told.tokens, method_of(ledger), expected)
-    kernels = kernel_rows(ledger, labels, trace.names)
-    subphases = subphase_rows(ledger, labels, told.tokens)
+    kernels = kernel_rows(work, trace.names)
+    subphases = subphase_rows(work, told.tokens)
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
     blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
     caveats = (
@@ -273,7 +274,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     )  # fmt: skip
     stated = {**options.record(), **trace.read_options}
     exponent = choose_exponent(ledger, options)
-    layers = layer_rows(ledger, labels)
+    layers = layer_rows(work)
     levels = {"kernel": kernels, "phase": phases, "layer": layers, "step": told.steps}
     result = Analysis(
         origins=(*trace.origins, *parts_origin(found.parts)),
@@ -291,7 +292,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         work=work_rows(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),
         power_curve=power_curve(ledger, window),
-        max_vs_sum=max_vs_sum(window, critical, ledger, levels | whole_rows(ledger)),
+        max_vs_sum=max_vs_sum(window, critical, ledger, levels | whole_rows(work.cells)),
         findings=(),
         caveats=caveats,
         capture_ranges=capture_rows(ledger, found.numberless),
@@ -304,8 +305,8 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         collectives=waits.collectives,
         stragglers=waits.stragglers,
         expert_balance=waits.expert_balance,
-        step_costs=step_cost_rows(ledger, labels, told.steps, trace.names),
-        flame=flame_rows(ledger, labels, told.steps, trace.names),
+        step_costs=step_cost_rows(work, told.steps, trace.names),
+        flame=flame_rows(work, trace.names),
         clock_curve=clock_curve(trace, ledger, window),
     )
     result = _with_power(result, trace, options, found, collectives)

@@ -11,6 +11,7 @@ import polars.selectors as cs
 
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
 from traceenergy.analysis.block_times import BlockTimes, time_blocks
+from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.folding import N_KINDS, doubt_left_out, fold, kind_name
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.waveform import draw_waveform
@@ -128,8 +129,9 @@ def _with_energy(times: BlockTimes, ledger: Ledger, passes: _Passes) -> pl.DataF
         np.where(passes.piece >= 0, of_piece[passes.piece], -1)
         for of_piece in (times.part_of_piece, times.whole_of_piece)
     )
-    of_parts = sum_groups(ledger, part, names.fill_null(WHOLE), times.kind)
-    of_wholes = sum_groups(ledger, whole, names.fill_null(WHOLE), number)
+    cells = cells_of(ledger, part, whole)
+    of_parts = sum_groups(cells, part[cells.first], names.fill_null(WHOLE), times.kind)
+    of_wholes = sum_groups(cells, whole[cells.first], names.fill_null(WHOLE), number)
     is_whole = rows["position"].is_null().to_numpy()
     sums = pl.concat([of_parts, of_wholes])[number + len(rows) * is_whole]
     n_energy, n_counted = (

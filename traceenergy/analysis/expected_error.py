@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.codes import codes_of
+from traceenergy.analysis.label_cells import kernel_codes
 from traceenergy.analysis.model import ExpectedError
-from traceenergy.analysis.tables import kernel_codes
-from traceenergy.energy.expected_error import GroupErrors, expect_errors, gain_of
+from traceenergy.energy.expected_error import GroupErrors, expect_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.tables import Labels
     from traceenergy.energy.device_energy import DeviceEnergy
@@ -32,7 +33,7 @@ class Rows:
     Attributes
     ----------
     kernel : ndarray of int64 (n_work,)
-        Row of each piece of work in `kernels`.
+        Row of each piece of work, or cell, in `kernels`.
     kernels : polars.DataFrame (n_kernels rows)
         `name_id`, `phase`, `subphase`.
     phase_of : ndarray of int64 (n_kernels,)
@@ -78,13 +79,12 @@ def modelled(ledger: Ledger) -> list[tuple[DeviceEnergy, PowerModel]]:
     ]
 
 
-def expect_error(ledger: Ledger, labels: Labels, confidence_level: float) -> ExpectedError | None:
+def expect_error(work: LabelCells, confidence_level: float) -> ExpectedError | None:
     """Say how far off the two tables are likely to be.
 
     Parameters
     ----------
-    ledger : Ledger
-    labels : Labels
+    work : LabelCells
     confidence_level : float
         Of the intervals.
 
@@ -93,21 +93,23 @@ def expect_error(ledger: Ledger, labels: Labels, confidence_level: float) -> Exp
     ExpectedError or None
         Of the devices whose energy was shared by a model of power; None if there are none.
     """
-    devices = modelled(ledger)
-    if not devices:
-        return None
-    rows = lay_rows(ledger, labels)
-    kernel_j = np.zeros(len(rows.kernels))
+    phase_of, phases = codes_of(work.kernels, ["phase"])
+    rows = Rows(work.kernel, work.kernels, phase_of, phases["phase"].cast(pl.String))
+    cells, n_kernels = work.cells, len(work.kernels)
     of_kernels, of_phases = [], []
-    for energy, model in devices:
-        group = rows.kernel[energy.work.row]
-        gain = gain_of(model, energy, group, len(rows.kernels))
-        of_kernels.append(expect_errors(model, gain))
-        of_phases.append(expect_errors(model, rows.by_phase(gain)))
-        energy_j = np.nan_to_num(energy.static_j + energy.dynamic_j)
-        kernel_j += np.bincount(group, energy_j, len(rows.kernels))
+    kernel_j = np.zeros(n_kernels)
+    for sums, mine in cells.devices:
+        if sums.energy.model is not None:
+            group = work.kernel[mine]
+            gain = sums.gain(np.where(cells.known[mine], group, -1), n_kernels)
+            of_kernels.append(expect_errors(sums.energy.model, gain))
+            of_phases.append(expect_errors(sums.energy.model, rows.by_phase(gain)))
+            kernel_j += np.bincount(group, sums.static_j + sums.dynamic_j, n_kernels)
+    if not of_kernels:
+        return None
     kernel_share, kernel_held_share = _shares(of_kernels, kernel_j, confidence_level)
-    phase_share, phase_held_share = _shares(of_phases, rows.by_phase(kernel_j), confidence_level)
+    phase_j = rows.by_phase(kernel_j)
+    phase_share, phase_held_share = _shares(of_phases, phase_j, confidence_level)
     return ExpectedError(kernel_share, phase_share, kernel_held_share, phase_held_share)
 
 

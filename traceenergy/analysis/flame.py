@@ -11,15 +11,12 @@ from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.flame_columns import FLAME
 from traceenergy.analysis.inseparable import mark_inseparable
 from traceenergy.analysis.step_facts import KINDS
-from traceenergy.analysis.tables import kernel_codes
-from traceenergy.intervals import share_clock
-from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.analysis.ledger import Ledger
-    from traceenergy.analysis.tables import Labels
+    from traceenergy.analysis.cells import Cells
+    from traceenergy.analysis.label_cells import LabelCells
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -39,17 +36,12 @@ _ALONE = (
 )
 
 
-def flame_rows(
-    ledger: Ledger, labels: Labels, steps: pl.DataFrame, names: pl.Series
-) -> pl.DataFrame:
+def flame_rows(work: LabelCells, names: pl.Series) -> pl.DataFrame:
     """Sum GPU work by kind of step, layer, phase and kernel, each in the one before.
 
     Parameters
     ----------
-    ledger : Ledger
-    labels : Labels
-    steps : polars.DataFrame
-        The table of steps.
+    work : LabelCells
     names : polars.Series of String
         Of kernels, by `name_id`.
 
@@ -65,10 +57,10 @@ def flame_rows(
     Time of a GPU while n pieces of work run on it counts 1/n for each, so times of all rows of a
     level sum to the time in which GPUs were busy, as energies sum to that of all GPU work.
     """
-    leaf, leaves = _leaves(ledger, labels, steps, names)
+    leaf, leaves = _leaves(work, names)
     leaves = leaves.with_columns(_alike_layers(leaves))
     tables = [
-        _with_bounds(ledger, leaf, leaves, columns).with_columns(level=pl.lit(level))
+        _with_bounds(work.cells, leaf, leaves, columns).with_columns(level=pl.lit(level))
         for level, columns in _TOGETHER
     ]
     alone = leaves.filter(pl.col("layer").is_not_null())
@@ -84,23 +76,24 @@ def flame_rows(
     return rows.select(pl.col(column.name).cast(column.dtype) for column in FLAME)
 
 
-def _leaves(
-    ledger: Ledger, labels: Labels, steps: pl.DataFrame, names: pl.Series
-) -> tuple[Int, pl.DataFrame]:
+def _leaves(work: LabelCells, names: pl.Series) -> tuple[Int, pl.DataFrame]:
     """Sum what differs in kind of step, layer or kernel, and give each a number."""
-    kernel, kernels = kernel_codes(ledger, labels)
-    layer = labels.layer.fill_null(-1).to_numpy().astype(np.int64) + 1
-    n_layers, n_kernels = int(layer.max(initial=0)) + 1, max(1, len(kernels))
-    code = (_step_kinds(labels.step, steps) * n_layers + layer) * n_kernels + kernel
+    cells, kinds = work.cells, work.blocks.kind
+    of_block = np.array([*(KINDS.index(kind) for kind in kinds), len(KINDS)])
+    n_layers = int(work.layer.max(initial=-1)) + 2
+    n_kernels = max(1, len(work.kernels))
+    # Block -1 finds the last place.
+    code = (of_block[work.block] * n_layers + work.layer + 1) * n_kernels + work.kernel
     there, leaf = np.unique(code, return_inverse=True)
     in_kind = there // n_kernels
-    known = ~np.isnan(ledger.energy_j)
+    known = cells.known
+    some_known = np.bincount(leaf[known], minlength=len(there)) > 0
 
     def total(values: Float) -> Float:
         sums = np.bincount(leaf[known], values[known], len(there))
-        return np.where(np.bincount(leaf[known], minlength=len(there)) > 0, sums, np.nan)
+        return np.where(some_known, sums, np.nan)
 
-    of_kernel = kernels[there % n_kernels]
+    of_kernel = work.kernels[there % n_kernels]
     frame = pl.DataFrame(
         {
             "step_kind": pl.Series([*KINDS, None], dtype=pl.String).gather(in_kind // n_layers),
@@ -108,33 +101,14 @@ def _leaves(
             "phase": of_kernel["phase"].cast(pl.String),
             "subphase": of_kernel["subphase"].cast(pl.String),
             "kernel": names.gather(of_kernel["name_id"]),
-            "energy_j": pl.Series(total(ledger.energy_j)).fill_nan(None),
-            "dynamic_j": pl.Series(total(ledger.dynamic_j)).fill_nan(None),
-            "gpu_time_s": np.bincount(leaf, _gpu_time_s(ledger), len(there)),
-            "n_kernels": np.bincount(leaf, minlength=len(there)),
+            "energy_j": pl.Series(total(cells.energy_j)).fill_nan(None),
+            "dynamic_j": pl.Series(total(cells.dynamic_j)).fill_nan(None),
+            "gpu_time_s": np.bincount(leaf, cells.gpu_time_s, len(there)),
+            "n_kernels": np.bincount(leaf, cells.n_work, len(there)),
         }
     )
     layer_known = pl.when(pl.col("layer") >= 0).then(pl.col("layer"))
-    return leaf.astype(np.int64), frame.with_columns(layer_known)
-
-
-def _step_kinds(step: Int, steps: pl.DataFrame) -> Int:
-    """Say which of `KINDS` the step of each piece of work is of; one more than all for none."""
-    known = steps.filter(pl.col("step").is_not_null())
-    if not len(known):
-        return np.full(len(step), len(KINDS))
-    kind = known["kind"].cast(pl.Enum(KINDS)).to_physical().cast(pl.Int64).to_numpy()
-    place = np.minimum(np.searchsorted(known["step"].to_numpy(), step), len(known) - 1)
-    return np.where(step >= 0, kind[place], len(KINDS))
-
-
-def _gpu_time_s(ledger: Ledger) -> Float:
-    time_s = np.zeros(len(ledger.work))
-    for work in ledger.devices:
-        clock = share_clock(work.start_ns, work.end_ns)
-        shared_ns = clock.share_at(work.end_ns) - clock.share_at(work.start_ns)
-        time_s[work.row] = shared_ns * S_PER_NS
-    return time_s
+    return leaf, frame.with_columns(layer_known)
 
 
 def _alike_layers(leaves: pl.DataFrame) -> pl.Series:
@@ -173,14 +147,12 @@ def _sums(leaves: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     )
 
 
-def _with_bounds(
-    ledger: Ledger, leaf: Int, leaves: pl.DataFrame, columns: list[str]
-) -> pl.DataFrame:
+def _with_bounds(cells: Cells, leaf: Int, leaves: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """Sum leaves, with intervals made as those of the other tables."""
     of_leaf, _ = codes_of(leaves, columns)
     rows = _sums(leaves, columns)  # in the order of those numbers: of first appearance
     group = of_leaf[leaf]
-    low_j, high_j = ledger.bounds(group, len(rows))
+    low_j, high_j = cells.bounds(group, len(rows))
     energy_j = pl.col("energy_j")
     bounded = rows.with_columns(
         pl.lit("").alias("name"),
@@ -191,4 +163,4 @@ def _with_bounds(
     bounded = bounded.with_columns(
         pl.when(~unknown).then(pl.col(name)).alias(name) for name in ("energy_lo_j", "energy_hi_j")
     )
-    return mark_inseparable(ledger, group, bounded)
+    return mark_inseparable(cells, group, bounded)

@@ -15,8 +15,9 @@ from traceenergy.energy.separability import find_inseparable, noticeable, spread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.cells import Cells
     from traceenergy.analysis.ledger import Ledger
-    from traceenergy.energy.device_energy import DeviceEnergy
+    from traceenergy.energy.work_sums import WorkSums
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -25,15 +26,15 @@ NAMES_IN_TEXT = 4
 
 
 def mark_inseparable(
-    ledger: Ledger, group: Int, rows: pl.DataFrame, table: Int | None = None
+    cells: Cells, group: Int, rows: pl.DataFrame, table: Int | None = None
 ) -> pl.DataFrame:
     """Name the rows that each row's energy cannot be told from, and widen their intervals.
 
     Parameters
     ----------
-    ledger : Ledger
-    group : ndarray of int64 (n_work,)
-        Row of each piece of work; negative for none.
+    cells : Cells
+    group : ndarray of int64 (n_cells,)
+        Row of each cell of work; negative for none.
     rows : polars.DataFrame
         With `name`, `dynamic_j`, `energy_lo_j`, `energy_hi_j`.
     table : ndarray of int64 (n_rows,), optional
@@ -54,11 +55,7 @@ def mark_inseparable(
     """
     empty = pl.Series("inseparable_with", [[]] * len(rows), dtype=pl.List(pl.String))
     rows = rows.with_columns(empty)
-    devices = [
-        (energy, group[work.row])
-        for work, energy in zip(ledger.devices, ledger.energies, strict=True)
-        if energy is not None
-    ]
+    devices = [(sums, group[mine]) for sums, mine in cells.devices]
     sets = _sets_of(devices, rows, np.zeros(len(rows), dtype=np.int64) if table is None else table)
     if not sets:
         return rows
@@ -73,7 +70,7 @@ def mark_inseparable(
     )
 
 
-def _sets_of(devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame, table: Int) -> list[Int]:
+def _sets_of(devices: list[tuple[WorkSums, Int]], rows: pl.DataFrame, table: Int) -> list[Int]:
     # Rows that belong together, most energy first.
     chosen = noticeable(rows["dynamic_j"].fill_null(0.0).to_numpy())
     tables = [chosen[table[chosen] == one] for one in np.unique(table[chosen])]
@@ -81,7 +78,7 @@ def _sets_of(devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame, table:
         return []
     place = np.full(len(rows) + 1, -1)  # group -1 finds the last place
     place[chosen] = np.arange(len(chosen))
-    spread = spread_of([(energy, place[group]) for energy, group in devices], len(chosen))
+    spread = spread_of([(sums, place[group]) for sums, group in devices], len(chosen))
     if spread is None:
         return []
     energy_j = rows["energy_j"].to_numpy()
@@ -93,19 +90,17 @@ def _sets_of(devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame, table:
     return [members[np.argsort(-energy_j[members], kind="stable")] for members in sets]
 
 
-def _open_high_j(
-    devices: list[tuple[DeviceEnergy, Int]], rows: pl.DataFrame, sets: list[Int]
-) -> Float:
+def _open_high_j(devices: list[tuple[WorkSums, Int]], rows: pl.DataFrame, sets: list[Int]) -> Float:
     low_j = rows["energy_lo_j"].fill_null(np.nan).to_numpy()
     high_j = rows["energy_hi_j"].fill_null(np.nan).to_numpy().copy()
     set_of = np.full(len(rows) + 1, -1)
     for number, members in enumerate(sets):
         set_of[members] = number
     set_high_j, possible_j = np.zeros(len(sets)), np.zeros(len(rows))
-    for energy, group in devices:
-        set_high_j += energy.bounds(set_of[group], len(sets))[1]
+    for sums, group in devices:
+        set_high_j += sums.bounds(set_of[group], len(sets))[1]
         # Without a model, bounds are limits of what is possible.
-        possible_j += replace(energy, model=None).bounds(group, len(rows))[1]
+        possible_j += replace(sums, parts=None).bounds(group, len(rows))[1]
     for number, members in enumerate(sets):
         open_j = set_high_j[number] - low_j[members].sum()
         widest_j = np.minimum(low_j[members] + open_j, possible_j[members])

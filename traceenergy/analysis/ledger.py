@@ -17,6 +17,7 @@ from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
 from traceenergy.errors import NoPowerError
+from traceenergy.intervals import share_clock
 from traceenergy.trace.tables import (
     ENERGY_COUNTER,
     DeviceReadings,
@@ -101,6 +102,23 @@ class Ledger:
             meets[:-1] |= end_ns[:-1] > start_ns[1:]
             alone[work.row[order[meets]]] = False
         return alone
+
+    @cached_property
+    def not_alone(self) -> Int:
+        """Rows of the pieces that share time with others on their device."""
+        return np.flatnonzero(~self.is_alone)
+
+    @cached_property
+    def gpu_time_s(self) -> NDArray[np.float64]:
+        """Time of the GPU: of n pieces that run together each has 1/n [s]."""
+        time_s = (self.end_ns - self.start_ns).astype(np.float64) * S_PER_NS
+        rest = self.not_alone
+        for index in np.unique(self.device[rest]).tolist():
+            mine = rest[self.device[rest] == index]
+            clock = share_clock(self.start_ns[mine], self.end_ns[mine])
+            shared_ns = clock.share_at(self.end_ns[mine]) - clock.share_at(self.start_ns[mine])
+            time_s[mine] = shared_ns * S_PER_NS
+        return time_s
 
     @property
     def is_modelled(self) -> bool:

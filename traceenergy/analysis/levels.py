@@ -15,6 +15,7 @@ from traceenergy.units import S_PER_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.cells import Cells
     from traceenergy.analysis.critical import Critical
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
@@ -70,23 +71,24 @@ def max_vs_sum(
     }
 
 
-def whole_rows(ledger: Ledger) -> dict[str, pl.DataFrame]:
+def whole_rows(cells: Cells) -> dict[str, pl.DataFrame]:
     """Sum by device, and over the run (`ROW`).
 
     Parameters
     ----------
-    ledger : Ledger
+    cells : Cells
 
     Returns
     -------
     dict of str to polars.DataFrame
         Tables `device` and `run`.
     """
+    ledger = cells.ledger
     names = [f"rank {work.rank}, GPU {work.device_id}" for work in ledger.devices]
-    everything = np.zeros(len(ledger.device), dtype=np.int64)
+    everything = np.zeros(len(cells.first), dtype=np.int64)
     return {
-        "device": sum_groups(ledger, ledger.device, pl.Series(names)),
-        "run": sum_groups(ledger, everything, pl.Series(["run"])),
+        "device": sum_groups(cells, ledger.device[cells.first], pl.Series(names)),
+        "run": sum_groups(cells, everything, pl.Series(["run"])),
     }
 
 

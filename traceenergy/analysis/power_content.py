@@ -110,5 +110,6 @@ def _half_width_j(power: DevicePower, inside: NDArray[np.int64], time_s: Float) 
     if energy.model is None or len(inside) == 0:
         return None
     one = np.zeros(len(inside), dtype=np.int64)
-    error_j = energy.model.standard_error_j(energy.work.all_row[inside], time_s, one, 1)
+    parts = energy.model.design.parts(energy.work.all_row[inside], time_s)
+    error_j = energy.model.standard_error_j(parts, one, 1)
     return float(error_j[0]) * z_of(energy.confidence_level)

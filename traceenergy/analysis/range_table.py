@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.model import RANGE_ROW
-from traceenergy.analysis.rows import group_busy_s, sum_groups
+from traceenergy.analysis.rows import sum_groups
 from traceenergy.phases.match import NUMBERING
 from traceenergy.projection.paths import merge_paths
 from traceenergy.trace.tables import empty_table
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.cells import Cells
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.trace.tables import RangePaths
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
 
 NO_RANGE = "(no range)"
 
@@ -120,8 +125,10 @@ def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
     names = tree.paths["path"].gather(used)
     if outside:
         names = pl.concat([names, pl.Series([NO_RANGE])])
-    own = sum_groups(ledger, row_of_path[path_of_work], names)
-    energy_j, busy_s = _inclusive(ledger, tree, row_of_path, len(names))
+    cells = cells_of(ledger, path_of_work)
+    path = path_of_work[cells.first]
+    own = sum_groups(cells, row_of_path[path], names)
+    energy_j, busy_s = _inclusive(cells, path, tree.paths, row_of_path, len(names))
     if outside:
         busy_s[-1], energy_j[-1] = own["busy_s"][-1], own["energy_j"].fill_null(np.nan)[-1]
     rows = own.with_columns(
@@ -162,37 +169,33 @@ def capture_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
 
 def _count_instances(tree: RangeTree) -> NDArray[np.int64]:
     has_work = np.zeros(len(tree.parent_row), dtype=bool)
-    has_work[tree.range_of_work[tree.range_of_work >= 0]] = True
-    frontier = np.flatnonzero(has_work)
-    while len(frontier):
-        above = tree.parent_row[frontier]
-        above = above[above >= 0]
-        is_new = np.zeros(len(has_work), dtype=bool)
-        is_new[above[~has_work[above]]] = True
-        frontier = np.flatnonzero(is_new)
-        has_work[frontier] = True
+    found = tree.range_of_work
+    while len(found := found[found >= 0]):
+        found = found[~has_work[found]]
+        # Those of one range mostly follow each other.
+        found = found[np.append(found[1:] != found[:-1], True)[: len(found)]]
+        has_work[found] = True
+        found = tree.parent_row[found]
     return np.bincount(tree.path_of_range[has_work], minlength=len(tree.paths))
 
 
 def _inclusive(
-    ledger: Ledger, tree: RangeTree, row_of_path: NDArray[np.int64], n_rows: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    cells: Cells, path: Int, paths: RangePaths, row_of_path: Int, n_rows: int
+) -> tuple[Float, Float]:
     # Level by level from the innermost: each path climbs to its ancestor at that depth, so
     # each piece of work counts once for each range around it.
-    depth = tree.paths["depth"].to_numpy()
-    parent = tree.paths["parent_path_id"].cast(pl.Int64).fill_null(-1).to_numpy()
-    path_of_work = tree.path_of_work
-    known = ~np.isnan(ledger.static_j)
+    depth = paths["depth"].to_numpy()
+    parent = paths["parent_path_id"].cast(pl.Int64).fill_null(-1).to_numpy()
+    known, cell_j = cells.known, cells.energy_j
     energy_j, busy_s = np.full(n_rows, np.nan), np.zeros(n_rows)
-    climbed = np.arange(len(depth))
+    climbed, outside = path, path < 0
     for level in range(int(depth.max(initial=-1)), -1, -1):
-        climbed = np.where(depth[climbed] > level, parent[climbed], climbed)
-        at_level = np.append(np.where(depth[climbed] == level, climbed, -1), -1)
-        ancestor = at_level[path_of_work]
-        group = np.where(ancestor >= 0, row_of_path[ancestor], -1)
-        busy_s += group_busy_s(ledger, group, n_rows)
+        climbed = np.where(~outside & (depth[climbed] > level), parent[climbed], climbed)
+        at_level = ~outside & (depth[climbed] == level)
+        group = np.where(at_level, row_of_path[climbed], -1)
+        busy_s += cells.busy_s(group, n_rows)
         member = (group >= 0) & known
-        sums = np.bincount(group[member], weights=ledger.energy_j[member], minlength=n_rows)
+        sums = np.bincount(group[member], cell_j[member], n_rows)
         found = np.bincount(group[member], minlength=n_rows) > 0
         energy_j[found] = sums[found]
     return energy_j, busy_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,58 +9,28 @@ import polars as pl
 
 from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.cost_columns import STEP_COST
-from traceenergy.analysis.tables import kernel_codes
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.analysis.ledger import Ledger
-    from traceenergy.analysis.tables import Labels
+    from traceenergy.analysis.cells import Cells
+    from traceenergy.analysis.label_cells import LabelCells
+    from traceenergy.analysis.step_blocks import StepBlocks
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-MOST_BLOCKS = 24  # of a kind: enough to tell variation, few enough to keep in a file
 _SUMS = ("energy_j", "time_s", "n_kernels", "bytes", "grid_blocks")
 STEP_KIND, PHASE, SUBPHASE, LAYER, KERNEL = "step_kind", "phase", "subphase", "layer", "kernel"
 
 
-@dataclass(frozen=True)
-class _Blocks:
-    """Blocks of consecutive steps of one kind, kind after kind.
-
-    Attributes
-    ----------
-    of_step : ndarray of int64 (n_steps,)
-        Block of each step.
-    kind : list of str (n_blocks,)
-        Of the steps of each block.
-    n_steps : ndarray of int64 (n_blocks,)
-    """
-
-    of_step: Int
-    kind: list[str]
-    n_steps: Int
-
-    def spans(self) -> dict[str, slice]:
-        """Say which blocks are of which kind."""
-        kinds = list(dict.fromkeys(self.kind))
-        return {
-            kind: slice(self.kind.index(kind), self.kind.index(kind) + self.kind.count(kind))
-            for kind in kinds
-        }
-
-
-def step_cost_rows(
-    ledger: Ledger, labels: Labels, steps: pl.DataFrame, names: pl.Series
-) -> pl.DataFrame:
+def step_cost_rows(work: LabelCells, steps: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     """Sum steps by kind, with each phase, layer and kernel in them, over blocks of steps.
 
     Parameters
     ----------
-    ledger : Ledger
-    labels : Labels
+    work : LabelCells
     steps : polars.DataFrame
         The table of steps.
     names : polars.Series of String
@@ -82,17 +51,15 @@ def step_cost_rows(
     known = steps.filter(pl.col("step").is_not_null())
     if not len(known):
         return pl.DataFrame(schema={column.name: column.dtype for column in STEP_COST})
-    blocks = _block_steps(known["kind"])
-    number = known["step"].to_numpy()
-    place = np.minimum(np.searchsorted(number, labels.step), len(number) - 1)
-    block = np.where(labels.step >= 0, blocks.of_step[place], -1)
-    group, key = kernel_codes(ledger, labels)
-    key = key.select(names.gather(key["name_id"]).alias("name"), "phase", "subphase")
-    kernels = _sums(ledger, blocks, group, block, len(key))
-    in_layer, layers = codes_of(pl.DataFrame({"name": labels.layer}), ["name"])
-    in_layer = np.where(labels.layer.is_null().to_numpy(), -1, in_layer)
-    of_layers = _sums(ledger, blocks, in_layer, block, len(layers))
-    layers = layers.with_columns(name=pl.lit("layer ") + pl.col("name").cast(pl.String))
+    blocks = work.blocks
+    key = work.kernels.select(
+        names.gather(work.kernels["name_id"]).alias("name"), "phase", "subphase"
+    )
+    values = _values(work.cells)
+    kernels = _sums(values, work.kernel, work.block, (len(key), len(blocks.kind)))
+    n_layers = int(work.layer.max(initial=-1)) + 1
+    of_layers = _sums(values, work.layer, work.block, (n_layers, len(blocks.kind)))
+    layers = pl.select(name=pl.format("layer {}", pl.int_range(n_layers)))
     tables = [_whole_steps(known, blocks)]
     for level in (PHASE, SUBPHASE):
         of_kernel, there = codes_of(key, [level])
@@ -105,18 +72,7 @@ def step_cost_rows(
     )
 
 
-def _block_steps(kind: pl.Series) -> _Blocks:
-    of_step = np.zeros(len(kind), dtype=np.int64)
-    kinds: list[str] = []
-    for name in kind.unique(maintain_order=True):
-        mine = np.flatnonzero((kind == name).to_numpy())
-        n_blocks = min(MOST_BLOCKS, len(mine))
-        of_step[mine] = len(kinds) + np.arange(len(mine)) * n_blocks // len(mine)
-        kinds += [name] * n_blocks
-    return _Blocks(of_step, kinds, np.bincount(of_step, minlength=len(kinds)))
-
-
-def _whole_steps(steps: pl.DataFrame, blocks: _Blocks) -> pl.DataFrame:
+def _whole_steps(steps: pl.DataFrame, blocks: StepBlocks) -> pl.DataFrame:
     """Sum whole steps; their time is elapsed time."""
     elapsed_s = (steps["end_ns"] - steps["start_ns"]).to_numpy() * S_PER_NS
     columns = {
@@ -147,21 +103,24 @@ def _known(values: list[float]) -> list[float] | None:
     return None if any(value != value for value in values) else values  # noqa: PLR0124 - NaN
 
 
-def _sums(ledger: Ledger, blocks: _Blocks, group: Int, block: Int, n_groups: int) -> list[Float]:
-    """Sum groups of work over blocks: `_SUMS`, ``(n_groups, n_blocks)`` each."""
-    inside = (group >= 0) & (block >= 0)
-    n_blocks = len(blocks.kind)
-    cell = group[inside] * n_blocks + block[inside]
+def _values(cells: Cells) -> list[Float]:
+    """Sum what `_SUMS` names over cells, ``(n_cells,)`` each."""
+    work = cells.ledger.work
     sizes = (
-        ledger.work[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        cells.total(work[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
         for name in ("bytes", "grid_blocks")
     )
-    values = (
-        ledger.energy_j, (ledger.end_ns - ledger.start_ns) * S_PER_NS, np.ones(len(group)), *sizes
-    )  # fmt: skip
+    return [cells.energy_j, cells.time_ns * S_PER_NS, cells.n_work.astype(np.float64), *sizes]
+
+
+def _sums(values: list[Float], group: Int, block: Int, shape: tuple[int, int]) -> list[Float]:
+    """Sum groups of cells over blocks: `_SUMS`, ``(n_groups, n_blocks)`` each."""
+    inside = (group >= 0) & (block >= 0)
+    n_groups, n_blocks = shape
+    cell = group[inside] * n_blocks + block[inside]
     return [
         np.bincount(cell, value[inside], n_groups * n_blocks)
-        .reshape(n_groups, n_blocks)
+        .reshape(shape)
         .astype(np.float64, copy=False)
         for value in values
     ]
@@ -173,7 +132,7 @@ def _collapse(values: Float, group: Int, n_groups: int) -> Float:
     return sums
 
 
-def _rows(level: str, key: pl.DataFrame, sums: list[Float], blocks: _Blocks) -> pl.DataFrame:
+def _rows(level: str, key: pl.DataFrame, sums: list[Float], blocks: StepBlocks) -> pl.DataFrame:
     """List groups that occur in each kind of step."""
     tables = []
     for kind, mine in blocks.spans().items():

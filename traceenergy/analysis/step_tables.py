@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.analysis.label_cells import label_cells
 from traceenergy.analysis.step_facts import describe_steps
 from traceenergy.analysis.step_tokens import counted_steps, doubt_tokens, tokens_of_steps
 from traceenergy.analysis.tables import step_kind_rows, step_rows
@@ -15,6 +16,7 @@ from traceenergy.caveats import Caveat
 if TYPE_CHECKING:
     from traceenergy.analysis.analyze import AttributedRun
     from traceenergy.analysis.critical import Critical
+    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.options import AnalysisOptions
     from traceenergy.trace.model import Trace
 
@@ -30,6 +32,8 @@ class StepTables:
     ----------
     steps, kinds
         `STEP_ROW`, `STEP_KIND_ROW`.
+    work : LabelCells
+        GPU work summed over what its labels tell apart.
     tokens
         Of all steps; None if not known.
     caveats : tuple of Caveat
@@ -37,6 +41,7 @@ class StepTables:
 
     steps: pl.DataFrame
     kinds: pl.DataFrame
+    work: LabelCells
     tokens: int | None
     caveats: tuple[Caveat, ...]
 
@@ -79,9 +84,11 @@ def step_tables(
     facts = facts.with_columns(pl.when(pl.Series(counts)).then(tokens).alias("tokens"))
     rows = step_rows(ledger, labels, steps, facts, critical)
     known = rows["tokens"].drop_nulls()
+    cells = label_cells(ledger, labels, rows)
     return StepTables(
         steps=rows,
-        kinds=step_kind_rows(ledger, labels, rows),
+        kinds=step_kind_rows(cells, rows),
+        work=cells,
         tokens=int(known.sum()) if len(known) else None,
         caveats=(*_doubt_steps(rows, options), *doubt_tokens(rows, facts, asked)),
     )

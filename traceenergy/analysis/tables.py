@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis import model
-from traceenergy.analysis.codes import codes_of
+from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.device_columns import DEVICE_ROW
 from traceenergy.analysis.inseparable import distinct_names
 from traceenergy.analysis.modelled_power import modelled_columns
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.step_facts import KINDS
 from traceenergy.analysis.step_paths import mean_step_paths, with_step_paths
+from traceenergy.codes import number_codes
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.analysis.critical import Critical
+    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
     from traceenergy.analysis.steps import Steps
@@ -57,21 +59,21 @@ class Labels:
     phase_names: dict[str, str]
 
 
-def phase_rows(ledger: Ledger, labels: Labels, tokens: int | None = None) -> pl.DataFrame:
+def phase_rows(work: LabelCells, tokens: int | None = None) -> pl.DataFrame:
     """Sum by first-level phase, most energy first (`PHASE_ROW`); `tokens` are those of the run."""
-    group, keys = codes_of(pl.DataFrame({"name": labels.phase}), ["name"])
-    rows = sum_groups(ledger, group, keys["name"])
-    label = pl.col("name").replace(labels.phase_names).alias("label")
+    group, keys = work.of_kernels(["phase"])
+    rows = sum_groups(work.cells, group, keys["phase"])
+    label = pl.col("name").replace(work.phase_names).alias("label")
     return _by_cost(rows.with_columns(label, _per_token(tokens)), model.PHASE_ROW)
 
 
-def subphase_rows(ledger: Ledger, labels: Labels, tokens: int | None = None) -> pl.DataFrame:
+def subphase_rows(work: LabelCells, tokens: int | None = None) -> pl.DataFrame:
     """Sum by second-level phase, most energy first (`PHASE_ROW`), as `phase_rows` does."""
-    group, keys = codes_of(pl.DataFrame({"name": labels.subphase}), ["name"])
-    rows = sum_groups(ledger, group, keys["name"])
+    group, keys = work.of_kernels(["subphase"])
+    rows = sum_groups(work.cells, group, keys["subphase"])
     first, rest = pl.col("name").str.extract(r"^([^.]+)"), pl.col("name").str.extract(r"\.(.+)$")
     label = pl.concat_str(
-        first.replace(labels.phase_names),
+        first.replace(work.phase_names),
         rest.str.replace_all("_", " "),
         separator=": ",
         ignore_nulls=True,
@@ -84,47 +86,29 @@ def _per_token(tokens: int | None) -> pl.Expr:
     return per_token.alias("j_per_token")
 
 
-def layer_rows(ledger: Ledger, labels: Labels) -> pl.DataFrame:
+def layer_rows(work: LabelCells) -> pl.DataFrame:
     """Sum by transformer block, in order, work in no layer last (`LAYER_ROW`).
 
     Without any layer the table is empty.
     """
-    if labels.layer.null_count() == len(labels.layer):
+    if (work.layer < 0).all():
         return _empty(model.LAYER_ROW)
-    group, keys = codes_of(pl.DataFrame({"layer": labels.layer}), ["layer"])
-    names = ("layer " + keys["layer"].cast(pl.String)).fill_null(NO_LAYER)
-    rows = sum_groups(ledger, group, names).with_columns(keys["layer"])
-    return _declared(rows.sort("layer", nulls_last=True), model.LAYER_ROW)
+    last = np.iinfo(np.int64).max  # work in no layer goes last
+    layers, group = np.unique(np.where(work.layer < 0, last, work.layer), return_inverse=True)
+    layer = pl.Series("layer", layers).set(pl.Series(layers == last), None)
+    names = ("layer " + layer.cast(pl.String)).fill_null(NO_LAYER)
+    rows = sum_groups(work.cells, group, names).with_columns(layer)
+    return _declared(rows, model.LAYER_ROW)
 
 
-def kernel_codes(ledger: Ledger, labels: Labels) -> tuple[NDArray[np.int64], pl.DataFrame]:
-    """Give each row of the kernel table a number.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    labels : Labels
-
-    Returns
-    -------
-    group : ndarray of int64 (n_work,)
-    keys : polars.DataFrame (n_groups rows)
-        `name_id`, `phase`, `subphase` of each.
-    """
-    frame = pl.DataFrame(
-        {"name_id": ledger.work["name_id"], "phase": labels.phase, "subphase": labels.subphase}
-    )
-    return codes_of(frame, frame.columns)
-
-
-def kernel_rows(ledger: Ledger, labels: Labels, names: pl.Series) -> pl.DataFrame:
+def kernel_rows(work: LabelCells, names: pl.Series) -> pl.DataFrame:
     """Sum by kernel name within its phase, most energy first (`KERNEL_ROW`)."""
-    group, keys = kernel_codes(ledger, labels)
-    first_work = np.full(len(keys), -1)
-    first_work[group[::-1]] = np.arange(len(group))[::-1]
-    full = ledger.work["full_name_id"].gather(first_work.tolist())
+    keys, cells = work.kernels, work.cells
+    first = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(first, work.kernel, cells.first)
+    full = cells.ledger.work["full_name_id"].gather(first)
     short, subphase = names.gather(keys["name_id"]), keys["subphase"].cast(pl.String)
-    rows = sum_groups(ledger, group, distinct_names(short, subphase)).with_columns(
+    rows = sum_groups(cells, work.kernel, distinct_names(short, subphase)).with_columns(
         short.alias("name"),
         keys["phase"].cast(pl.String),
         subphase,
@@ -142,8 +126,8 @@ def step_rows(
     """
     if not (labels.step >= 0).any():
         return _empty(model.STEP_ROW)
-    last = np.iinfo(np.int64).max  # work in no step goes last
-    numbers, group = np.unique(np.where(labels.step < 0, last, labels.step), return_inverse=True)
+    last = int(labels.step.max()) + 1  # work in no step goes last
+    numbers, group = number_codes(np.where(labels.step < 0, last, labels.step), last + 1)
     start_ns = np.full(len(numbers), np.iinfo(np.int64).max)
     end_ns = np.full(len(numbers), np.iinfo(np.int64).min)
     np.minimum.at(start_ns, group, ledger.start_ns)
@@ -153,7 +137,8 @@ def step_rows(
     told = ("batch", "tokens", "kind", "prefill_tokens", "context_tokens")
     described = facts.select(told)[place.fill_null(0)].select(pl.when(is_step).then(pl.all()))
     names = steps.name.gather(place).fill_null(NO_STEP)
-    rows = sum_groups(ledger, group.astype(np.int64), names).with_columns(
+    cells = cells_of(ledger, group)
+    rows = sum_groups(cells, group[cells.first], names).with_columns(
         pl.Series("start_ns", start_ns),
         pl.Series("end_ns", end_ns),
         pl.Series("step", numbers, dtype=pl.Int64).set(~is_step, None),
@@ -162,7 +147,7 @@ def step_rows(
     return _declared(with_step_paths(rows, critical, ledger), model.STEP_ROW)
 
 
-def step_kind_rows(ledger: Ledger, labels: Labels, steps: pl.DataFrame) -> pl.DataFrame:
+def step_kind_rows(work: LabelCells, steps: pl.DataFrame) -> pl.DataFrame:
     """Sum steps by kind (`STEP_KIND_ROW`); work in no step is not in it.
 
     `steps` is the table of `step_rows`.
@@ -170,11 +155,9 @@ def step_kind_rows(ledger: Ledger, labels: Labels, steps: pl.DataFrame) -> pl.Da
     known = steps.filter(pl.col("step").is_not_null())
     if not len(known):
         return _empty(model.STEP_KIND_ROW)
-    kinds = [kind for kind in KINDS if kind in set(known["kind"].to_list())]
-    number = known["step"].to_numpy()
-    code = known["kind"].cast(pl.Enum(kinds)).to_physical().cast(pl.Int64).to_numpy()
-    place = np.minimum(np.searchsorted(number, labels.step), len(number) - 1)
-    group = np.where(labels.step >= 0, code[place], -1)
+    kinds = [kind for kind in KINDS if kind in work.blocks.kind]
+    code = np.array([*(kinds.index(kind) for kind in work.blocks.kind), -1])
+    group = code[work.block]  # block -1 finds the last place
     energy_j = pl.col("energy_j").filter(pl.col("tokens").is_not_null()).drop_nulls()
     told_j = pl.when(energy_j.len() > 0).then(energy_j.sum())
     tokens = pl.when(pl.col("tokens").count() > 0).then(pl.col("tokens").sum())
@@ -186,7 +169,9 @@ def step_kind_rows(ledger: Ledger, labels: Labels, steps: pl.DataFrame) -> pl.Da
         told_j=told_j,
         **mean_step_paths(),
     )
-    rows = sum_groups(ledger, group, pl.Series(kinds)).with_columns(pl.col("name").alias("kind"))
+    rows = sum_groups(work.cells, group, pl.Series(kinds)).with_columns(
+        pl.col("name").alias("kind")
+    )
     rows = rows.join(of_kind, on="kind", how="left", maintain_order="left").with_columns(
         ratio("told_j", "tokens").alias("j_per_token"),
         ratio("tokens", "told_j").alias("tokens_per_j"),

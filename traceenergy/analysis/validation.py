@@ -11,6 +11,7 @@ import polars as pl
 from traceenergy.analysis.alternatives import Alternative, list_alternatives
 from traceenergy.analysis.analyze import attribute_run
 from traceenergy.analysis.expected_error import expect_error, lay_rows, modelled
+from traceenergy.analysis.label_cells import label_cells
 from traceenergy.analysis.options import AnalysisOptions
 from traceenergy.analysis.redrawing import Draw, recorded_devices, redraw
 from traceenergy.energy.attribute import AUTO
@@ -185,7 +186,7 @@ def validate(  # noqa: PLR0913 - what to validate, how often, who listens
     say("attributing energy")
     run = attribute_run(trace, options, calibration)
     rows = lay_rows(run.ledger, run.labels)
-    expected = expect_error(run.ledger, run.labels, options.confidence_level)
+    expected = expect_error(label_cells(run.ledger, run.labels), options.confidence_level)
     if expected is None:
         raise _refused(run.caveats)
     devices = recorded_devices(run)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.coverage import PIECES_AT_ONCE, ClassTimes, covered_s, one_class
+from traceenergy.energy.gain_parts import GainParts
 from traceenergy.energy.prior import ClassTraits, category_of
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
@@ -225,8 +226,8 @@ class Design:
         power_w = self.power_w(theta)
         return np.maximum(power_w, LEAST_POWER_SHARE * self.limit_w, out=power_w)
 
-    def gain(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
-        """Say how the energy of groups of work follows from the parameters.
+    def parts(self, row: Int, length_s: Float) -> GainParts:
+        """Say what pieces of work add to the columns.
 
         Parameters
         ----------
@@ -234,7 +235,27 @@ class Design:
             Row of each piece among all work.
         length_s : ndarray of float64 (n_work,) [s]
             Its time in the window.
-        group : ndarray of int64 (n_work,)
+
+        Returns
+        -------
+        GainParts
+        """
+        return GainParts(
+            self.share_rate[row] * length_s,
+            self.beside_w[row] * length_s,
+            self.sizes.weight[row] * length_s,
+            self.classes.weight[row] * length_s,
+            self.classes.of_class[row],
+        )
+
+    def gain(self, parts: GainParts, group: Int, n_groups: int) -> Float:
+        """Say how the energy of groups of work follows from the parameters.
+
+        Parameters
+        ----------
+        parts : GainParts
+            Of pieces of work, or of cells.
+        group : ndarray of int64 (n,)
             0 to n_groups - 1.
         n_groups : int
 
@@ -245,19 +266,16 @@ class Design:
         """
         n_static, first = self.n_background, self.first_class
 
-        def summed(code: Int, weight: Float, n_codes: int) -> Float:
-            both = np.bincount(group * n_codes + code, weight * length_s, n_groups * n_codes)
+        def summed(code: Int, part: Float, n_codes: int) -> Float:
+            both = np.bincount(group * n_codes + code, part, n_groups * n_codes)
             return both.astype(np.float64).reshape(n_groups, n_codes)
 
-        def by_class(times: ClassTimes) -> Float:
-            return summed(times.of_class[row], times.weight[row], times.n_classes)
-
-        none = np.zeros(len(row), dtype=np.int64)
         gain = np.zeros((n_groups, self.n_columns))
-        gain[:, n_static : n_static + 1] = summed(none, self.share_rate[row], 1)
-        gain[:, n_static + 1 : n_static + 2] = summed(none, self.beside_w[row], 1)
-        gain[:, n_static + 2 : first] = by_class(self.sizes)
-        gain[:, first:] = by_class(self.classes)
+        gain[:, n_static] = np.bincount(group, parts.busy_s, n_groups)
+        gain[:, n_static + 1] = np.bincount(group, parts.beside_ws, n_groups)
+        category = self.traits.category_code[parts.of_class]
+        gain[:, n_static + 2 : first] = summed(category, parts.size_ws, self.sizes.n_classes)
+        gain[:, first:] = summed(parts.of_class, parts.class_s, self.classes.n_classes)
         return gain
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.possible_range import bound_dynamic
-from traceenergy.energy.power_model import z_of
+from traceenergy.codes import number_codes
+from traceenergy.energy.work_sums import sum_work
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from traceenergy.energy.power_series import PowerSeries
     from traceenergy.energy.window_share import SharedCells
     from traceenergy.trace.tables import PowerSamples
+
+    Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,19 @@ class DeviceEnergy:
             return None
         return float(self.cells.energy_j[self.cells.covered].sum()) / (covered_ns * S_PER_NS)
 
-    def bounds(
-        self, group: NDArray[np.int64], n_groups: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    @property
+    def class_of_work(self) -> Int:
+        """Class of each piece of work, ``(n_work,)``; 0 for all without a model."""
+        if self.model is None:
+            return np.zeros(len(self.static_j), dtype=np.int64)
+        return self.model.design.classes.of_class[self.work.all_row]
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of work; 1 without a model."""
+        return 1 if self.model is None else self.model.design.classes.n_classes
+
+    def bounds(self, group: Int, n_groups: int) -> tuple[Float, Float]:
         """Bound the energy of groups of this device's work.
 
         Parameters
@@ -143,30 +156,6 @@ class DeviceEnergy:
         -------
         low_j, high_j : ndarray of float64 (n_groups,) [J]
         """
-        static_j = self._sum(self.static_j, group, n_groups)
-        low_j, high_j = self._possible(group, n_groups)
-        if self.model is not None:
-            dynamic_j = self._sum(self.dynamic_j, group, n_groups)
-            length_s = (self.work.end_ns - self.work.start_ns).astype(np.float64) * S_PER_NS
-            se_j = self.model.standard_error_j(self.work.all_row, length_s, group, n_groups)
-            half_j = z_of(self.confidence_level) * se_j
-            # What is not possible is not likely either.
-            low_j = np.minimum(dynamic_j, np.maximum(dynamic_j - half_j, low_j))
-            high_j = np.maximum(dynamic_j, np.minimum(dynamic_j + half_j, high_j))
-        return static_j + low_j, static_j + high_j
-
-    def _possible(
-        self, group: NDArray[np.int64], n_groups: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if self.presence is None:
-            return np.zeros(n_groups), np.full(n_groups, float(self.blocks.dynamic_j.sum()))
-        return bound_dynamic(self.presence, self.blocks, group, n_groups, self.most_w)
-
-    @staticmethod
-    def _sum(
-        energy_j: NDArray[np.float64], group: NDArray[np.int64], n_groups: int
-    ) -> NDArray[np.float64]:
-        keep = group >= 0
-        return np.bincount(
-            group[keep], weights=np.nan_to_num(energy_j[keep]), minlength=n_groups
-        ).astype(np.float64)
+        key = (group + 1) * self.n_classes + self.class_of_work
+        keys, cell = number_codes(key, (n_groups + 1) * self.n_classes)
+        return sum_work(self, cell, len(keys)).bounds(keys // self.n_classes - 1, n_groups)

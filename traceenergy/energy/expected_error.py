@@ -93,8 +93,9 @@ def gain_of(model: PowerModel, energy: DeviceEnergy, group: Int, n_groups: int) 
     work = energy.work
     keep = np.flatnonzero((group >= 0) & ~np.isnan(energy.dynamic_j))
     length_s = (work.end_ns[keep] - work.start_ns[keep]).astype(np.float64) * S_PER_NS
-    parts = model.gains(work.all_row[keep], length_s, group[keep], n_groups)
-    return np.concatenate([np.zeros((0, model.design.n_columns)), *(part for _, part in parts)])
+    parts = model.design.parts(work.all_row[keep], length_s)
+    gains = [gain for _, gain in model.gains(parts, group[keep], n_groups)]
+    return np.concatenate([np.zeros((0, model.design.n_columns)), *gains])
 
 
 def expect_errors(model: PowerModel, gain: Float) -> GroupErrors:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from traceenergy.energy.class_power import ClassPower
     from traceenergy.energy.design import Design, SensorShape
+    from traceenergy.energy.gain_parts import GainParts
     from traceenergy.energy.log_clock import LogClock
     from traceenergy.energy.power_series import PowerSeries
     from traceenergy.energy.sensor_fit import SensorFit
@@ -63,17 +64,15 @@ class PowerModel:
     power_w: Float
     n_rows: int
 
-    def standard_error_j(self, row: Int, length_s: Float, group: Int, n_groups: int) -> Float:
+    def standard_error_j(self, parts: GainParts, group: Int, n_groups: int) -> Float:
         """Propagate the covariance of the parameters to sums of energy.
 
         Parameters
         ----------
-        row : ndarray of int64 (n_work,)
-            Row of each piece among all work.
-        length_s : ndarray of float64 (n_work,) [s]
-            Its time in the window.
-        group : ndarray of int64 (n_work,)
-            Negative for none.
+        parts : GainParts
+            Of pieces of work, or of cells.
+        group : ndarray of int64 (n,)
+            Group of each; negative for none.
         n_groups : int
 
         Returns
@@ -81,19 +80,17 @@ class PowerModel:
         ndarray of float64 (n_groups,) [J]
         """
         variance = np.zeros(n_groups)
-        for part, gain in self.gains(row, length_s, group, n_groups):
+        for part, gain in self.gains(parts, group, n_groups):
             spread = np.einsum("ij,ij->i", gain @ self.fit.covariance, gain)
             variance[part] = spread + self.model_variance_j2(gain)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
-    def gains(
-        self, row: Int, length_s: Float, group: Int, n_groups: int
-    ) -> Iterator[tuple[slice, Float]]:
+    def gains(self, parts: GainParts, group: Int, n_groups: int) -> Iterator[tuple[slice, Float]]:
         """Say how energies of groups follow from the parameters, some groups at a time.
 
         Parameters
         ----------
-        row, length_s, group, n_groups
+        parts, group, n_groups
             As `standard_error_j` takes them.
 
         Yields
@@ -102,19 +99,13 @@ class PowerModel:
             Of the groups.
         gain : ndarray of float64 (n_part, n_columns)
         """
-        if n_groups <= GROUPS_AT_ONCE:
-            keep = group >= 0
-            if not keep.all():
-                row, length_s, group = row[keep], length_s[keep], group[keep]
-            yield slice(0, n_groups), self.design.gain(row, length_s, group, n_groups)
-            return
         order = np.argsort(group, kind="stable")
         sorted_group = group[order]
         for first in range(0, n_groups, GROUPS_AT_ONCE):
             last = min(first + GROUPS_AT_ONCE, n_groups)
             low, high = np.searchsorted(sorted_group, (first, last))
             mine = order[low:high]
-            gain = self.design.gain(row[mine], length_s[mine], group[mine] - first, last - first)
+            gain = self.design.gain(parts.of_rows(mine), group[mine] - first, last - first)
             yield slice(first, last), gain
 
     def model_variance_j2(self, gain: Float) -> Float:

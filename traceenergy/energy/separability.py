@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.energy.power_model import z_of
-from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from traceenergy.energy.device_energy import DeviceEnergy
+    from traceenergy.energy.work_sums import WorkSums
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -79,13 +78,13 @@ def noticeable(dynamic_j: Float) -> Int:
     return np.asarray(order[known_j[order] > NOTICEABLE_SHARE * known_j.sum()], dtype=np.int64)
 
 
-def spread_of(devices: Sequence[tuple[DeviceEnergy, Int]], n_groups: int) -> EnergySpread | None:
+def spread_of(devices: Sequence[tuple[WorkSums, Int]], n_groups: int) -> EnergySpread | None:
     """Propagate what is known of power to groups of work on some devices.
 
     Parameters
     ----------
-    devices : sequence of (DeviceEnergy, ndarray of int64 (n_work,))
-        With the group of each piece of the device's work; negative for none.
+    devices : sequence of (WorkSums, ndarray of int64 (n_cells,))
+        With the group of each cell of the device's work; negative for none.
     n_groups : int
 
     Returns
@@ -94,7 +93,7 @@ def spread_of(devices: Sequence[tuple[DeviceEnergy, Int]], n_groups: int) -> Ene
         Of the devices with a model; None if there is no such. What is expected of kernels errs
         alike on all, so standard errors add; correlations are those of the summed covariances.
     """
-    parts = [part for energy, group in devices if (part := _of_device(energy, group, n_groups))]
+    parts = [part for sums, group in devices if (part := _of_device(sums, group, n_groups))]
     if not parts:
         return None
     return EnergySpread(
@@ -112,18 +111,15 @@ def _err_alike(covariances: list[Float]) -> Float:
     return np.asarray(total * np.outer(factor, factor), dtype=np.float64)
 
 
-def _of_device(energy: DeviceEnergy, group: Int, n_groups: int) -> EnergySpread | None:
-    model, work = energy.model, energy.work
+def _of_device(sums: WorkSums, group: Int, n_groups: int) -> EnergySpread | None:
+    model = sums.energy.model
     if model is None:
         return None
-    keep = group >= 0
-    length_s = (work.end_ns - work.start_ns).astype(np.float64) * S_PER_NS
-    gains = model.gains(work.all_row[keep], length_s[keep], group[keep], n_groups)
-    gain = np.concatenate([np.zeros((0, model.design.n_columns)), *(part for _, part in gains)])
+    gain = sums.gain(group, n_groups)
     missed = np.diag(model.model_variance_j2(gain))
-    weights = np.nan_to_num(energy.dynamic_j[keep])
+    keep = group >= 0
     return EnergySpread(
-        np.bincount(group[keep], weights=weights, minlength=n_groups).astype(np.float64),
+        np.bincount(group[keep], sums.dynamic_j[keep], n_groups).astype(np.float64),
         gain @ model.fit.covariance @ gain.T + missed,
         gain @ model.fit.prior_covariance @ gain.T + missed,
     )
