@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _KEY_LIMIT = 2**62  # keeps keys inside int64
 # A table of all codes that may occur is cheaper than sorting up to so many codes a value.
-MOST_APART, _SMALL_TABLE = 2, 1 << 16
+MOST_APART, _SMALL_TABLE = 8, 1 << 16
 _FIRST_LOOK = 1 << 14  # values among which most numbers are found
 
 
@@ -41,9 +41,10 @@ def number_codes(code: Int, limit: int) -> tuple[Int, Int]:
         ordered = np.sort(code)
         there = ordered[np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(code)]]
         return there, np.searchsorted(there, code)
-    place = np.zeros(limit, dtype=np.int64)
-    place[code] = 1
-    there = np.flatnonzero(place)
+    occurs = np.zeros(limit, dtype=bool)
+    occurs[code] = True
+    there = np.flatnonzero(occurs)
+    place = np.empty(limit, dtype=np.int64)  # what is not written takes no memory
     place[there] = np.arange(len(there))
     return there, place[code]
 
@@ -83,7 +84,7 @@ def dense_codes(code: Int) -> Int:
     Returns
     -------
     ndarray of int64 (n,)
-        In the order of `code`; at most twice `n` plus 65,536.
+        In the order of `code`; at most eight times `n` plus 65,536.
     """
     if len(code) == 0:
         return code

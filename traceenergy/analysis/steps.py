@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.codes import number_codes
 from traceenergy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.trace.tables import NvtxRanges
+
+    Int = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
 NO_STEP = -1
 # Groups of a pattern that are numbers in the text of a step.
@@ -104,26 +108,24 @@ def find_steps(
     nothing = Steps(np.full(len(range_of_work), NO_STEP), pl.Series("name", [], dtype=pl.String))
     if not patterns or len(ranges) == 0:
         return nothing
-    matches = matching_names(names, patterns)[ranges["name_id"].to_numpy()]
-    outermost = _outermost_match(matches, parent_row)
-    inside = range_of_work >= 0
-    row_of_work = np.where(inside, outermost[np.maximum(range_of_work, 0)], NO_STEP)
-    rows = np.unique(row_of_work[row_of_work >= 0])
+    matches = matching_names(names, patterns)
+    row_of_work = _outermost_match(matches, ranges["name_id"].to_numpy(), parent_row, range_of_work)
+    inside = np.flatnonzero(row_of_work >= 0)
+    rows, place = number_codes(row_of_work[inside], len(ranges))
     if len(rows) == 0:
         return nothing
     marked = (
         ranges[rows.tolist()]
         .select("rank", "process_id", "start_ns", "name_id")
-        .with_columns(pl.Series("row", rows))
-        .sort("start_ns", "row")
+        .with_row_index("place")
+        .sort("start_ns", "place")
     )
     texts = names.gather(marked["name_id"])
     number = _text_numbers(marked, texts, patterns)
     key = marked.select(pl.int_range(pl.len()).over("rank", "process_id")).to_series()
     distinct, step = np.unique((key if number is None else number).to_numpy(), return_inverse=True)
-    step_of_row = np.full(len(ranges), NO_STEP)
-    step_of_row[marked["row"].to_numpy()] = step
-    of_work = np.where(row_of_work >= 0, step_of_row[np.maximum(row_of_work, 0)], NO_STEP)
+    of_work = np.full(len(range_of_work), NO_STEP)
+    of_work[inside] = step[np.argsort(marked["place"].to_numpy())][place]
     named = pl.DataFrame({"step": step, "name": texts})
     first = named.unique("step", keep="first", maintain_order=True).sort("step")
     text_number = None if number is None else distinct.astype(np.int64)
@@ -201,15 +203,16 @@ def matching_names(names: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool
     return matches
 
 
-def _outermost_match(
-    matches: NDArray[np.bool_], parent_row: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    # Pointer jumping: after k rounds each row knows the topmost match among 2**k ancestors.
-    top = np.where(matches, np.arange(len(matches)), NO_STEP)
-    jump = parent_row.copy()
-    while (jump >= 0).any():
-        above = np.maximum(jump, 0)
-        inherited = np.where(jump >= 0, top[above], NO_STEP)
-        top = np.where(inherited >= 0, inherited, top)
-        jump = np.where(jump >= 0, jump[above], NO_STEP)
+def _outermost_match(matches: Bool, name_id: Int, parent_row: Int, row: Int) -> Int:
+    """Find the outermost of the matching ranges among each range with those around it."""
+    top = np.full(len(row), NO_STEP)
+    at = np.flatnonzero(row >= 0)
+    row = row[at]
+    while len(row):
+        hit = np.flatnonzero(matches[name_id[row]])
+        top[at[hit]] = row[hit]
+        row = parent_row[row]
+        goes_on = np.flatnonzero(row >= 0)
+        if len(goes_on) < len(row):
+            at, row = at[goes_on], row[goes_on]
     return top

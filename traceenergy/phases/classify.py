@@ -20,12 +20,14 @@ kernels only; copies, memsets and whole graphs are judged by their ranges.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from traceenergy.phases.decide import Decisions, decide
+from traceenergy.codes import number_codes
+from traceenergy.phases.decide import Decisions, ask_ranges, decide
 from traceenergy.phases.match import NO_MATCH, matches_any
 from traceenergy.phases.range_tree import OUTSIDE, RangeTree, grow_tree
 from traceenergy.phases.vocabulary import (
@@ -104,22 +106,22 @@ def classify_work(
     Regular expressions see each distinct text once. Decisions are made once per distinct pair of
     what the ranges say and kernel name, then spread over the work.
     """
-    tree = grow_tree(paths, names)
-    path_row = (path_id.cast(pl.Int64) + 1).fill_null(OUTSIDE).to_numpy()
+    tree = grow_tree(paths, names, partial(_ask, rules=rules))
+    node = tree.of_path[(path_id.cast(pl.Int64) + 1).fill_null(OUTSIDE).to_numpy()]
     kernels = _distinct_kernels(work, names)
-    decisions = decide(tree, path_row, kernels.of_work, kernels.texts, rules)
+    decisions = decide(tree, node, kernels.of_work, kernels.texts, rules)
     subphase, pair_rule = _name_decisions(decisions, kernels, rules)
-    layer = tree.layers(rules.layer_patterns)[path_row]
+    layer = pl.Series(tree.layers(rules.layer_patterns)).replace(NO_MATCH, None).cast(pl.Int32)
     table = pl.DataFrame(
         {
             "phase": _spread([first_level(s) for s in subphase], decisions.of_work, list(LABELS)),
             "subphase": _spread(subphase, decisions.of_work),
-            "layer": pl.Series(layer, dtype=pl.Int64).replace(NO_MATCH, None).cast(pl.Int32),
+            "layer": layer.gather(node),
             "rule": _spread(pair_rule, decisions.of_work),
         }
     )
     latent = not _LATENT_PARTS.isdisjoint(s.removesuffix(".bwd") for s in subphase)
-    latent = latent or _names_latent(tree, path_row, kernels.texts, rules)
+    latent = latent or _names_latent(tree, node, kernels.texts, rules)
     labels = LABELS | {"attention": LATENT_ATTENTION_LABEL} if latent else dict(LABELS)
     return Classification(work=table, labels=labels)
 
@@ -128,7 +130,8 @@ def _distinct_kernels(work: GpuWork, names: pl.Series) -> _Kernels:
     kind = work["table"].to_physical().cast(pl.Int64).to_numpy()
     is_kernel = kind == _TABLES.index("KERNEL")
     key = np.where(is_kernel, work["full_name_id"].cast(pl.Int64).to_numpy(), -1 - kind)
-    distinct, of_work = np.unique(key, return_inverse=True)
+    there, of_work = number_codes(key + len(_TABLES), len(names) + len(_TABLES))
+    distinct = there - len(_TABLES)
     texts = names.gather(pl.Series(np.maximum(distinct, 0), dtype=pl.UInt32)).fill_null("")
     no_kernel = pl.Series(distinct < 0, dtype=pl.Boolean)
     return _Kernels(distinct, of_work, texts.zip_with(~no_kernel, pl.Series([""])))
@@ -160,9 +163,19 @@ def _spread(
     return pl.Series(values, dtype=pl.Enum(known)).gather(of_work)
 
 
-def _names_latent(tree: RangeTree, path_row: Int, kernels: pl.Series, rules: RuleSet) -> bool:
-    telling = [rule for rule in rules.rules if rule.latent]
-    ranges = tree.texts.gather(tree.touched(path_row))
-    on_ranges = [rule.range for rule in telling if rule.range is not None and rule.kernel is None]
-    on_kernels = [rule.kernel for rule in telling if rule.kernel is not None]
-    return bool(matches_any(ranges, on_ranges).any() or matches_any(kernels, on_kernels).any())
+def _ask(tree: RangeTree, rules: RuleSet) -> None:
+    """Ask all that is asked of ranges."""
+    ask_ranges(tree, rules)
+    tree.layers(rules.layer_patterns)
+    tree.texts.matches_any(_latent_ranges(rules))
+
+
+def _names_latent(tree: RangeTree, node: Int, kernels: pl.Series, rules: RuleSet) -> bool:
+    ranges = tree.texts.matches_any(_latent_ranges(rules))[tree.touched(node)]
+    on_kernels = [rule.kernel for rule in rules.rules if rule.latent and rule.kernel is not None]
+    return bool(ranges.any() or matches_any(kernels, on_kernels).any())
+
+
+def _latent_ranges(rules: RuleSet) -> list[str]:
+    telling = [rule for rule in rules.rules if rule.latent and rule.kernel is None]
+    return [rule.range for rule in telling if rule.range is not None]

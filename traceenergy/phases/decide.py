@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import first_places, number_codes
 from traceenergy.phases.match import NO_MATCH, first_match, matches_any
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Decisions:
 
 
 @dataclass(frozen=True)
-class _Ranges:
-    """What the ranges of each path say; one column per question."""
+class Ranges:
+    """What the ranges of each node of a tree say; one column per question ``(n_nodes,)``."""
 
     by_user: Int
     by_shipped: Int
@@ -68,6 +69,7 @@ class _Ranges:
     conditions: dict[tuple[str, str | None], Int]
 
     def columns(self) -> list[Int]:
+        """List the answers to all questions."""
         return [
             self.by_user,
             self.by_shipped,
@@ -76,8 +78,9 @@ class _Ranges:
             *self.conditions.values(),
         ]
 
-    def at(self, row: Int) -> _Ranges:
-        return _Ranges(
+    def at(self, row: Int) -> Ranges:
+        """Take the answers of some nodes."""
+        return Ranges(
             self.by_user[row],
             self.by_shipped[row],
             self.by_weak[row],
@@ -93,7 +96,7 @@ class _Tier:
     plain: Int
     asking: tuple[tuple[int, Rule, Bool], ...]
 
-    def at(self, ranges: _Ranges, kernel: Int) -> Int:
+    def at(self, ranges: Ranges, kernel: Int) -> Int:
         found = self.plain[kernel]
         for index, rule, hit in self.asking:
             holds = hit[kernel] & (ranges.conditions[_question(rule)] == 1)
@@ -102,15 +105,15 @@ class _Tier:
 
 
 def decide(
-    tree: RangeTree, path_row: Int, kernel_row: Int, kernels: pl.Series, rules: RuleSet
+    tree: RangeTree, node: Int, kernel_row: Int, kernels: pl.Series, rules: RuleSet
 ) -> Decisions:
     """Find the rule for each distinct pair of what the ranges say and kernel.
 
     Parameters
     ----------
     tree : RangeTree
-    path_row : ndarray of int64 (n_work,)
-        Row of the tree.
+    node : ndarray of int64 (n_work,)
+        Of the tree.
     kernel_row : ndarray of int64 (n_work,)
         Row of `kernels`.
     kernels : polars.Series of String (n_kernels,)
@@ -123,12 +126,13 @@ def decide(
     """
     every = list(enumerate(rules.rules))
     users, shipped = every[: rules.n_user_rules], every[rules.n_user_rules :]
-    by_path = _ask_ranges(tree, users, shipped, rules)
+    by_node = ask_ranges(tree, rules)
     backward_kernel = matches_any(kernels, rules.backward_kernels)
-    path_class, first_row = _classes(by_path.columns())
-    pair, of_work = np.unique(path_class[path_row] * len(kernels) + kernel_row, return_inverse=True)
+    node_class, first_node = _classes(by_node.columns())
+    code = node_class[node] * len(kernels) + kernel_row
+    pair, of_work = number_codes(code, len(first_node) * len(kernels))
     kernel = pair % max(1, len(kernels))
-    ranges = by_path.at(first_row[pair // max(1, len(kernels))])
+    ranges = by_node.at(first_node[pair // max(1, len(kernels))])
     normal = [
         found
         for book, by_range in ((users, ranges.by_user), (shipped, ranges.by_shipped))
@@ -149,7 +153,21 @@ def decide(
     )
 
 
-def _ask_ranges(tree: RangeTree, users: Numbered, shipped: Numbered, rules: RuleSet) -> _Ranges:
+def ask_ranges(tree: RangeTree, rules: RuleSet) -> Ranges:
+    """Ask what rules want to know of ranges.
+
+    Parameters
+    ----------
+    tree : RangeTree
+    rules : RuleSet
+
+    Returns
+    -------
+    Ranges
+    """
+    every = list(enumerate(rules.rules))
+    users, shipped = every[: rules.n_user_rules], every[rules.n_user_rules :]
+
     def on_ranges(book: Numbered, *, weak: bool) -> Numbered:
         return [
             (i, rule)
@@ -158,8 +176,8 @@ def _ask_ranges(tree: RangeTree, users: Numbered, shipped: Numbered, rules: Rule
         ]
 
     asked = {_question(r) for _, r in (*users, *shipped) if r.kernel and r.range}
-    backward = matches_any(tree.texts, rules.backward_ranges)[tree.text_of]
-    return _Ranges(
+    backward = tree.texts.matches_any(rules.backward_ranges)[tree.text_of]
+    return Ranges(
         by_user=tree.first_rule(on_ranges(users, weak=False)),
         by_shipped=tree.first_rule(on_ranges(shipped, weak=False)),
         by_weak=tree.first_rule(on_ranges([*users, *shipped], weak=True)),
@@ -196,7 +214,7 @@ def _tier(kernels: pl.Series, rules: Numbered) -> _Tier:
     )
 
 
-def _parts(rule: Int, ranges: _Ranges, kernel: Int, kernels: pl.Series, every: Numbered) -> Int:
+def _parts(rule: Int, ranges: Ranges, kernel: Int, kernels: pl.Series, every: Numbered) -> Int:
     part = np.full(len(rule), NO_MATCH, dtype=np.int64)
     broad = [i for i, r in every if r.is_broad and r.kernel is None]
     open_rows = np.isin(rule, broad)
@@ -208,14 +226,14 @@ def _parts(rule: Int, ranges: _Ranges, kernel: Int, kernels: pl.Series, every: N
 
 
 def _classes(columns: list[Int]) -> tuple[Int, Int]:
-    # Paths that answer every question alike are one class; there are few, however many paths.
-    code = np.zeros(len(columns[0]), dtype=np.int64)
+    # Nodes that answer every question alike are one class.
+    code, n_codes = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         shifted = column - column.min()
-        code = code * (int(shifted.max()) + 1) + shifted
-        _, code = np.unique(code, return_inverse=True)
-    _, first_row, code = np.unique(code, return_index=True, return_inverse=True)
-    return code, first_row
+        n_values = int(shifted.max()) + 1
+        there, code = number_codes(code * n_values + shifted, n_codes * n_values)
+        n_codes = len(there)
+    return code, first_places(code, n_codes)
 
 
 def _first_known(candidates: Sequence[Int]) -> Int:

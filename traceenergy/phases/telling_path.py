@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +51,9 @@ def telling_path(
     """
     if capture_path_id.null_count() == len(capture_path_id):
         return launch_path_id
-    told = _how_much_told(grow_tree(paths, names), rules)
+    ask = partial(_how_much_told, rules=rules)
+    tree = grow_tree(paths, names, ask)
+    told = ask(tree)[tree.of_path]
     at_launch, at_capture = _rows(launch_path_id), _rows(capture_path_id)
     use_capture = (at_capture != OUTSIDE) & (told[at_capture] >= told[at_launch])
     return capture_path_id.zip_with(pl.Series(use_capture), launch_path_id)
