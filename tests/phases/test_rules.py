@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from traceenergy.errors import BadRulesError, UnreadableFileError
-from traceenergy.phases.rules import SHIPPED, describe_rules, read_rules
+from traceenergy.phases.rulefile import RuleFile, parse_rule_file
+from traceenergy.phases.rules import SHIPPED, describe_rules, plain_classes, read_rules
 from traceenergy.phases.vocabulary import LABELS, phase_problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """\
 format_version = 1
@@ -218,3 +220,51 @@ def test_shipped_rules_name_phases_of_the_contract() -> None:
     assert {rule.id for rule in rules if phase_problem(rule.phase)} == set()
     assert {rule.first_level for rule in rules} == set(LABELS) - {"memory", "unclassified"}
     assert len({rule.id for rule in rules}) == len(rules)
+
+
+FOLDER = files("traceenergy.phases") / "rulesets"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_set_has_no_problems_and_is_read_as_checked(name: str) -> None:
+    """A run reads the shipped sets without the checks that files of users pass."""
+    text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+
+    assert parse_rule_file(text)[1] == []
+    assert parse_rule_file(plain_classes(text)) == (shipped_set(name), [])
+
+
+def shipped_set(name: str) -> RuleFile:
+    return next(file for file in read_rules().files if file.name == name)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_patterns_mean_the_same_with_classes_of_ascii(name: str) -> None:
+    full, _ = parse_rule_file((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    assert full is not None
+    texts = pl.Series(ascii_names())
+
+    for ours, theirs in zip(patterns_of(shipped_set(name)), patterns_of(full), strict=True):
+        if ours != theirs:
+            assert texts.str.contains(ours).equals(texts.str.contains(theirs)), theirs
+
+
+def patterns_of(file: RuleFile) -> list[str]:
+    of_rules = [
+        pattern
+        for rule in file.rules
+        for pattern in (rule.range, rule.kernel, rule.within, rule.domain)
+        if pattern is not None
+    ]
+    others = (file.layer_patterns, file.step_patterns, file.backward_ranges, file.backward_kernels)
+    return [*of_rules, *(p for group in others for p in group), *(p for p, _ in file.stages)]
+
+
+@cache
+def ascii_names() -> list[str]:
+    """Names that tests of the rules speak of, each with what a class may take or leave."""
+    sources = Path(__file__).parent.glob("*.py")
+    quoted = {q for s in sources for q in re.findall(r'"([^"\\\n]+)"', s.read_text("utf-8"))}
+    names = sorted(name for name in quoted if name.isascii())
+    assert len(names) > 500
+    return [name + tail for name in names for tail in ("", "_1", "-")]

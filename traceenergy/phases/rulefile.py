@@ -34,7 +34,7 @@ _NAME = re.compile(r"[a-z0-9_-]+")
 _GROUP = re.compile(r"\(\?P?<(\w+)>")
 # Where the dotted path of a module may begin and end in the text of a range: `q_proj`,
 # `model.layers.3.self_attn.q_proj`, `{'Module': '...q_proj', ...}`, `.../q_proj/MATRIX_MULTIPLY_0`.
-_MODULE = r"(?:^|[./'\"\s])(?:{})(?:$|['\",:(\s\[]|\.forward|/[A-Z][A-Z_]+_\d+$)"
+_MODULE = r"(?:^|[./'\"\s])(?:{})(?:$|['\",:(\s\[]|\.forward|/[A-Z][A-Z_]+_[0-9]+$)"
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,22 @@ def parse_rule_file(text: str) -> tuple[RuleFile | None, list[str]]:
         problems += _section_problems(section, data.get(section, []), _lines(text, section))
     if problems:
         return None, problems
-    return _build(data), []
+    return build_rule_file(data), []
 
 
-def _build(data: dict[str, Any]) -> RuleFile:
+def build_rule_file(data: dict[str, Any]) -> RuleFile:
+    """Build the rules of a file that is known to have no problems.
+
+    Parameters
+    ----------
+    data : dict
+        As `tomllib` reads the file.
+
+    Returns
+    -------
+    RuleFile
+    """
+
     def patterns(section: str, key: str) -> tuple[str, ...]:
         return tuple(entry[key] for entry in data.get(section, []) if key in entry)
 
