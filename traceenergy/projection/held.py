@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.projection.thread_line import draw_line
-
 if TYPE_CHECKING:
     from traceenergy.intervals import Int
+    from traceenergy.projection.thread_line import ThreadLine
     from traceenergy.trace.tables import GraphNodes, Launches, NvtxRanges
 
 
-def ranges_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> Int:
+def ranges_around(
+    ranges: NvtxRanges, launches: Launches, nodes: GraphNodes, line: ThreadLine, lane: Int
+) -> Int:
     """Find the ranges that hold a launch, or the making of a graph node, on their thread.
 
     Parameters
@@ -22,6 +23,10 @@ def ranges_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> 
     ranges : NvtxRanges
     launches : Launches
     nodes : GraphNodes
+    line : ThreadLine
+        Threads of the ranges end to end.
+    lane : ndarray of int64 (n_ranges,)
+        Lane of each range.
 
     Returns
     -------
@@ -34,14 +39,11 @@ def ranges_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> 
     A range holds one if, of those that begin no earlier than it on its thread, the first to
     end ends no later.
     """
-    line, lane = draw_line(ranges)
-    moment = pl.col("created_ns")
-    calls = pl.concat(
-        (
-            launches.select("rank", "thread_id", "start_ns", "end_ns"),
-            nodes.select("rank", "thread_id", start_ns=moment, end_ns=moment),
-        )
-    )
+    calls = launches.select("rank", "thread_id", "start_ns", "end_ns")
+    if len(nodes):
+        moment = pl.col("created_ns")
+        made = nodes.select("rank", "thread_id", start_ns=moment, end_ns=moment)
+        calls = pl.concat((calls, made), rechunk=True)
     call_lane = line.lane(calls)
     start_ns, end_ns = calls["start_ns"].to_numpy(), calls["end_ns"].to_numpy()
     inside = np.flatnonzero(line.covers(call_lane, start_ns, end_ns))
@@ -53,5 +55,6 @@ def ranges_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> 
     first_end = np.minimum.accumulate(end[order][::-1])[::-1]
     first_end = np.append(first_end, np.iinfo(np.int64).max)
     low = line.place(lane, ranges["start_ns"].to_numpy())
+    first_end = first_end[np.searchsorted(begin[order], low)]
     high = np.maximum(low, line.place(lane, ranges["end_ns"].to_numpy()))
-    return np.flatnonzero(first_end[np.searchsorted(begin[order], low)] <= high)
+    return np.flatnonzero(first_end <= high)

@@ -69,6 +69,8 @@ def innermost_ordered(launches: Launches, ordered: OrderedRanges) -> Int:
     A range that another thread ended counts for the thread that began it; nsys drops it.
     """
     found = np.full(len(launches), -1, dtype=np.int64)
+    if len(ordered.row) == 0:
+        return found
     line = ordered.line
     lane = line.lane(launches)
     start_ns, end_ns = launches["start_ns"].to_numpy(), launches["end_ns"].to_numpy()

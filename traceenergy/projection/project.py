@@ -13,6 +13,7 @@ from traceenergy.projection.held import ranges_around
 from traceenergy.projection.launches import innermost_ordered, match_launches
 from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
 from traceenergy.projection.paths import range_paths
+from traceenergy.projection.thread_line import draw_line
 from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, NvtxRanges, empty_table
 
 if TYPE_CHECKING:
@@ -92,9 +93,11 @@ def project_work(
     """
     if nodes is None:
         nodes = GraphNodes(empty_table(GRAPH_NODES))
-    held = ranges_around(ranges, launches, nodes)
-    some = NvtxRanges(ranges[held])
-    ordered = order_ranges(some)
+    line, lane = draw_line(ranges)
+    held = ranges_around(ranges, launches, nodes, line, lane)
+    some = ranges if len(held) == len(ranges) else NvtxRanges(ranges[held])
+    ordered = order_ranges(some, (line, lane[held]))
+    del lane
     call_range = np.append(_row_of(innermost_ordered(launches, ordered), held), -1)
     nesting = nest_ordered(ordered, (some["style"] == "start_end").to_numpy())
     captures = match_captures(work, nodes, ordered, has_ranges=len(ranges) > 0)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from traceenergy.intervals import Int
 
 _LINE_LIMIT = 2**62  # keeps sums of two places inside int64
+_FEW = 8  # values: looking for each of them costs less than a search
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,11 @@ def index_of(values: Int, known: Int) -> Int:
     """Find values in a sorted list of distinct ones; -1 if not there."""
     if len(known) == 0:
         return np.full(len(values), -1, dtype=np.int64)
-    if len(known) == 1:  # one process, one rank: the usual case, and no search
-        return np.where(values == known[0], 0, -1)
+    if len(known) <= _FEW:  # ranks, processes, threads: the usual case, and no search
+        index = np.full(len(values), -1, dtype=np.int64)
+        for place, value in enumerate(known.tolist()):
+            index[values == value] = place
+        return index
     index = np.searchsorted(known, values)
     index[index == len(known)] = 0
     return np.where(known[index] == values, index, -1)
@@ -107,13 +111,7 @@ def draw_line(ranges: pl.DataFrame) -> tuple[ThreadLine, Int]:
     pair = index_of(rank, ranks) * len(threads) + index_of(thread, threads)
     lanes = distinct(pair)
     lane = index_of(pair, lanes)
-    spans = (
-        ranges.select("start_ns", "end_ns", lane=pl.Series(lane))
-        .group_by("lane")
-        .agg(low_ns=pl.col("start_ns").min(), high_ns=pl.max_horizontal("start_ns", "end_ns").max())
-        .sort("lane")
-    )
-    low_ns, high_ns = spans["low_ns"].to_numpy(), spans["high_ns"].to_numpy()
+    low_ns, high_ns = _spans(ranges, lane, len(lanes))
     # Two apart, because containment counts both ends and a range of no length weighs 1 ns.
     width_ns = high_ns.astype(np.float64) - low_ns + 2
     if width_ns.sum() > _LINE_LIMIT:
@@ -124,3 +122,14 @@ def draw_line(ranges: pl.DataFrame) -> tuple[ThreadLine, Int]:
         )
     base_ns = np.concatenate(([0], np.cumsum(high_ns - low_ns + 2)[:-1])) if len(lanes) else low_ns
     return ThreadLine(ranks, threads, lanes, low_ns, high_ns, base_ns - low_ns), lane
+
+
+def _spans(ranges: pl.DataFrame, lane: Int, n_lanes: int) -> tuple[Int, Int]:
+    """First start and last time of each lane."""
+    start_ns, end_ns = ranges["start_ns"].to_numpy(), ranges["end_ns"].to_numpy()
+    low_ns = np.full(n_lanes, np.iinfo(np.int64).max)
+    high_ns = np.full(n_lanes, np.iinfo(np.int64).min)
+    np.minimum.at(low_ns, lane, start_ns)
+    np.maximum.at(high_ns, lane, start_ns)
+    np.maximum.at(high_ns, lane, end_ns)
+    return low_ns, high_ns
