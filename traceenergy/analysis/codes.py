@@ -57,11 +57,11 @@ def _values(series: pl.Series) -> tuple[Int, int]:
         if not isinstance(least, int) or not isinstance(most, int):
             return np.zeros(len(series), dtype=np.int64), 1
         low, high = least, most
-    n_values = high - low + 1
-    code = value.fill_null(low).to_numpy().astype(np.int64) - low
+    n_values, has_null = high - low + 1, series.null_count() > 0
+    code = (value.fill_null(low) if has_null else value).to_numpy().astype(np.int64) - low
     if n_values > MOST_APART * len(code):
         there, code = number_codes(code, n_values)
         n_values = len(there)
-    if not series.null_count():
+    if not has_null:
         return code, n_values
     return np.where(series.is_null().to_numpy(), n_values, code), n_values + 1

@@ -28,10 +28,12 @@ class LaunchOrder:
     """
 
     def __init__(self, lane: Int, launch_ns: Int, start_ns: Int, end_ns: Int) -> None:
-        by_start = np.argsort(start_ns, kind="stable")
-        launched = _Line(lane[by_start], launch_ns[by_start])
-        self.order: Int = by_start[launched.order]
-        self._launched, self._lane, self._end_ns = launched, lane, end_ns
+        self._lane, self._launch_ns, self._start_ns, self._end_ns = (
+            lane,
+            launch_ns,
+            start_ns,
+            end_ns,
+        )
 
     def last_before(self, lane: Int, asked_ns: Int) -> Int:
         """Find the last work of a lane that was launched before a moment.
@@ -47,8 +49,11 @@ class LaunchOrder:
         ndarray of int64 (n_asked,)
             Row, or -1 if there is none.
         """
-        first, at, _ = self._launched.places(lane, asked_ns)
-        return _rows(self.order, at - 1, at > first)
+        if not len(lane):
+            return lane
+        order, launched = self._by_launch
+        first, at, _ = launched.places(lane, asked_ns)
+        return _rows(order, at - 1, at > first)
 
     def first_after(self, lane: Int, asked_ns: Int) -> Int:
         """Find the first work of a lane that was launched at a moment or after it.
@@ -64,8 +69,11 @@ class LaunchOrder:
         ndarray of int64 (n_asked,)
             Row, or -1 if there is none.
         """
-        _, at, end = self._launched.places(lane, asked_ns)
-        return _rows(self.order, at, at < end)
+        if not len(lane):
+            return lane
+        order, launched = self._by_launch
+        _, at, end = launched.places(lane, asked_ns)
+        return _rows(order, at, at < end)
 
     def last_ended(self, lane: Int, launched_ns: Int, ended_ns: Int) -> Int:
         """Find the work of a lane that ended last, of that launched before a moment.
@@ -83,13 +91,19 @@ class LaunchOrder:
         ndarray of int64 (n_asked,)
             Row, or -1 if there is none.
         """
-        if not len(lane) or not len(self.order):
+        if not len(lane) or not len(self._lane):
             return np.full(len(lane), NONE, dtype=np.int64)
         ends, latest = self._by_end
-        first, at, _ = self._launched.places(lane, launched_ns)
+        first, at, _ = self._by_launch[1].places(lane, launched_ns)
         _, ended, _ = ends.places(lane, ended_ns + 1)
         found = np.minimum(latest[np.maximum(at - 1, 0)], ended - 1)
         return _rows(ends.order, found, (at > first) & (found >= first))
+
+    @cached_property
+    def _by_launch(self) -> tuple[Int, _Line]:
+        by_start = np.argsort(self._start_ns, kind="stable")
+        launched = _Line(self._lane[by_start], self._launch_ns[by_start])
+        return by_start[launched.order], launched
 
     @cached_property
     def _by_end(self) -> tuple[_Line, Int]:
@@ -97,7 +111,7 @@ class LaunchOrder:
         place = np.empty(len(ends.order), dtype=np.int64)
         place[ends.order] = np.arange(len(place))
         # Places rise from lane to lane, so the greatest so far is never one of a lane before.
-        return ends, np.maximum.accumulate(place[self.order])
+        return ends, np.maximum.accumulate(place[self._by_launch[0]])
 
 
 class _Line:

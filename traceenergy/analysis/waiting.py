@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PROCESS = ["rank", "process_id"]
 _CONTEXT = [*_PROCESS, "context_id"]
 _STREAM = [*_CONTEXT, "stream_id"]
+_WORK = [*_STREAM, "device_id", "graph_node_id", "start_ns", "end_ns"]
 _EVENT = [*_PROCESS, "event_id"]
 _RECORD = ("recorded_ns", "on_context_id", "on_stream_id")
 _CALL = [*_PROCESS, "correlation_id"]
@@ -113,8 +114,10 @@ def waits_of(
 
 
 def _work_of(trace: Trace, projection: Projection, rows: Int) -> _Work:
-    frame = trace.gpu_work[rows]
-    launch_row = projection.work["launch_row"].fill_null(NONE).to_numpy()[rows]
+    frame = trace.gpu_work.select(_WORK)
+    launch_row = projection.work["launch_row"].fill_null(NONE).to_numpy()
+    if not np.array_equal(rows, np.arange(len(frame))):
+        frame, launch_row = frame[rows], launch_row[rows]
     start_ns, end_ns = _times(frame)
     call_start_ns, call_end_ns = (
         np.append(times, 0)[launch_row] for times in _times(trace.launches)

@@ -29,7 +29,10 @@ def launched_with(thread: Int, launch_ns: Int, asked: Int) -> tuple[Int, Int]:
     call : ndarray of int64 (j,)
         Number of its call, from 0, never decreasing.
     """
-    place = np.flatnonzero(np.isin(launch_ns, np.unique(launch_ns[asked])) & (thread >= 0))
+    wanted_ns = np.unique(launch_ns[asked])
+    # Launches of a stream rise, which makes the search for each cheap.
+    found = np.minimum(np.searchsorted(wanted_ns, launch_ns), len(wanted_ns) - 1)
+    place = np.flatnonzero((wanted_ns[found] == launch_ns) & (thread >= 0))
     place = place[np.lexsort((thread[place], launch_ns[place]))]
     thread, launch_ns = thread[place], launch_ns[place]
     begins = (thread[1:] != thread[:-1]) | (launch_ns[1:] != launch_ns[:-1])

@@ -88,20 +88,28 @@ def _nodes(constraints: Constraints) -> Int:
         return np.zeros(0, dtype=np.int64)
     ends_last = np.flatnonzero(lanes.end_ns == lanes.end_ns.max())
     at = int(ends_last[np.argmin(lanes.start_ns[ends_last])])
-    follow = constraints.binding[lanes.arrivals.last].data
-    nodes = []
+    binding = constraints.binding[lanes.arrivals.last]
+    # Most pieces follow the one before them on their lane: whole runs of such are passed at once.
+    place = np.arange(len(binding))
+    opens = np.maximum.accumulate(np.where(binding == place - 1, 0, place))
+    follow, first_of = binding.data, opens.data
+    last, first = [], []
     while at >= 0:
-        nodes.append(at)
-        at = follow[at]
-    return np.array(nodes, dtype=np.int64)
+        last.append(at)
+        first.append(first_of[at])
+        at = follow[first[-1]]
+    begin = np.array(last, dtype=np.int64)
+    length = begin - np.array(first, dtype=np.int64) + 1
+    before = np.cumsum(length) - length
+    return np.repeat(begin + before, length) - np.arange(length.sum())
 
 
 def _joined(edge_ns: Int, kind: NDArray[np.uint8], piece: Int) -> Path:
     """Drop empty parts, and join neighbours that say the same."""
-    kept = edge_ns[1:] > edge_ns[:-1]
-    begin_ns, kind, piece = edge_ns[:-1][kept], kind[kept], piece[kept]
+    kept = np.flatnonzero(edge_ns[1:] > edge_ns[:-1])
+    kind, piece = kind[kept], piece[kept]
     differs = (kind[1:] != kind[:-1]) | (piece[1:] != piece[:-1])
-    first = np.append(True, differs)[: len(kind)]
-    begin_ns = begin_ns[first]
+    first = np.flatnonzero(np.append(True, differs)[: len(kind)])
+    begin_ns = edge_ns[kept[first]]
     end_ns = np.append(begin_ns[1:], edge_ns[-1:])[: len(begin_ns)]
     return Path(begin_ns, end_ns, kind[first], piece[first])
