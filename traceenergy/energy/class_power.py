@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,23 +122,66 @@ def fit_class_power(rows: Rows, prior_mean: Float, prior_covariance: Float) -> C
     rows, bandwidth b, k columns. Readings far off are pulled in once. The information of
     residuals that hang together is divided by their integrated autocorrelation.
     """
+    return begin_fit(rows, prior_mean, prior_covariance).finish()
+
+
+def begin_fit(rows: Rows, prior_mean: Float, prior_covariance: Float) -> BegunFit:
+    """Find how well the readings are explained, as the first half of `fit_class_power` does.
+
+    Parameters
+    ----------
+    rows, prior_mean, prior_covariance
+        As `fit_class_power` takes them.
+
+    Returns
+    -------
+    BegunFit
+    """
     prior = _Prior(prior_mean, prior_covariance, inverse_of(prior_covariance))
-    overlap = _overlap_bands(rows)
-    fit = _solve(rows, prior, rows.power_w, prior_mean, overlap)
-    evidence_nats = fit.evidence_nats
-    left_w = rows.power_w - rows.design @ fit.mean
-    spread_w = 1.4826 * float(np.median(np.abs(left_w - np.median(left_w)))) + 1e-9
-    clipped = np.clip(left_w, -CLIP_SD * spread_w, CLIP_SD * spread_w)
-    fit = _solve(rows, prior, rows.design @ fit.mean + clipped, fit.mean, overlap)
-    return ClassPower(
-        mean=fit.mean,
-        covariance=fit.covariance,
-        prior_mean=prior_mean,
-        prior_covariance=prior_covariance,
-        process_w2_s=fit.process_w2_s,
-        temper=fit.temper,
-        evidence_nats=evidence_nats,
-    )
+    trial = _Trial(rows, prior, rows.power_w, prior_mean, _overlap_bands(rows))
+    return BegunFit(trial, *trial.likeliest_noise())
+
+
+@dataclass(frozen=True)
+class BegunFit:
+    """A fit of which it is known how well it explains the readings, not yet by which powers.
+
+    Attributes
+    ----------
+    trial : _Trial
+        Of all readings, none pulled in.
+    log_noise, cost : float
+        Log of the likeliest process noise; misfit there.
+    """
+
+    trial: _Trial
+    log_noise: float
+    cost: float
+
+    @property
+    def evidence_nats(self) -> float:
+        """As of the `ClassPower` that it becomes."""
+        return -self.cost / 2
+
+    def finish(self) -> ClassPower:
+        """Fit the parameters, with readings far off pulled in."""
+        rows, prior = self.trial.rows, self.trial.prior
+        fit = self.trial.posterior(self.log_noise)
+        left_w = rows.power_w - rows.design @ fit.mean
+        spread_w = 1.4826 * float(np.median(np.abs(left_w - np.median(left_w)))) + 1e-9
+        clipped = np.clip(left_w, -CLIP_SD * spread_w, CLIP_SD * spread_w)
+        pulled_w = rows.design @ fit.mean + clipped
+        trial = replace(self.trial, power_w=pulled_w, expected=fit.mean)
+        fit = trial.posterior(trial.likeliest_noise()[0])
+        return ClassPower(
+            mean=fit.mean,
+            covariance=fit.covariance,
+            prior_mean=prior.mean,
+            prior_covariance=prior.covariance,
+            process_w2_s=fit.process_w2_s,
+            temper=fit.temper,
+            evidence_nats=self.evidence_nats,
+        )
 
 
 def inverse_of(matrix: Float) -> Float:
@@ -158,41 +202,59 @@ class _Posterior:
     covariance: Float
     process_w2_s: float
     temper: float
-    evidence_nats: float
 
 
-def _solve(
-    rows: Rows, prior: _Prior, power_w: Float, expected: Float, overlap: Float
-) -> _Posterior:
-    design = rows.design
-    off_w = power_w - design @ prior.mean
-    mean_w, shape = _dynamic_w(rows, expected)
-    weighted = np.column_stack((design, off_w))
-    window_s = float(np.median(rows.high_s - rows.low_s))
-    least = float(np.log((MISFIT_SHARE * mean_w) ** 2 * window_s))
+@dataclass(frozen=True)
+class _Trial:
+    # Readings, with the powers by which the shape of their noise is told.
+    rows: Rows
+    prior: _Prior
+    power_w: Float
+    expected: Float
+    overlap: Float
 
-    def whiten(log_noise: float) -> tuple[Float, Float]:
-        factor = _noise_factor(overlap, shape, float(np.exp(log_noise)))
-        return factor, cho_solve_banded((factor, True), weighted)
+    @cached_property
+    def off_w(self) -> Float:
+        return np.asarray(self.power_w - self.rows.design @ self.prior.mean, dtype=np.float64)
 
-    def misfit(log_noise: float) -> float:
-        noise, solved = whiten(log_noise)
-        pull = design.T @ solved[:, -1]
-        factor = cho_factor(design.T @ solved[:, :-1] + prior.precision)
+    @cached_property
+    def weighted(self) -> Float:
+        return np.column_stack((self.rows.design, self.off_w))
+
+    @cached_property
+    def noise_shape(self) -> tuple[float, Float]:
+        return _dynamic_w(self.rows, self.expected)
+
+    def whiten(self, log_noise: float) -> tuple[Float, Float]:
+        factor = _noise_factor(self.overlap, self.noise_shape[1], float(np.exp(log_noise)))
+        return factor, cho_solve_banded((factor, True), self.weighted)
+
+    def misfit(self, log_noise: float) -> float:
+        noise, solved = self.whiten(log_noise)
+        told = self.rows.design.T @ solved
+        pull = told[:, -1]
+        factor = cho_factor(told[:, :-1] + self.prior.precision)
         log_det = 2 * float(np.log(noise[0]).sum() + np.log(np.diag(factor[0])).sum())
-        return log_det + float(off_w @ solved[:, -1] - pull @ cho_solve(factor, pull))
+        return log_det + float(self.off_w @ solved[:, -1] - pull @ cho_solve(factor, pull))
 
-    best, cost = least, misfit(least)
-    # One minimum: upward from the floor until it gets worse.
-    while best < least + LOG_NOISE_SPAN and (higher := misfit(best + 1.0)) < cost:
-        best, cost = best + 1.0, higher
-    noise, solved = whiten(best)
-    information, pull = design.T @ solved[:, :-1], design.T @ solved[:, -1]
-    first = inverse_of(information + prior.precision)
-    temper = _hanging_together(noise, off_w - design @ (first @ pull))
-    covariance = inverse_of(information / temper + prior.precision)
-    mean = prior.mean + covariance @ (pull / temper)
-    return _Posterior(mean, covariance, float(np.exp(best)), temper, -cost / 2)
+    def likeliest_noise(self) -> tuple[float, float]:
+        window_s = float(np.median(self.rows.high_s - self.rows.low_s))
+        least = float(np.log((MISFIT_SHARE * self.noise_shape[0]) ** 2 * window_s))
+        best, cost = least, self.misfit(least)
+        # One minimum: upward from the floor until it gets worse.
+        while best < least + LOG_NOISE_SPAN and (higher := self.misfit(best + 1.0)) < cost:
+            best, cost = best + 1.0, higher
+        return best, cost
+
+    def posterior(self, log_noise: float) -> _Posterior:
+        design, prior = self.rows.design, self.prior
+        noise, solved = self.whiten(log_noise)
+        information, pull = design.T @ solved[:, :-1], design.T @ solved[:, -1]
+        first = inverse_of(information + prior.precision)
+        temper = _hanging_together(noise, self.off_w - design @ (first @ pull))
+        covariance = inverse_of(information / temper + prior.precision)
+        mean = prior.mean + covariance @ (pull / temper)
+        return _Posterior(mean, covariance, float(np.exp(log_noise)), temper)
 
 
 def information_of(rows: Rows, fit: ClassPower) -> Float:

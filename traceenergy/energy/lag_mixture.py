@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -52,8 +53,19 @@ class LagMixture:
     shape: SensorShape
 
 
+class Begun(Protocol):
+    """A fit of all classes of which it is known how well it explains the readings."""
+
+    @property
+    def evidence_nats(self) -> float:
+        """Log of the marginal likelihood of the readings."""
+
+    def finish(self) -> ClassPower:
+        """Find the powers."""
+
+
 def fit_at_lags(
-    fit_at: Callable[[SensorShape], ClassPower],
+    fit_at: Callable[[SensorShape], Begun],
     starts: Sequence[SensorShape],
     unusual_nats: Callable[[SensorShape], float],
 ) -> LagMixture:
@@ -62,7 +74,7 @@ def fit_at_lags(
     Parameters
     ----------
     fit_at : callable
-        Fits all classes.
+        Begins to fit all classes.
     starts : sequence of SensorShape
         At least one.
     unusual_nats : callable
@@ -72,16 +84,17 @@ def fit_at_lags(
     -------
     LagMixture
     """
+    fit_at = cache(fit_at)  # climbs begin at the starts
     nats = np.array([fit_at(shape).evidence_nats for shape in starts])
     likeliest = np.argsort(-nats, kind="stable")[:MOST_CLIMBS].tolist()
     worth = {one for one in likeliest if nats[one] > nats.max() - WORTH_NATS}
     shapes: list[SensorShape] = []
     fits: list[ClassPower] = []
     for one in sorted({0} | worth):
-        shape, fit = climb(fit_at, starts[one])
+        shape, begun = climb(fit_at, starts[one])
         if all(abs(shape.delay_ms - other.delay_ms) > SAME_MS for other in shapes):
             shapes.append(shape)
-            fits.append(fit)
+            fits.append(begun.finish())
     share, mixed = mix(fits, np.array([unusual_nats(shape) for shape in shapes]))
     best = int(np.argmax(share))
     gained_nats = fits[best].evidence_nats - float(nats[0])
@@ -89,22 +102,20 @@ def fit_at_lags(
     return LagMixture(shapes, best, share, mixed, starts[0] if stays else shapes[best])
 
 
-def climb(
-    fit_at: Callable[[SensorShape], ClassPower], start: SensorShape
-) -> tuple[SensorShape, ClassPower]:
+def climb(fit_at: Callable[[SensorShape], Begun], start: SensorShape) -> tuple[SensorShape, Begun]:
     """Go from a lag to the nearest at which the readings are likeliest.
 
     Parameters
     ----------
     fit_at : callable
-        Fits all classes.
+        Begins to fit all classes.
     start : SensorShape
 
     Returns
     -------
     SensorShape
         With another lag.
-    ClassPower
+    Begun
     """
 
     def moved(steps: float) -> SensorShape:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.energy.class_power import Rows, fit_class_power
+from traceenergy.energy.class_power import Rows, begin_fit
 from traceenergy.energy.clock_factor import clock_factor
 from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
 from traceenergy.energy.hidden_clock import find_hidden_updates
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.energy.calibration import Calibration
-    from traceenergy.energy.class_power import ClassPower
+    from traceenergy.energy.class_power import BegunFit, ClassPower
     from traceenergy.energy.clock_drift import Drift
     from traceenergy.energy.device_energy import Evidence
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
@@ -152,7 +152,7 @@ def _fit_at_lags(
     # Sensors take some ms beyond the age of a value, seldom many.
     most_ms = series.usual_lags_ms[1] - LARGEST_LAG_MS
     return fit_at_lags(
-        lambda shape: _fit(series, design, shape, prior),
+        lambda shape: _begin_fit(series, design, shape, prior),
         [first, *others],
         lambda shape: max(shape.lag_ms + shape.smoothing_ms - most_ms, 0.0) / UNUSUAL_MS,
     )
@@ -317,8 +317,12 @@ def _shape_of(found: SensorFit) -> SensorShape:
 
 
 def _fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> ClassPower:
+    return _begin_fit(series, design, shape, prior).finish()
+
+
+def _begin_fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> BegunFit:
     mean, covariance = design.prior(prior.mean_w, prior.covariance_w2)
-    return fit_class_power(lay_rows(series, design, shape), mean, covariance)
+    return begin_fit(lay_rows(series, design, shape), mean, covariance)
 
 
 def lay_rows(series: PowerSeries, design: Design, shape: SensorShape) -> Rows:
