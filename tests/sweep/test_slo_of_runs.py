@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,13 +31,12 @@ RUNS = fleet.fleet(n_steps=40, clocks_mhz=(900, 1800), batches=(4, 32))
 class Model(LineLaw):
     """Stands for the model of steps, whose learning takes seconds and has its own tests."""
 
-    energy_margins = None
+    energy_margins = energy_scatter = None
     knows_clocks = True
-    time_margins = SimpleNamespace(scatter=np.ones(1))
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, ask: SloAsk, *, redact: bool = False) -> Sweep:
-    model = Model(step_ns=8_000_000, batch_ns=50_000, prompt_ns=20_000)
+    model = Model(step_ns=8_000_000, batch_ns=50_000, prompt_ns=20_000, scatter=np.ones(1))
     monkeypatch.setattr(slo_of_runs, "try_step_model", lambda _runs: (model, ()))
     monkeypatch.setattr(slo_of_runs, "describe", lambda _model, _confidence: {"is": "told"})
     return sweep_of(RUNS, SweepOptions(slo=ask, redact=redact))

@@ -151,9 +151,12 @@ def test_many_steps_are_thinned_but_rare_kinds_stay() -> None:
         for run in long
     ]
 
-    sample = sample_steps(rare, most=1200)
+    every = sample_steps(rare, most=6000, most_few=1200)
+    sample = every.few()
 
-    assert sample.n_steps == 12_000
+    assert sample.n_steps == every.n_steps == 12_000
+    assert len(every.run) == pytest.approx(6000, rel=0.1)
+    assert np.isin(sample.time_s, every.time_s).all()
     assert len(sample.run) == pytest.approx(1200, rel=0.1)
     prompts = sample.features[:, FEATURES.index("prefill_tokens")]
     assert (np.bincount(sample.run[prompts == 123_456]) >= 15).all()

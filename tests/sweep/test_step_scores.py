@@ -33,6 +33,7 @@ def sample_of(n_runs: int, n_steps: int) -> StepSample:
         step_j=np.ones(n),
         run=np.repeat(np.arange(n_runs), n_steps),
         step=np.tile(np.arange(n_steps), n_runs),
+        is_few=np.ones(n, dtype=np.bool_),
         n_steps=n,
         caveats=(),
     )

@@ -79,11 +79,10 @@ def law_of_mean_steps(model: StepModel, rest_j: float = 0.0) -> RestingLaw:
     rest_j
         Energy between two steps that follow each other [J].
     """
-    scatter = model.time_margins.scatter
-    time_factor = float(scatter.mean())
-    energies = model.energy_margins
-    energy_factor = 1.0 if energies is None else float(energies.scatter.mean())
-    return RestingLaw(model, rest_j, time_factor, energy_factor, scatter / time_factor)
+    time_factor = float(model.scatter.mean())
+    energies = model.energy_scatter
+    energy_factor = 1.0 if energies is None else float(energies.mean())
+    return RestingLaw(model, rest_j, time_factor, energy_factor, model.scatter / time_factor)
 
 
 def measured_engine(

@@ -1,4 +1,4 @@
-"""Laws of time, of energy, each with its correction, fitted to some steps or to all."""
+"""Laws of time, of energy, each with its correction, learned from some steps or from all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.sweeps.step_physics import (
-    MAX_STEPS,
-    EnergyLaw,
-    TimeLaw,
-    fit_energy_law,
-    fit_time_law,
-)
+from traceenergy.sweeps.law_fit import fit_energy_law, fit_time_law
 from traceenergy.sweeps.step_region import shares
 from traceenergy.sweeps.step_residual import METHODS, Residual, find_kernel, fit_residual
 
@@ -22,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from traceenergy.sweeps.step_physics import EnergyLaw, TimeLaw
     from traceenergy.sweeps.step_sample import StepSample
 
     Float = NDArray[np.float64]
@@ -103,28 +98,26 @@ def places_of(sample: StepSample) -> Places:
 def fit_time(
     sample: StepSample,
     rows: Bool,
+    law: TimeLaw,
     kernel: object,
     methods: tuple[str, ...] = METHODS,
-    most_steps: int = MAX_STEPS,
 ) -> dict[str, TimeFit]:
-    """Fit times of the steps of `rows`, with each way to correct the one law.
+    """Correct a law of times by the steps of `rows`, in each way.
 
     Parameters
     ----------
     sample : StepSample
     rows : ndarray of shape (n,)
         Steps that are learned from.
+    law : TimeLaw
+        Fitted to those, or to more.
     kernel : object
         As `kernel_of_time` gives it.
     methods : tuple of str
         Of `METHODS`.
-    most_steps
-        So many steps tell the law.
     """
-    features, time_s = sample.features[rows], sample.time_s[rows]
-    places = places_of(sample)
-    law = fit_time_law(features, time_s, most_steps)
-    log_error = np.log(time_s / law.step_s(features))
+    features, places = sample.features[rows], places_of(sample)
+    log_error = np.log(sample.time_s[rows] / law.step_s(features))
     at = places.of(features)
     return {
         method: TimeFit(law, fit_residual(method, at, log_error, kernel), places)
@@ -132,18 +125,17 @@ def fit_time(
     }
 
 
-def fit_energy(
+def fit_energy(  # noqa: PLR0913, PLR0917 - as those of times, with the times
     sample: StepSample,
     rows: Bool,
     step_s: Float,
+    law: EnergyLaw,
     kernel: object,
     methods: tuple[str, ...] = METHODS,
 ) -> dict[str, EnergyFit]:
-    """Fit energies of the steps of `rows`, by predicted times of all steps, as `fit_time` does."""
-    features, step_j, step_s = sample.features[rows], sample.step_j[rows], step_s[rows]
-    places = places_of(sample)
-    law = fit_energy_law(features, step_s, step_j)
-    log_error = np.log(step_j / law.step_j(features, step_s))
+    """Correct a law of energies, by predicted times of all steps, as `fit_time` does."""
+    features, places = sample.features[rows], places_of(sample)
+    log_error = np.log(sample.step_j[rows] / law.step_j(features, step_s[rows]))
     at = places.of(features)
     return {
         method: EnergyFit(law, fit_residual(method, at, log_error, kernel), places)
@@ -151,18 +143,16 @@ def fit_energy(
     }
 
 
-def kernel_of_time(sample: StepSample) -> object:
+def kernel_of_time(sample: StepSample, law: TimeLaw) -> object:
     """Find the kernel of a Gaussian process for times, from all steps."""
-    law = fit_time_law(sample.features, sample.time_s)
     log_error = np.log(sample.time_s / law.step_s(sample.features))
     return find_kernel(places_of(sample).of(sample.features), log_error)
 
 
-def kernel_of_energy(sample: StepSample, step_s: Float) -> object:
+def kernel_of_energy(sample: StepSample, step_s: Float, law: EnergyLaw) -> object:
     """Find the kernel of a Gaussian process for energies, from all steps that have them."""
     rows = has_energy(sample)
     features, step_j = sample.features[rows], sample.step_j[rows]
-    law = fit_energy_law(features, step_s[rows], step_j)
     log_error = np.log(step_j / law.step_j(features, step_s[rows]))
     return find_kernel(places_of(sample).of(features), log_error)
 
@@ -189,7 +179,8 @@ def held_out_times(
     """
 
     def predict(rows: Bool, _: int) -> dict[str, Float]:
-        fits = fit_time(sample, rows, kernel, methods)
+        law = fit_time_law(sample.features[rows], sample.time_s[rows])
+        fits = fit_time(sample, rows, law, kernel, methods)
         return {method: fit.step_s(sample.features) for method, fit in fits.items()}
 
     return _held_out(is_trained, np.ones(len(sample.time_s), dtype=np.bool_), methods, predict)
@@ -206,7 +197,8 @@ def held_out_energies(
 
     def predict(rows: Bool, split: int) -> dict[str, Float]:
         step_s = times.predicted[split]
-        fits = fit_energy(sample, rows, step_s, kernel, methods)
+        law = fit_energy_law(sample.features[rows], step_s[rows], sample.step_j[rows])
+        fits = fit_energy(sample, rows, step_s, law, kernel, methods)
         return {method: fit.step_j(sample.features, step_s) for method, fit in fits.items()}
 
     return _held_out(is_trained, has_energy(sample), methods, predict)

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import MissingToolError, StepModelRefusedError
+from traceenergy.sweeps.law_fit import fit_energy_law, fit_time_law
 from traceenergy.sweeps.step_fit import (
     EnergyFit,
     HeldOut,
@@ -24,7 +25,7 @@ from traceenergy.sweeps.step_fit import (
     kernel_of_time,
 )
 from traceenergy.sweeps.step_importance import features_of
-from traceenergy.sweeps.step_physics import CLOCK, FINAL_STEPS
+from traceenergy.sweeps.step_physics import CLOCK
 from traceenergy.sweeps.step_region import Region, region_of
 from traceenergy.sweeps.step_residual import require_sklearn
 from traceenergy.sweeps.step_sample import MIN_STEPS, StepSample, sample_steps
@@ -35,6 +36,7 @@ from traceenergy.sweeps.step_scores import (
     margins_of,
     once,
     points_of,
+    scatter_of,
     score,
     split_most,
     split_tenth,
@@ -65,6 +67,11 @@ class StepModel:
         Where steps were measured.
     time_margins : Margins
     energy_margins : Margins or None
+    scatter : ndarray of shape (n_quantiles,)
+        Factors by which times of steps differ that no feature tells apart, each as likely. Their
+        mean is above 1: steps that stall take more than others spare.
+    energy_scatter : ndarray or None
+        The same of energies.
     grouped_by
         What was held out whole for margins and scores at 90 %: `run`, or `block` of a run's time.
     n_runs, n_steps, n_sampled
@@ -79,6 +86,8 @@ class StepModel:
     region: Region
     time_margins: Margins
     energy_margins: Margins | None
+    scatter: Float
+    energy_scatter: Float | None
     grouped_by: str
     n_runs: int
     n_steps: int
@@ -93,14 +102,6 @@ class StepModel:
     def knows_clocks(self) -> bool:
         """Whether steps at several clocks were measured: else clocks change nothing here."""
         return bool(self.time.places.is_used[CLOCK])
-
-    @property
-    def scatter(self) -> Float:
-        """Factors by which steps differ that no feature tells apart, each as likely; of median 1.
-
-        Their mean is above it: steps that stall take more than others spare.
-        """
-        return self.time_margins.scatter
 
     def step_s(
         self, batch: Float, context_tokens: Float, prefill_tokens: Float, clock_mhz: Float
@@ -149,13 +150,14 @@ def fit_step_model(runs: Sequence[SweepRun]) -> StepModel:
         If runs or steps are too few, or all alike.
     """
     require_sklearn()
-    sample = sample_steps(runs)
+    every = sample_steps(runs)
+    sample = every.few()
     splits = split_most(sample), split_tenth(sample)
-    times = _learn_time(sample, splits)
+    times = _learn_time(every, sample, splits)
     caveats = [*sample.caveats, *_grouping_caveats(splits)]
     energies = None
     if int(has_energy(sample).sum()) >= MIN_STEPS:
-        energies = _learn_energy(sample, splits, times)
+        energies = _learn_energy(every, sample, splits, times)
     else:
         text = "Too few steps have energy: the model of steps tells times only."
         caveats.append(Caveat("model-no-energy", text, n=int(has_energy(sample).sum())))
@@ -168,10 +170,12 @@ def fit_step_model(runs: Sequence[SweepRun]) -> StepModel:
         region=region_of(sample.features, sample.is_known),
         time_margins=margins_of(splits[0], sample.time_s, times.most),
         energy_margins=(margins_of(splits[0], sample.step_j, energies.most) if energies else None),
+        scatter=times.scatter,
+        energy_scatter=energies.scatter if energies else None,
         grouped_by=splits[0].grouped_by,
         n_runs=len(np.unique(sample.run)),
         n_steps=sample.n_steps,
-        n_sampled=len(sample.run),
+        n_sampled=len(every.run),
         scores=pl.concat(
             score(one.target, one.measured, held, split)
             for one in learned
@@ -248,39 +252,64 @@ class _Learned(Generic[Fit]):
     fit: Fit
     most: HeldOut
     tenth: HeldOut
+    scatter: Float
 
 
-def _learn_time(sample: StepSample, splits: tuple[Split, Split]) -> _Learned[TimeFit]:
+def _learn_time(
+    every: StepSample, sample: StepSample, splits: tuple[Split, Split]
+) -> _Learned[TimeFit]:
+    """Learn the law from every step; its correction, and how good both are, from a sample."""
     most, tenth = splits
-    kernel = kernel_of_time(sample)
+    law = fit_time_law(every.features, every.time_s)
+    kernel = kernel_of_time(sample, law)
     tried = held_out_times(sample, most.is_trained, kernel)
     method = best_method(sample.time_s, tried)
-    every = np.ones(len(sample.run), dtype=np.bool_)
+    rows = np.ones(len(sample.run), dtype=np.bool_)
+    fit = fit_time(sample, rows, law, kernel, (method,))[method]
+    predicted_s = _unseen(every, fit.step_s(every.features), tried[method])
     return _Learned(
         target="step_s",
         measured=sample.time_s,
-        fit=fit_time(sample, every, kernel, (method,), FINAL_STEPS)[method],
+        fit=fit,
         most=tried[method],
         tenth=held_out_times(sample, tenth.is_trained, kernel, (method,))[method],
+        scatter=scatter_of(every, every.time_s, predicted_s),
     )
 
 
 def _learn_energy(
-    sample: StepSample, splits: tuple[Split, Split], times: _Learned[TimeFit]
+    every: StepSample,
+    sample: StepSample,
+    splits: tuple[Split, Split],
+    times: _Learned[TimeFit],
 ) -> _Learned[EnergyFit]:
+    """Learn likewise, by the times that are predicted."""
     most, tenth = splits
-    step_s = times.fit.step_s(sample.features)
-    kernel = kernel_of_energy(sample, step_s)
+    step_s = times.fit.step_s(every.features)
+    rows = has_energy(every)
+    law = fit_energy_law(every.features[rows], step_s[rows], every.step_j[rows])
+    some_s = step_s[every.is_few]
+    kernel = kernel_of_energy(sample, some_s, law)
     tried = held_out_energies(sample, most.is_trained, times.most, kernel)
     method = best_method(sample.step_j, tried)
     some = held_out_energies(sample, tenth.is_trained, times.tenth, kernel, (method,))
+    fit = fit_energy(sample, has_energy(sample), some_s, law, kernel, (method,))[method]
+    predicted_j = _unseen(every, fit.step_j(every.features, step_s), tried[method])
     return _Learned(
         target="step_j",
         measured=sample.step_j,
-        fit=fit_energy(sample, has_energy(sample), step_s, kernel, (method,))[method],
+        fit=fit,
         most=tried[method],
         tenth=some[method],
+        scatter=scatter_of(every, every.step_j, predicted_j),
     )
+
+
+def _unseen(every: StepSample, predicted: Float, held: HeldOut) -> Float:
+    """Predict steps of the sample by models that did not see them; the others moved a law only."""
+    found = predicted.copy()
+    found[every.is_few] = once(held)
+    return found
 
 
 def _grouping_caveats(splits: tuple[Split, Split]) -> list[Caveat]:

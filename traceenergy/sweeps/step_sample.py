@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 FEATURES = ("batch", "context_tokens", "prefill_tokens", "clock_mhz")
 """In the order of `step_physics`."""
 
+LAW_STEPS = 200_000
+"""Of the law: steps that scatter by 30 % then settle its 14 parameters to about a quarter of a
+percent, sqrt(14 / n) x scatter."""
+
 MAX_STEPS = 20_000
-"""What a model learns is limited by runs, not by steps of a run, of which neighbors are alike."""
+"""Of corrections, scores, margins: what these learn is limited by runs, not by steps of a run, of
+which neighbors are alike."""
 
 MIN_RUNS = 3
 MIN_STEPS = 200
@@ -61,6 +66,8 @@ class StepSample:
         Position of the run in the sweep.
     step : ndarray of shape (n,)
         Number of the step within its run.
+    is_few : ndarray of shape (n,)
+        Those that are also in the sample of `MAX_STEPS`.
     n_steps
         Steps that could have been taken, of which `n` are.
     caveats : tuple of Caveat
@@ -73,11 +80,19 @@ class StepSample:
     step_j: Float
     run: NDArray[np.int64]
     step: NDArray[np.int64]
+    is_few: NDArray[np.bool_]
     n_steps: int
     caveats: tuple[Caveat, ...]
 
+    def few(self) -> StepSample:
+        """Take the smaller sample alone."""
+        names = ("features", "time_s", "step_j", "run", "step", "is_few")
+        return replace(self, **{name: getattr(self, name)[self.is_few] for name in names})
 
-def sample_steps(runs: Sequence[SweepRun], most: int = MAX_STEPS) -> StepSample:
+
+def sample_steps(
+    runs: Sequence[SweepRun], most: int = LAW_STEPS, most_few: int = MAX_STEPS
+) -> StepSample:
     """Choose steps of the runs of one engine.
 
     Parameters
@@ -86,6 +101,8 @@ def sample_steps(runs: Sequence[SweepRun], most: int = MAX_STEPS) -> StepSample:
         Their order does not matter, but for the numbers that stand for them.
     most
         Steps that are taken at most, about evenly of each run and kind.
+    most_few
+        Those of the smaller sample, likewise.
 
     Raises
     ------
@@ -105,9 +122,10 @@ def sample_steps(runs: Sequence[SweepRun], most: int = MAX_STEPS) -> StepSample:
     n_steps = sum(table.height for table in usable.values())
     _say_left_out(sum(table.height for table in tables.values()) - n_steps, caveats)
     _refuse_few(len(usable), n_steps)
-    share = min(1.0, most / n_steps)
     chosen = pl.concat(
-        _thinned(table, share).with_columns(run=pl.lit(at, pl.Int64))
+        table.with_columns(run=pl.lit(at, pl.Int64), is_few=_is_taken(most_few / n_steps)).filter(
+            _is_taken(most / n_steps)
+        )
         for at, table in usable.items()
     )
     features = np.full((chosen.height, len(FEATURES)), _UNKNOWN)
@@ -128,6 +146,7 @@ def sample_steps(runs: Sequence[SweepRun], most: int = MAX_STEPS) -> StepSample:
         step_j=chosen["energy_j"].fill_null(np.nan).to_numpy(),
         run=chosen["run"].to_numpy(),
         step=chosen["step"].to_numpy(),
+        is_few=chosen["is_few"].to_numpy(),
         n_steps=n_steps,
         caveats=tuple(caveats),
     )
@@ -244,10 +263,13 @@ def _refuse_few(n_runs: int, n_steps: int) -> None:
     )
 
 
-def _thinned(steps: pl.DataFrame, share: float) -> pl.DataFrame:
-    """Keep a share of the steps of each kind, spread over the run, of rare kinds more."""
+def _is_taken(share: float) -> pl.Expr:
+    """Take a share of the steps of each kind, spread over the run, of rare kinds more.
+
+    What a smaller share takes, a larger one does too.
+    """
     if share >= 1:
-        return steps
+        return pl.lit(value=True)
     rank = pl.int_range(pl.len()).over("kind")
     keep = pl.max_horizontal(pl.lit(share), pl.lit(_FEWEST_OF_KIND) / pl.len().over("kind"))
-    return steps.filter(((rank + 1) * _GOLDEN) % 1.0 < keep)
+    return ((rank + 1) * _GOLDEN) % 1.0 < keep

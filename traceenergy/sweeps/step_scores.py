@@ -102,15 +102,11 @@ class Margins:
         Of each, so that each group counts alike; they sum to 1.
     of_run : ndarray of shape (n_groups,)
         The same of a whole group's sum, ascending.
-    scatter : ndarray of shape (N_SCATTER,)
-        Measured over predicted of steps, over the median of their group: quantiles of equal weight,
-        ascending. How steps differ that no feature tells apart.
     """
 
     of_step: Float
     weight: Float
     of_run: Float
-    scatter: Float
 
     def step(self, confidence: float) -> float | None:
         """Give m: a step of a new run lies in predicted x [exp(-m), exp(m)]; None: not known."""
@@ -224,20 +220,40 @@ def margins_of(split: Split, measured: Float, held: HeldOut) -> Margins:
         of_step=of_step[order],
         weight=1 / (len(groups) * size[group[order]]),
         of_run=np.sort(np.abs(np.log(sums))),
-        scatter=_scatter(np.log(measured / predicted), group),
     )
 
 
-def _scatter(log_ratio: Float, group: Int) -> Float:
-    """Give quantiles of ratios around the median of their group, each group counting alike."""
-    frame = pl.DataFrame({"log": log_ratio, "group": group}).select(
-        off=pl.col("log") - pl.col("log").median().over("group"),
-        weight=1 / pl.len().over("group"),
+def scatter_of(sample: StepSample, measured: Float, predicted: Float) -> Float:
+    """Tell how steps differ that no feature tells apart.
+
+    Parameters
+    ----------
+    sample : StepSample
+    measured, predicted : ndarray of shape (n,)
+        nan where a step was not measured.
+
+    Returns
+    -------
+    ndarray of shape (N_SCATTER,)
+        Measured over predicted: quantiles of equal weight, ascending. What a run is off by as a
+        whole is taken out, all runs together are not; each run counts alike.
+    """
+    log_ratio = np.log(measured / predicted)
+    frame = (
+        pl.DataFrame({"log": log_ratio, "run": sample.run})
+        .filter(pl.col("log").is_finite())
+        .with_columns(middle=pl.col("log").median().over("run"))
+        .select(
+            off=pl.col("log") - pl.col("middle"),
+            middle="middle",
+            weight=1 / pl.len().over("run"),
+        )
     )
-    off, weight = frame.sort("off").get_columns()
+    middle = np.average(frame["middle"].to_numpy(), weights=frame["weight"].to_numpy())
+    off, weight = frame.sort("off").select("off", "weight").get_columns()
     reached = weight.cum_sum().to_numpy()
     at = np.searchsorted(reached, (np.arange(N_SCATTER) + 0.5) / N_SCATTER * reached[-1])
-    factors: Float = np.exp(off.to_numpy()[np.minimum(at, len(off) - 1)])
+    factors: Float = np.exp(off.to_numpy()[np.minimum(at, len(off) - 1)] + middle)
     return factors
 
 
