@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.path_columns import PATH_SEGMENT
-from traceenergy.analysis.path_segments import few_segments
+from traceenergy.analysis.path_segments import few_stretches
 from traceenergy.analysis.waiting import waits_of
 from traceenergy.critical_path.arrivals import last_begins
-from traceenergy.critical_path.model import PartKind
+from traceenergy.critical_path.model import NONE, PartKind
 from traceenergy.critical_path.parts import KIND_NAMES
 from traceenergy.critical_path.slack import path_and_slack
 from traceenergy.critical_path.walk import split_waits_for_arrivals
+from traceenergy.structure.lanes import categories_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,26 +140,30 @@ def segments(path: Path, ledger: Ledger, phase: pl.Series, most: int) -> pl.Data
     ledger : Ledger
     phase : polars.Series of Enum (n_work,)
     most : int
-        Segments at most, as for `few_segments`.
+        Segments at most, as for `few_stretches`.
 
     Returns
     -------
     polars.DataFrame
         `PATH_SEGMENT`, in order, without gaps.
     """
-    work = path.piece >= 0
-    row = np.maximum(path.piece, 0)
-    place = ledger.work.select("rank", "device_id")[row.tolist()]
-    none = pl.Series(~work)
-    frame = pl.DataFrame({"start_ns": path.start_ns, "end_ns": path.end_ns}).with_columns(
-        pl.Series([KIND_NAMES[PartKind(kind)] for kind in range(len(KIND_NAMES))])
-        .gather(path.kind)
-        .alias("kind"),
-        *(place[name].set(none, None) for name in place.columns),
-        phase.gather(row)
-        .cast(pl.String)
-        .set(pl.Series(path.kind != PartKind.WORK), None)
-        .alias("phase"),
+    n_phases, n_devices = len(categories_of(phase)), len(ledger.devices)
+    # None of both is one number more than all; piece -1 finds it at the end.
+    device = np.append(ledger.device, n_devices)[path.piece]
+    told = np.append(phase.to_physical().to_numpy().astype(np.int64), n_phases)
+    of_part = told[np.where(path.kind == PartKind.WORK, path.piece, NONE)]
+    holder = (path.kind.astype(np.int64) * (n_devices + 1) + device) * (n_phases + 1) + of_part
+    edge_ns, holder = few_stretches(np.append(path.start_ns, path.end_ns[-1:]), holder, most)
+    kind, holder = np.divmod(holder, (n_devices + 1) * (n_phases + 1))
+    device, of_part = np.divmod(holder, n_phases + 1)
+    columns = {
+        "start_ns": edge_ns[:-1],
+        "end_ns": edge_ns[1:],
+        "kind": pl.Series([name for _, name in sorted(KIND_NAMES.items())]).gather(kind),
+        "rank": pl.Series([*(work.rank for work in ledger.devices), None]).gather(device),
+        "device_id": pl.Series([*(one.device_id for one in ledger.devices), None]).gather(device),
+        "phase": pl.Series([*categories_of(phase), None], dtype=pl.String).gather(of_part),
+    }
+    return pl.DataFrame(columns).select(
+        pl.col(column.name).cast(column.dtype) for column in PATH_SEGMENT
     )
-    few = few_segments(frame, most)
-    return few.select(pl.col(column.name).cast(column.dtype) for column in PATH_SEGMENT)

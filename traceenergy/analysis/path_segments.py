@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
-_HOLDER = ("kind", "rank", "device_id", "phase")
+from traceenergy.analysis.codes import codes_of
+from traceenergy.codes import first_places, number_codes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int = NDArray[np.int64]
+
+_HOLDER = ["kind", "rank", "device_id", "phase"]
 
 
 def few_segments(segments: pl.DataFrame, most: int) -> pl.DataFrame:
@@ -20,39 +30,62 @@ def few_segments(segments: pl.DataFrame, most: int) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Neighbors of one holder in one row. Where more than `most` are left, the holder of most of
-        each of so many equal stretches. No gaps, the same begin, the same end.
+        As `few_stretches` joins them.
     """
-    joined = _join_neighbors(segments)
-    if joined.height <= most:
-        return joined
-    begin_ns, end_ns = joined["start_ns"][0], joined["end_ns"][-1]
-    since_ns = np.linspace(0, end_ns - begin_ns, most + 1)
-    grid_ns = begin_ns + np.unique(since_ns.astype(np.int64))
-    starts_ns = joined["start_ns"].to_numpy()
-    # Two sorted lists: a stable sort merges them.
-    cut_ns = np.sort(np.concatenate((grid_ns[:-1], starts_ns)), kind="stable")
-    holder = np.searchsorted(starts_ns, cut_ns, side="right") - 1
-    pieces = joined.select(pl.col(_HOLDER).gather(holder)).with_columns(
-        stretch=pl.Series(np.searchsorted(grid_ns, cut_ns, side="right") - 1),
-        length_ns=pl.Series(np.diff(cut_ns, append=end_ns)),
-    )
-    held = pieces.group_by("stretch", *_HOLDER, maintain_order=True).agg(pl.col("length_ns").sum())
-    longest = (
-        held.sort("length_ns", descending=True, maintain_order=True)
-        .unique("stretch", keep="first", maintain_order=True)
-        .sort("stretch")
-    )
-    at = longest["stretch"].to_numpy()
-    stretches = longest.with_columns(
-        start_ns=pl.Series(grid_ns[at]), end_ns=pl.Series(grid_ns[at + 1])
-    )
-    return _join_neighbors(stretches.select(joined.columns))
+    holder, holders = codes_of(segments, _HOLDER)
+    edge_ns = np.append(segments["start_ns"].to_numpy(), segments["end_ns"].to_numpy()[-1:])
+    edge_ns, holder = few_stretches(edge_ns, holder, most)
+    few = holders[holder].with_columns(start_ns=pl.Series(edge_ns[:-1]), end_ns=edge_ns[1:])
+    return few.select(segments.columns)
 
 
-def _join_neighbors(segments: pl.DataFrame) -> pl.DataFrame:
-    run = pl.struct(_HOLDER).rle_id().alias("run")
-    joined = segments.group_by(run, maintain_order=True).agg(
-        pl.col("start_ns", *_HOLDER).first(), pl.col("end_ns").last()
-    )
-    return joined.select(segments.columns)
+def few_stretches(edge_ns: Int, holder: Int, most: int) -> tuple[Int, Int]:
+    """Join stretches of time, each with its holder, until they are few.
+
+    Parameters
+    ----------
+    edge_ns : ndarray of int64 (n + 1,) [ns]
+        Each stretch reaches from one to the next.
+    holder : ndarray of int64 (n,)
+        From 0.
+    most : int
+
+    Returns
+    -------
+    edge_ns, holder
+        Likewise. Neighbors of one holder are one. Where more than `most` are left, the holder of
+        most of each of so many equal stretches. The same begin, the same end.
+    """
+    edge_ns, holder = _join_neighbors(edge_ns, holder)
+    if len(holder) <= most:
+        return edge_ns, holder
+    since_ns = np.linspace(0, edge_ns[-1] - edge_ns[0], most + 1)
+    grid_ns = edge_ns[0] + np.unique(since_ns.astype(np.int64))
+    return _join_neighbors(grid_ns, _longest_holders(edge_ns, holder, grid_ns))
+
+
+def _longest_holders(edge_ns: Int, holder: Int, grid_ns: Int) -> Int:
+    """Find who holds most of each stretch of a grid; of several the first."""
+    n_stretches, n_holders = len(grid_ns) - 1, int(holder.max()) + 1
+    # Parts are cut where a stretch begins: there, the part that has begun goes on.
+    begun = np.searchsorted(edge_ns, grid_ns[:-1], side="right") - 1
+    part = np.insert(np.arange(1, len(holder)), begun, begun)
+    opens = begun + np.arange(n_stretches)
+    start_ns = edge_ns[part]
+    start_ns[opens] = grid_ns[:-1]
+    length_ns = np.diff(start_ns, append=edge_ns[-1])
+    in_stretch = np.repeat(np.arange(n_stretches), np.diff(opens, append=len(part)))
+    cell = in_stretch * n_holders + holder[part]
+    there, number = number_codes(cell, n_stretches * n_holders)
+    held_ns = np.bincount(number, length_ns, len(there)).astype(np.int64)
+    stretch = there // n_holders
+    first = np.flatnonzero(np.append(True, stretch[1:] != stretch[:-1]))
+    longest_ns = np.maximum.reduceat(held_ns, first)
+    place = first_places(number, len(there))
+    place[held_ns < longest_ns[stretch]] = len(number)
+    return holder[part[np.minimum.reduceat(place, first)]]
+
+
+def _join_neighbors(edge_ns: Int, holder: Int) -> tuple[Int, Int]:
+    begins = np.flatnonzero(np.append(True, holder[1:] != holder[:-1])[: len(holder)])
+    return np.append(edge_ns[begins], edge_ns[-1:]), holder[begins]

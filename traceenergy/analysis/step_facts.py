@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.steps import COUNTS, read_groups
 from traceenergy.phases.stage import attention_stage
 
@@ -155,28 +156,9 @@ def kinds_by_work(work: pl.DataFrame, n_steps: int, texts: pl.Series, rules: Rul
         groups of which one works on 8 times the tokens of the other, it is prefill. Null where
         none of these tells.
     """
-    inside = work.filter(pl.col("step") >= 0)
-    groups = inside.group_by("step", "phase", "subphase", "full_name_id").agg(
-        pl.col("busy_ns").sum(), n=pl.len()
-    )
-    is_training = pl.col("subphase").cast(pl.String).str.ends_with(".bwd") | (
-        pl.col("phase").cast(pl.String) == "optimizer"
-    )
-    ids = groups["full_name_id"].unique()
-    stage = attention_stage(texts.gather(ids).fill_null(""), rules).cast(pl.String)
-    of_name = pl.DataFrame({"full_name_id": ids, "stage": stage})
-    told = (
-        groups.join(of_name, on="full_name_id", how="left")
-        .group_by("step")
-        .agg(
-            training=pl.col("busy_ns").filter(is_training).sum() / pl.col("busy_ns").sum(),
-            prefill=pl.col("n").filter(pl.col("stage") == "prefill").sum(),
-            decode=pl.col("n").filter(pl.col("stage") == "decode").sum(),
-        )
-        .with_columns(
-            fewer=pl.min_horizontal("prefill", "decode"),
-            more=pl.max_horizontal("prefill", "decode"),
-        )
+    told = _work_of_steps(work, n_steps, texts, rules).with_columns(
+        fewer=pl.min_horizontal("prefill", "decode"),
+        more=pl.max_horizontal("prefill", "decode"),
     )
     kind = (
         pl.when(pl.col("training") >= _TRAINING_SHARE)
@@ -192,7 +174,8 @@ def kinds_by_work(work: pl.DataFrame, n_steps: int, texts: pl.Series, rules: Rul
     steps = pl.DataFrame({"step": np.arange(n_steps, dtype=np.int64)})
     steps = steps.join(told, on="step", how="left", maintain_order="left")
     untrained = told.filter(pl.col("training") < _TRAINING_SHARE)["step"]
-    norms = inside.filter((pl.col("phase") == "norm") & pl.col("grid_blocks").is_not_null())
+    is_norm = (pl.col("phase") == "norm") & pl.col("grid_blocks").is_not_null()
+    norms = work.filter((pl.col("step") >= 0) & is_norm)
     sizes = (
         norms.group_by("step")
         .agg(size=pl.col("grid_blocks").median())
@@ -201,6 +184,30 @@ def kinds_by_work(work: pl.DataFrame, n_steps: int, texts: pl.Series, rules: Rul
     sizes = sizes.with_columns(by_size=_kinds_by_size(sizes["size"].to_numpy()))
     joined = steps.join(sizes, on="step", how="left", maintain_order="left")
     return joined.select(kind.alias("kind"))["kind"]
+
+
+def _work_of_steps(
+    work: pl.DataFrame, n_steps: int, texts: pl.Series, rules: RuleSet
+) -> pl.DataFrame:
+    """Sum `training` (share of time), kernels of `prefill` and `decode` of steps with work."""
+    kernel, keys = codes_of(work, ["phase", "subphase", "full_name_id"])
+    is_training = keys["subphase"].cast(pl.String).str.ends_with(".bwd") | (
+        keys["phase"].cast(pl.String) == "optimizer"
+    )
+    stage = attention_stage(texts.gather(keys["full_name_id"]).fill_null(""), rules)
+    # Work in no step is in front.
+    cell = (work["step"].to_numpy() + 1) * len(keys) + kernel
+    n_kernels, busy_ns = (
+        np.bincount(cell, weights, (n_steps + 1) * len(keys)).reshape(n_steps + 1, -1)[1:]
+        for weights in (None, work["busy_ns"].to_numpy())
+    )
+    with np.errstate(invalid="ignore"):
+        training = busy_ns[:, is_training.to_numpy()].sum(axis=1) / busy_ns.sum(axis=1)
+    sums = {"step": np.arange(n_steps, dtype=np.int64), "training": training}
+    for name in ("prefill", "decode"):
+        mine = (stage.cast(pl.String) == name).fill_null(value=False).to_numpy()
+        sums[name] = n_kernels[:, mine].sum(axis=1)
+    return pl.DataFrame(sums).filter(pl.Series(n_kernels.any(axis=1)))
 
 
 def _kinds_by_size(size: NDArray[np.float64]) -> pl.Series:

@@ -40,18 +40,19 @@ def with_step_paths(steps: pl.DataFrame, critical: Critical, ledger: Ledger) -> 
     """
     start_ns, end_ns = steps["start_ns"].to_numpy(), steps["end_ns"].to_numpy()
     path = critical.path
-    is_work = path.kind == PartKind.WORK
-    holder, unmatched = np.full((2, len(path.kind)), NONE, dtype=np.int64)
-    holder[is_work] = ledger.device[path.piece[is_work]]
-    unmatched[is_work] = critical.unmatched[path.piece[is_work]] - 1
-    part_ns = held_within(path, path.kind.astype(np.int64), len(KIND_NAMES), start_ns, end_ns)
-    unmatched_ns = held_within(path, unmatched, 1, start_ns, end_ns)[:, 0]
+    n_kinds, n_devices = len(KIND_NAMES), len(ledger.devices)
+    holder = np.append(ledger.device, NONE)[np.where(path.kind == PartKind.WORK, path.piece, NONE)]
+    unmatched = np.append(critical.unmatched, False)[path.piece]
+    code = np.where(holder >= 0, n_kinds + 2 * holder + unmatched, path.kind)
+    held_ns = held_within(path, code, n_kinds + 2 * n_devices, start_ns, end_ns)
+    part_ns, work_ns = held_ns[:, :n_kinds], held_ns[:, n_kinds:].reshape(-1, n_devices, 2)
+    part_ns[:, PartKind.WORK] = work_ns.sum(axis=(1, 2))
+    device_ns, unmatched_ns = work_ns.sum(axis=2), work_ns[:, :, 1].sum(axis=1)
     columns = {
         **{f"path_{name}_s": part_ns[:, kind] * S_PER_NS for kind, name in KIND_NAMES.items()},
         "path_unmatched_s": unmatched_ns * S_PER_NS,
         "n_handovers": handovers_within(path, holder, start_ns, end_ns),
     }
-    device_ns = held_within(path, holder, len(ledger.devices), start_ns, end_ns)
     told = pl.DataFrame(columns).with_columns(_most(device_ns, end_ns - start_ns, ledger))
     is_step = steps["step"].is_not_null()
     return steps.with_columns(

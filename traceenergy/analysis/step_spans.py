@@ -76,15 +76,37 @@ def layer_spans(ledger: Ledger, labels: Labels, steps: pl.DataFrame) -> StepSpan
     return _spans(ledger, place, len(kind), kind, names)
 
 
+def extents(group: Int, n_groups: int, start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
+    """Find the first start and the last end of groups of work.
+
+    Parameters
+    ----------
+    group : ndarray of int64 (n,)
+        Negative for none. Work of one group often stands together.
+    n_groups : int
+    start_ns, end_ns : ndarray of int64 (n,) [ns]
+
+    Returns
+    -------
+    first_ns, last_ns : ndarray of int64 (n_groups,) [ns]
+        The largest and the least integer for groups without work.
+    """
+    limits = np.iinfo(np.int64)
+    first_ns, last_ns = np.full(n_groups, limits.max), np.full(n_groups, limits.min)
+    if len(group):
+        runs = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+        lows_ns, highs_ns = np.minimum.reduceat(start_ns, runs), np.maximum.reduceat(end_ns, runs)
+        mine = np.flatnonzero(group[runs] >= 0)
+        of_run = group[runs[mine]]
+        np.minimum.at(first_ns, of_run, lows_ns[mine])
+        np.maximum.at(last_ns, of_run, highs_ns[mine])
+    return first_ns, last_ns
+
+
 def _spans(ledger: Ledger, place: Int, n: int, kind: Int, names: list[str]) -> StepSpans:
     n_devices = max(len(ledger.devices), 1)
     code = np.where(place >= 0, place * n_devices + ledger.device, -1)
-    rows = np.flatnonzero(place >= 0)
-    start_ns = np.full(n * n_devices, np.iinfo(np.int64).max)
-    end_ns = np.full(n * n_devices, np.iinfo(np.int64).min)
-    # Work is in order of its start: the first one written last stays.
-    start_ns[code[rows[::-1]]] = ledger.start_ns[rows[::-1]]
-    np.maximum.at(end_ns, code[rows], ledger.end_ns[rows])
+    start_ns, end_ns = extents(code, n * n_devices, ledger.start_ns, ledger.end_ns)
     there = np.flatnonzero(end_ns > start_ns)
     number = np.full(n * n_devices + 1, -1)
     number[there] = np.arange(len(there))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.step_spans import extents
 from traceenergy.caveats import Caveat
 from traceenergy.errors import UnreadableFileError, UsageError
 
@@ -163,12 +164,8 @@ def counted_steps(steps: Steps, work: GpuWork, window: Window, n_skipped: int) -
         True if the middle of the step, from its first to its last GPU work on any device, lies in
         the window: a step that is cut counts in full or not at all.
     """
-    middle_ns = np.full(steps.n_steps, -1.0)
-    inside = steps.of_work >= 0
-    first_ns = np.full(steps.n_steps, np.iinfo(np.int64).max)
-    last_ns = np.full(steps.n_steps, np.iinfo(np.int64).min)
-    np.minimum.at(first_ns, steps.of_work[inside], work["start_ns"].to_numpy()[inside])
-    np.maximum.at(last_ns, steps.of_work[inside], work["end_ns"].to_numpy()[inside])
+    times_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
+    first_ns, last_ns = extents(steps.of_work, steps.n_steps, *times_ns)
     has_work = first_ns <= last_ns
     middle_ns = first_ns // 2 + last_ns // 2
     in_window = (middle_ns >= window.start_ns) & (middle_ns <= window.end_ns)

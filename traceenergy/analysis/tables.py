@@ -16,6 +16,7 @@ from traceenergy.analysis.modelled_power import modelled_columns
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.step_facts import KINDS
 from traceenergy.analysis.step_paths import mean_step_paths, with_step_paths
+from traceenergy.analysis.step_spans import extents
 from traceenergy.codes import number_codes
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import NS_PER_MS, S_PER_NS
@@ -128,10 +129,7 @@ def step_rows(
         return _empty(model.STEP_ROW)
     last = int(labels.step.max()) + 1  # work in no step goes last
     numbers, group = number_codes(np.where(labels.step < 0, last, labels.step), last + 1)
-    start_ns = np.full(len(numbers), np.iinfo(np.int64).max)
-    end_ns = np.full(len(numbers), np.iinfo(np.int64).min)
-    np.minimum.at(start_ns, group, ledger.start_ns)
-    np.maximum.at(end_ns, group, ledger.end_ns)
+    start_ns, end_ns = extents(group, len(numbers), ledger.start_ns, ledger.end_ns)
     is_step = pl.Series(numbers < last)
     place = pl.Series(np.searchsorted(steps.number, numbers)).set(~is_step, None)
     told = ("batch", "tokens", "kind", "prefill_tokens", "context_tokens")

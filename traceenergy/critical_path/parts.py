@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.codes import joined_key
 from traceenergy.critical_path.model import PartKind
 from traceenergy.units import S_PER_NS
 
@@ -53,25 +52,19 @@ def held_within(path: Path, code: Int, n_codes: int, start_ns: Int, end_ns: Int)
     ndarray of int64 (n_intervals, n_codes) [ns]
         Exact: where every part has a code, a row sums to what the path and the interval share.
     """
-    asked = np.flatnonzero(code >= 0)
-    if len(asked) == 0:
-        return np.zeros((len(start_ns), n_codes), dtype=np.int64)
-    order = asked[np.argsort(code[asked], kind="stable")]  # parts of one code stay in time order
-    of_part, codes = code[order], np.arange(n_codes)
-    origin_ns, span_ns = path.start_ns[0], int(path.end_ns[-1] - path.start_ns[0])
-    begin_ns, stop_ns = path.start_ns[order] - origin_ns, path.end_ns[order] - origin_ns
-    before_ns = np.append(0, np.cumsum(stop_ns - begin_ns))
-    key = joined_key(of_part, begin_ns, span_ns)
-
-    def held_until(time_ns: Int) -> Int:
-        at_ns = np.clip(time_ns - origin_ns, 0, span_ns)[:, np.newaxis]
-        n_begun = np.searchsorted(key, joined_key(codes, at_ns, span_ns), side="right")
-        last = np.maximum(n_begun - 1, 0)
-        still = (n_begun > 0) & (of_part[last] == codes)
-        rest_ns = np.where(still, np.maximum(stop_ns[last] - at_ns, 0), 0)
-        return np.asarray(before_ns[n_begun] - rest_ns)  # all of lower codes cancels out below
-
-    return held_until(end_ns) - held_until(start_ns)
+    edge_ns = np.append(path.start_ns, path.end_ns[-1:])
+    time_ns, place = np.unique(np.stack((start_ns, end_ns)), return_inverse=True)
+    time_ns = np.clip(time_ns, edge_ns[0], edge_ns[-1])
+    at = np.clip(np.searchsorted(path.start_ns, time_ns, side="right") - 1, 0, None)
+    # What ended before each time, in the order of times, then what has begun by then.
+    since = np.repeat(np.arange(len(at)), np.diff(at, prepend=0))
+    n_ended = len(since)
+    cell = since * (n_codes + 1) + code[:n_ended] + 1
+    ended_ns = np.bincount(cell, np.diff(edge_ns[: n_ended + 1]), len(at) * (n_codes + 1))
+    held_ns = np.cumsum(ended_ns.astype(np.int64).reshape(len(at), n_codes + 1), axis=0)
+    held_ns[np.arange(len(at)), code[at] + 1] += time_ns - edge_ns[at]
+    first, last = place.reshape(2, len(start_ns))
+    return np.asarray((held_ns[last] - held_ns[first])[:, 1:])
 
 
 def handovers_within(path: Path, holder: Int, start_ns: Int, end_ns: Int) -> Int:
