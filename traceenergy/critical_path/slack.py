@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.critical_path.constraints import find_constraints
+from traceenergy.critical_path.shortest_ways import Ways, least_to_last
 from traceenergy.critical_path.walk import walk
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from traceenergy.critical_path.model import EventWaits, HostWaits, Path, Pieces
 
     Int = NDArray[np.int64]
-    Float = NDArray[np.float64]
 
 
 def path_and_slack(
@@ -130,24 +130,15 @@ def _contract(constraints: Constraints) -> _Contracted:
 
 def _least_to_end(constraints: Constraints, contracted: _Contracted) -> Int:
     """Least that is absorbed from each node to the last end."""
-    from scipy.sparse import csr_array  # noqa: PLC0415 - scipy is slow to load
-    from scipy.sparse.csgraph import dijkstra  # noqa: PLC0415 - scipy is slow to load
-
     n_nodes = contracted.n_nodes + len(constraints.calls.piece) + 1
-    ways = (
+    parts = (
         _along_lanes(constraints, contracted, n_nodes - 1),
         _by_events(constraints, contracted),
         _into_calls(constraints, contracted),
         _by_launches(constraints, contracted),
     )
-    origin, target, absorbed_ns = (np.concatenate(column) for column in zip(*ways, strict=True))
-    order = np.argsort(target, kind="stable")
-    starts = np.append(0, np.cumsum(np.bincount(target, minlength=n_nodes)))
-    # Old releases of scipy walk indices of 32 bits only.
-    columns, rows = origin[order].astype(np.int32), starts.astype(np.int32)
-    weights = absorbed_ns[order].astype(np.float64)
-    backwards = csr_array((weights, columns, rows), shape=(n_nodes, n_nodes))
-    least_ns: Float = dijkstra(backwards, directed=True, indices=np.array([n_nodes - 1]))[0]
+    origin, target, absorbed_ns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    least_ns = least_to_last(Ways(origin, target, absorbed_ns, n_nodes))
     least_ns[np.isinf(least_ns)] = 0  # nodes that stand for nothing: groups without members
     return least_ns.astype(np.int64)
 

@@ -7,13 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import (
-    cho_factor,
-    cho_solve,
-    cho_solve_banded,
-    cholesky_banded,
-    solve_banded,
-)
+import scipy  # whose `linalg` is loaded at its first use: a run that fits nothing need not wait
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -186,7 +180,8 @@ class BegunFit:
 
 def inverse_of(matrix: Float) -> Float:
     """Invert a symmetric positive definite matrix."""
-    return np.asarray(cho_solve(cho_factor(matrix), np.eye(len(matrix))), dtype=np.float64)
+    factor = scipy.linalg.cho_factor(matrix)
+    return np.asarray(scipy.linalg.cho_solve(factor, np.eye(len(matrix))), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -227,15 +222,16 @@ class _Trial:
 
     def whiten(self, log_noise: float) -> tuple[Float, Float]:
         factor = _noise_factor(self.overlap, self.noise_shape[1], float(np.exp(log_noise)))
-        return factor, cho_solve_banded((factor, True), self.weighted)
+        return factor, scipy.linalg.cho_solve_banded((factor, True), self.weighted)
 
     def misfit(self, log_noise: float) -> float:
         noise, solved = self.whiten(log_noise)
         told = self.rows.design.T @ solved
         pull = told[:, -1]
-        factor = cho_factor(told[:, :-1] + self.prior.precision)
+        factor = scipy.linalg.cho_factor(told[:, :-1] + self.prior.precision)
         log_det = 2 * float(np.log(noise[0]).sum() + np.log(np.diag(factor[0])).sum())
-        return log_det + float(self.off_w @ solved[:, -1] - pull @ cho_solve(factor, pull))
+        explained = pull @ scipy.linalg.cho_solve(factor, pull)
+        return log_det + float(self.off_w @ solved[:, -1] - explained)
 
     def likeliest_noise(self) -> tuple[float, float]:
         window_s = float(np.median(self.rows.high_s - self.rows.low_s))
@@ -274,7 +270,7 @@ def information_of(rows: Rows, fit: ClassPower) -> Float:
         precision of the posterior.
     """
     factor = _noise_factor(_overlap_bands(rows), _dynamic_w(rows, fit.mean)[1], fit.process_w2_s)
-    told = rows.design.T @ cho_solve_banded((factor, True), rows.design)
+    told = rows.design.T @ scipy.linalg.cho_solve_banded((factor, True), rows.design)
     return np.asarray(told / fit.temper, dtype=np.float64)
 
 
@@ -292,7 +288,7 @@ def _noise_factor(overlap: Float, shape: Float, process_w2_s: float) -> Float:
     for lag in range(len(bands)):
         bands[lag, : len(shape) - lag] *= shape[lag:] * shape[: len(shape) - lag]
     bands[0] += READ_SD_W**2
-    return np.asarray(cholesky_banded(bands, lower=True), dtype=np.float64)
+    return np.asarray(scipy.linalg.cholesky_banded(bands, lower=True), dtype=np.float64)
 
 
 def _hanging_together(noise: Float, left_w: Float) -> float:
@@ -300,7 +296,7 @@ def _hanging_together(noise: Float, left_w: Float) -> float:
     n_rows = len(left_w)
     # Readings that share nothing make a diagonal, which some releases of scipy cannot solve.
     bands = len(noise) - 1
-    white = solve_banded((bands, 0), noise, left_w) if bands else left_w / noise[0]
+    white = scipy.linalg.solve_banded((bands, 0), noise, left_w) if bands else left_w / noise[0]
     white = white - white.mean()
     power = float(white @ white)
     total = 1.0
