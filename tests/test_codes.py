@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.analysis.codes import codes_of
-from traceenergy.codes import first_places, number_codes
+from traceenergy.codes import codes_of, first_places, number_codes
 
 WIDE = 2**61  # too far apart for a table
 

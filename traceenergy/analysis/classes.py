@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
+from traceenergy.codes import codes_of
 from traceenergy.energy.prior import category_of
 from traceenergy.units import S_PER_NS
 

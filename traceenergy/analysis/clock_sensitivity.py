@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
+from traceenergy.codes import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

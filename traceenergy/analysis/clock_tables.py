@@ -13,12 +13,12 @@ from traceenergy.analysis.clock_points import bin_rows, point_rows
 from traceenergy.analysis.clock_series import device_readings
 from traceenergy.analysis.clocked_work import clocked_work, phase_times
 from traceenergy.analysis.clocks import clock_rows
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.duty_cycle import duty_rows, is_matmul
 from traceenergy.analysis.step_spans import layer_spans, step_spans
 from traceenergy.analysis.temperature_drift import drift_rows
 from traceenergy.analysis.throttling import throttling_rows
 from traceenergy.analysis.unit_activity import TENSOR, tensor_shares
+from traceenergy.codes import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.collective_columns import COLLECTIVE_ROW, STRAGGLER_ROW
 from traceenergy.analysis.expert_balance import expert_rows, known_sum
+from traceenergy.codes import codes_of
 from traceenergy.critical_path.arrivals import last_begins
 from traceenergy.critical_path.common_ends import NONE, median_by
 from traceenergy.trace.tables import empty_table

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.label_cells import kernel_codes
 from traceenergy.analysis.model import ExpectedError
+from traceenergy.codes import codes_of
 from traceenergy.energy.expected_error import GroupErrors, expect_errors
 
 if TYPE_CHECKING:

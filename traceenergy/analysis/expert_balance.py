@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.collective_columns import EXPERT_BALANCE_ROW
+from traceenergy.codes import codes_of
 from traceenergy.critical_path.common_ends import NONE
 from traceenergy.intervals import busy_by_group
 from traceenergy.trace.tables import empty_table

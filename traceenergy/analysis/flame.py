@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.flame_columns import FLAME
 from traceenergy.analysis.inseparable import mark_inseparable
 from traceenergy.analysis.step_facts import KINDS
+from traceenergy.codes import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

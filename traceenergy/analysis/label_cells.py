@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.cells import cells_of
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.step_blocks import NO_BLOCKS, block_steps
+from traceenergy.codes import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
-from traceenergy.codes import first_places, number_codes
+from traceenergy.codes import codes_of, first_places, number_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.activity_columns import ACTIVITY_ROW, PHASE, RUN
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.overlap import MOVES
 from traceenergy.analysis.unit_activity import sampled_activity
+from traceenergy.codes import codes_of
 from traceenergy.intervals import union
 from traceenergy.trace.tables import empty_table
 from traceenergy.units import S_PER_NS

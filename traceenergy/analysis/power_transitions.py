@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.power_columns import POWER_TRANSITION, RECONSTRUCTED
+from traceenergy.codes import codes_of
 from traceenergy.power.changes import changes_of
 from traceenergy.trace.tables import empty_table
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.cost_columns import STEP_COST
+from traceenergy.codes import codes_of
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.steps import COUNTS, read_groups
+from traceenergy.codes import codes_of
 from traceenergy.phases.stage import attention_stage
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.launch_order import LaunchOrder
 from traceenergy.analysis.path_assumptions import path_assumptions
+from traceenergy.codes import codes_of
 from traceenergy.critical_path.model import NONE, EventWaits, HostWaits, Pieces
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.codes import codes_of
 from traceenergy.analysis.finding import Finding, NotEvaluated
 from traceenergy.analysis.findings.clock_rules import LOWER_CLOCK
 from traceenergy.analysis.findings.facts import quantity
+from traceenergy.codes import codes_of
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
