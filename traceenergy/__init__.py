@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from traceenergy.comparison import CompareOptions, Comparison, compare
     from traceenergy.errors import TraceEnergyError
     from traceenergy.inspection import inspect_trace
+    from traceenergy.portions.run import analyze_by_report
     from traceenergy.read import read_trace
     from traceenergy.read.options import ReadOptions, Workers
     from traceenergy.report import load, write
@@ -38,6 +39,7 @@ __all__ = [
     "Workers",
     "__version__",
     "analyze",
+    "analyze_by_report",
     "compare",
     "inspect_trace",
     "load",
@@ -62,6 +64,7 @@ _HOMES = {
     "Validation": "traceenergy.analysis.validation",
     "Workers": "traceenergy.read.options",
     "analyze": "traceenergy.analysis",
+    "analyze_by_report": "traceenergy.portions.run",
     "compare": "traceenergy.comparison",
     "inspect_trace": "traceenergy.inspection",
     "load": "traceenergy.report",

@@ -57,9 +57,7 @@ def max_vs_sum(
     parts = time_by_kind(critical.path)
     holders, n_handovers = _holders(critical, ledger)
     elapsed_s = window.elapsed_ns * S_PER_NS
-    levels = [
-        entry for level, table in tables.items() for entry in _entries(level, table.head(MOST_ROWS))
-    ]
+    levels = [entry for level, table in tables.items() for entry in level_entries(level, table)]
     return {
         "elapsed_s": elapsed_s,
         "critical_path_s": parts["work_s"],
@@ -124,7 +122,20 @@ def _heaviest(values: pl.Series) -> NDArray[np.bool_] | None:
     return chosen
 
 
-def _entries(level: str, table: pl.DataFrame) -> list[dict[str, Any]]:
+def level_entries(level: str, table: pl.DataFrame) -> list[dict[str, Any]]:
+    """Describe the first rows of a table (`ROW`), each with its quadrant.
+
+    Parameters
+    ----------
+    level : str
+        What its rows are.
+    table : polars.DataFrame
+
+    Returns
+    -------
+    list of dict
+    """
+    table = table.head(MOST_ROWS)
     told = quadrants(table["critical_path_s"], table["energy_j"])
     return [
         {

@@ -50,6 +50,7 @@ def analyze(
     jobs: opt.Jobs = None,
     scheduler: opt.Scheduler = None,
     on_error: opt.OnError = "raise",
+    by_report: opt.ByReport = False,
     nsys: opt.Nsys = None,
     redact: opt.Redact = False,
     force: opt.Force = False,
@@ -98,6 +99,7 @@ def analyze(
             pue=pue,
             redact=redact,
         ),
+        by_report=by_report,
         force=force,
         quiet=quiet,
     )

@@ -96,6 +96,14 @@ OnError = Annotated[
         help="A report of a run that cannot be read ends with its error, or is left out and named.",
     ),
 ]
+ByReport = Annotated[
+    bool,
+    typer.Option(
+        "--by-report",
+        help="Analyze each report for itself, by the workers, and sum the results: for runs of "
+        "more reports than one analysis can hold. What joins reports is not found.",
+    ),
+]
 Nsys = Annotated[
     Path | None,
     typer.Option(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from traceenergy.analysis import AnalysisOptions
+    from traceenergy.analysis import Analysis, AnalysisOptions
     from traceenergy.read.options import ReadOptions
     from traceenergy.report.summary_text import TerminalSummary, TextTable
     from traceenergy.trace.model import Trace
@@ -118,7 +118,13 @@ class Inputs:
 
 
 def run_analysis(
-    inputs: Inputs, *, outs: Sequence[str], options: AnalysisOptions, force: bool, quiet: bool
+    inputs: Inputs,
+    *,
+    outs: Sequence[str],
+    options: AnalysisOptions,
+    by_report: bool,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Read, analyze, write, and say what was written.
 
@@ -128,6 +134,8 @@ def run_analysis(
     outs : sequence of str
         Refused before any work is done if they cannot be written.
     options : AnalysisOptions
+    by_report : bool
+        Analyze each report for itself, and sum the results.
     force : bool
         Overwrite.
     quiet : bool
@@ -141,10 +149,7 @@ def run_analysis(
     check_outputs(outs, [*inputs.files, *options.requests], force=force)
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
-        trace, known = inputs.read(say)
-        marked = inputs.read_marked(say)
-        say("attributing energy")
-        result = analyze(trace, options, calibration=known, layers_from=marked)
+        result = (_summed if by_report else _analyzed)(inputs, options, say)
         written = []
         for out in outs:
             say(f"writing {out}")
@@ -156,6 +161,31 @@ def run_analysis(
         print_summary(terminal_summary(result), console if STDOUT in outs else Console())
         for path in written:
             console.print(Text(f"Wrote {path}"), soft_wrap=True)
+
+
+def _analyzed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None]) -> Analysis:
+    trace, known = inputs.read(say)
+    marked = inputs.read_marked(say)
+    say("attributing energy")
+    return analyze(trace, options, calibration=known, layers_from=marked)
+
+
+def _summed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None]) -> Analysis:
+    if inputs.calibration is not None or inputs.layers_from is not None:
+        raise UsageError(
+            "--calibration and --layers-from cannot be had report by report",
+            next_step="leave them out, or leave out --by-report",
+        )
+    from traceenergy.portions.run import analyze_by_report
+
+    return analyze_by_report(
+        list(inputs.traces),
+        options,
+        power=list(inputs.power),
+        read_options=inputs.options,
+        workers=inputs.workers,
+        say=lambda n_done: say(f"analyzing each report: {n_done} done"),
+    )
 
 
 @contextmanager

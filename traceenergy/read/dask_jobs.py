@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import count
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,7 +72,11 @@ def read_on_cluster(reports: Sequence[Report], address: str) -> list[Draft]:
 
 
 def map_on_cluster(
-    work: Callable[[Item], bytes], items: Sequence[Item], names: Sequence[str], address: str
+    work: Callable[[Item], bytes],
+    items: Sequence[Item],
+    names: Sequence[str],
+    address: str,
+    say: Callable[[int], None] = lambda _: None,
 ) -> list[bytes | WorkerLostError]:
     """Call a function on items by the workers of a cluster, one task an item.
 
@@ -85,6 +90,8 @@ def map_on_cluster(
         Of the items, for messages.
     address : str
         Of the scheduler.
+    say : callable
+        Is told how many are done.
 
     Returns
     -------
@@ -105,10 +112,10 @@ def map_on_cluster(
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(_read(tasks, address))
+            return asyncio.run(_read(tasks, address, say))
         # A notebook has a loop in this thread already.
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, _read(tasks, address)).result()
+            return thread.submit(asyncio.run, _read(tasks, address, say)).result()
 
 
 @dataclass(frozen=True)
@@ -118,12 +125,14 @@ class _Task:
     name: str
 
 
-async def _read(tasks: Sequence[_Task], address: str) -> list[bytes | WorkerLostError]:
+async def _read(
+    tasks: Sequence[_Task], address: str, say: Callable[[int], None]
+) -> list[bytes | WorkerLostError]:
     async with _connected(address) as client:
         try:
             workers = await _wait_for_workers(client, address)
             await _check_versions(client, workers, address)
-            return await _read_with(client, tasks, address)
+            return await _read_with(client, tasks, address, say)
         except (OSError, TimeoutError) as problem:
             raise SchedulerError(
                 f"the Dask scheduler at {address} stopped answering",
@@ -134,13 +143,16 @@ async def _read(tasks: Sequence[_Task], address: str) -> list[bytes | WorkerLost
 
 
 async def _read_with(
-    client: Client, tasks: Sequence[_Task], address: str
+    client: Client, tasks: Sequence[_Task], address: str, say: Callable[[int], None]
 ) -> list[bytes | WorkerLostError]:
     futures = client.map(_stamped, tasks, retries=_RETRIES, pure=False, batch_size=None)
     answers = [
         asyncio.create_task(_answer_of(task, future, address))
         for task, future in zip(tasks, futures, strict=True)
     ]
+    n_done = count(1)
+    for answer in answers:
+        answer.add_done_callback(lambda _: say(next(n_done)))
     try:
         await _watch(client, answers, address)
     finally:

@@ -89,7 +89,10 @@ def read_in_processes(reports: Sequence[Report], n_jobs: int) -> list[Draft]:
 
 
 def map_in_processes(
-    work: Callable[[Item], bytes], items: Sequence[Item], n_jobs: int
+    work: Callable[[Item], bytes],
+    items: Sequence[Item],
+    n_jobs: int,
+    say: Callable[[int], None] = lambda _: None,
 ) -> list[bytes | None]:
     """Call a function on items in processes of their own.
 
@@ -101,16 +104,18 @@ def map_in_processes(
         Small enough to send.
     n_jobs : int
         Processes at once.
+    say : callable
+        Is told now and then how many are done.
 
     Returns
     -------
     list of bytes or None
         In the order of the items; None where a process was killed, and that of a second try too.
     """
-    found = _answers(work, items, n_jobs)
+    found = _answers(work, items, n_jobs, say)
     for i, item in enumerate(items):
         if found[i] is None:
-            (found[i],) = _answers(work, [item], 1)
+            (found[i],) = _answers(work, [item], 1, lambda _: None)
     return found
 
 
@@ -154,7 +159,7 @@ def _prepare(folder: str) -> None:
 
 
 def _answers(
-    work: Callable[[Item], bytes], items: Sequence[Item], n_jobs: int
+    work: Callable[[Item], bytes], items: Sequence[Item], n_jobs: int, say: Callable[[int], None]
 ) -> list[bytes | None]:
     waiting: SimpleQueue[int] = SimpleQueue()
     for i in range(len(items)):
@@ -176,7 +181,7 @@ def _answers(
         try:
             # polars has signals restart what they interrupt, so that Ctrl-C ends no wait by itself.
             while wait(lanes, _LOOK_UP_S).not_done:
-                pass
+                say(sum(answer is not None for answer in answers))
             for lane in lanes:
                 lane.result()
         except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import TraceEnergyError, UsageError
@@ -56,7 +56,7 @@ def read_reports(
         for file, rank, exports in zip(files, likely, _folders(files, workers), strict=True)
     ]
     refused = [_refused(report) for report in reports]
-    _check(files, refused, workers)  # before any is read in full
+    check_answers(files, refused, workers)  # before any is read in full
     drafts = _read(reports, refused, workers)
     # A rank that a report states holds only if all state theirs.
     opened = [i for i, draft in enumerate(drafts) if draft.trace or draft.stated_rank is not None]
@@ -65,9 +65,9 @@ def read_reports(
         if drafts[i].rank != rank:
             again = replace(reports[i], rank=rank, rank_is_certain=True)
             (drafts[i],) = _read([again], [None], workers)
-    _check(files, drafts, workers)
+    check_answers(files, drafts, workers)
     traces = [draft.trace for draft in drafts if draft.trace is not None]
-    return traces, (*_left_out(files, drafts), *doubts)
+    return traces, (*reports_left_out(files, drafts), *doubts)
 
 
 def _folders(files: Sequence[Path], workers: Workers) -> list[Path | None]:
@@ -111,12 +111,33 @@ def _read_by(reports: Sequence[Report], workers: Workers) -> list[Draft]:
     return read_in_processes(reports, n_jobs)
 
 
-def _check(files: Sequence[Path], drafts: Sequence[Draft | None], workers: Workers) -> None:
-    problems = {
-        file.name: draft.problem
-        for file, draft in zip(files, drafts, strict=True)
-        if draft is not None and draft.problem is not None
-    }
+class Answer(Protocol):
+    """What came of one report."""
+
+    @property
+    def problem(self) -> TraceEnergyError | None:
+        """Why nothing came of it."""
+
+
+def check_answers(
+    files: Sequence[Path], answers: Sequence[Answer | None], workers: Workers
+) -> None:
+    """Refuse a run if what became of its reports does not allow to go on.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+    answers : sequence of Answer or None
+        What came of each.
+    workers : Workers
+        Whether one may be left out.
+
+    Raises
+    ------
+    TraceEnergyError
+        The first problem, naming all reports that have one.
+    """
+    problems = _problems(files, answers)
     if not problems:
         return
     misused = [problem for problem in problems.values() if isinstance(problem, UsageError)]
@@ -133,12 +154,9 @@ def _check(files: Sequence[Path], drafts: Sequence[Draft | None], workers: Worke
     raise type(problem)(problem.what, details=details, next_step=next_step) from problem
 
 
-def _left_out(files: Sequence[Path], drafts: Sequence[Draft]) -> tuple[Caveat, ...]:
-    problems = {
-        file.name: draft.problem
-        for file, draft in zip(files, drafts, strict=True)
-        if draft.problem is not None
-    }
+def reports_left_out(files: Sequence[Path], answers: Sequence[Answer]) -> tuple[Caveat, ...]:
+    """Name the reports that are not in the result, in a caveat."""
+    problems = _problems(files, answers)
     if not problems:
         return ()
     text = (
@@ -146,6 +164,16 @@ def _left_out(files: Sequence[Path], drafts: Sequence[Draft]) -> tuple[Caveat, .
         f"out: {_listed(problems)}. Times and energies are those of the others."
     )
     return (Caveat("rank-left-out", text, n=len(problems)),)
+
+
+def _problems(
+    files: Sequence[Path], answers: Sequence[Answer | None]
+) -> dict[str, TraceEnergyError]:
+    return {
+        file.name: answer.problem
+        for file, answer in zip(files, answers, strict=True)
+        if answer is not None and answer.problem is not None
+    }
 
 
 def _listed(problems: Mapping[str, TraceEnergyError]) -> str:

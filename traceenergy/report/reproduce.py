@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _OTHER_RUNS = {"calibration_inputs": "--calibration", "layers_from_inputs": "--layers-from"}
 # What a user chooses; all other entries of a result's options are assumptions.
-CHOICES = frozenset(_OTHER_RUNS) | {
+CHOICES = frozenset({*_OTHER_RUNS, "by_report"}) | {
     field.name for options in (AnalysisOptions, ReadOptions) for field in fields(options)
 }
 # Flag by the name of an option whose value is written as it stands; its default.
@@ -96,7 +96,7 @@ def _flags(options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from _times(options)
     if options.get("power_exponent_source") == "user":
         yield "--power-exponent", options["power_exponent"]
-    for name in ("time_only", "redact"):
+    for name in ("time_only", "redact", "by_report"):
         if options.get(name):
             yield f"--{name.replace('_', '-')}", True
 
