@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,11 @@ class PowerCurve:
         """Whether power is not known somewhere."""
         return bool(np.isnan(self.power_w).any())
 
+    @cached_property
+    def never_negative(self) -> bool:
+        """Whether energy only grows along the curve."""
+        return bool((np.nan_to_num(self.power_w) >= 0).all())
+
     @property
     def total_j(self) -> float:
         """Known energy under the curve [J]."""
@@ -72,6 +77,21 @@ class PowerCurve:
     def known_s(self) -> float:
         """Time with known power [s]."""
         return (self.end_ns - self.begin_ns - float(self.unknown_ns[-1])) * S_PER_NS
+
+    @property
+    def edges(self) -> Places:
+        """All edges."""
+        return Places(self, self.at_ns, self.energy_j)
+
+    @cached_property
+    def rising(self) -> Places:
+        """Edges at which power rises, the begin included."""
+        return self.edges.of_rows(np.flatnonzero(np.append(True, np.diff(self.power_w) > 0)))
+
+    @cached_property
+    def falling(self) -> Places:
+        """Edges at which power falls, the end included."""
+        return self.edges.of_rows(np.flatnonzero(np.append(np.diff(self.power_w) < 0, True)) + 1)
 
     def between(self, start_ns: Float, end_ns: Float) -> Float:
         """Say how much energy lies in windows.
@@ -93,8 +113,62 @@ class PowerCurve:
         # Half a nanosecond is less than any gap, and more than rounding.
         return np.where(gone_ns < 0.5, energy_j, np.nan)  # noqa: PLR2004 - see above
 
+    def until(self, at_ns: Float) -> Float:
+        """Give the known energy from the begin of the curve to times since then [J]."""
+        return self._at(at_ns, self.energy_j)
+
     def _at(self, at_ns: Float, summed: Float) -> Float:
         return np.asarray(np.interp(at_ns, self.at_ns, summed))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Times that lie at one distance from others at which the energy of a curve is known.
+
+    Attributes
+    ----------
+    curve : PowerCurve
+    near_ns : ndarray of float64 (n,) [ns]
+        Since the begin of the curve, in order: its edges, mostly.
+    near_j : ndarray of float64 (n,) [J]
+        Energy until then.
+    shift_ns : float [ns]
+        From those to the times that are meant.
+    """
+
+    curve: PowerCurve
+    near_ns: Float
+    near_j: Float
+    shift_ns: float = 0.0
+
+    @property
+    def at_ns(self) -> Float:
+        """The times, ``(n,)`` [ns]."""
+        return self.near_ns + self.shift_ns
+
+    def of_rows(self, row: Int | slice) -> Places:
+        """Choose some of them."""
+        return Places(self.curve, self.near_ns[row], self.near_j[row], self.shift_ns)
+
+    def within(self, low_ns: float, high_ns: float, shift_ns: float) -> Places:
+        """Take the times at another distance, from one to another, both included."""
+        low, high = low_ns - shift_ns, high_ns - shift_ns
+        first, last = (
+            np.searchsorted(self.near_ns, low),
+            np.searchsorted(self.near_ns, high, "right"),
+        )
+        return replace(self.of_rows(slice(first, last)), shift_ns=shift_ns)
+
+    def until_j(self, later_ns: float) -> Float:
+        """Give the known energy until some time after each [J]."""
+        off_ns = self.shift_ns + later_ns
+        return self.near_j if off_ns == 0 else self.curve.until(self.near_ns + off_ns)
+
+    def between_j(self, from_ns: float, until_ns: float) -> Float:
+        """Give the energy between two times after each [J]; NaN where power is not known."""
+        if self.curve.has_gaps:
+            return self.curve.between(self.at_ns + from_ns, self.at_ns + until_ns)
+        return self.until_j(until_ns) - self.until_j(from_ns)
 
 
 def _until(rate: Float, at_ns: Float) -> Float:

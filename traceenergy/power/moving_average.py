@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.power.candidates import candidates
 from traceenergy.units import NS_PER_S, S_PER_NS
 
 ROUNDING = 1e-9  # relative; sums of a million terms hold more
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from traceenergy.power.curve import PowerCurve
+    from traceenergy.power.curve import Places, PowerCurve
 
     Float = NDArray[np.float64]
 
@@ -57,7 +58,8 @@ def worst_window(curve: PowerCurve, window_ns: int) -> WorstWindow | None:
     WorstWindow or None
         None if power is known throughout no window of this length.
     """
-    found = [(start, _means(curve, start, window_ns)) for start in _bends(curve, window_ns)]
+    tops = (_highest(places, window_ns) for places in _tops(curve, window_ns))
+    found = [(places.at_ns, _means(places, window_ns)) for places in tops]
     found = [(start_ns, power_w) for start_ns, power_w in found if not np.isnan(power_w).all()]
     if not found:
         return None
@@ -93,13 +95,15 @@ def time_above(curve: PowerCurve, window_ns: int, limit_w: float) -> tuple[float
     Exact, but where the curve has more edges than windows that start 1/64 of their length apart:
     between those the mean is then taken as a straight line.
     """
-    start_ns = np.sort(np.concatenate([*_bends(curve, window_ns), np.empty(0)]), kind="stable")
+    bends_ns = [places.at_ns for places in _bends(curve, window_ns)]
+    start_ns = np.sort(np.concatenate([*bends_ns, np.empty(0)]), kind="stable")
     if len(start_ns) == 0:
         return 0.0, 0.0
     spaced_ns = np.arange(start_ns[0], start_ns[-1], window_ns / STEPS)
     if len(spaced_ns) < len(start_ns):
         start_ns = np.append(spaced_ns, start_ns[-1])
-    over_w = _means(curve, start_ns, window_ns) - limit_w * (1 + ROUNDING)
+    mean_w = curve.between(start_ns, start_ns + window_ns) * (NS_PER_S / window_ns)
+    over_w = mean_w - limit_w * (1 + ROUNDING)
     length_ns, first_w, last_w = np.diff(start_ns), over_w[:-1], over_w[1:]
     known = ~np.isnan(first_w + last_w)
     length_ns, first_w, last_w = length_ns[known], first_w[known], last_w[known]
@@ -111,16 +115,41 @@ def time_above(curve: PowerCurve, window_ns: int, limit_w: float) -> tuple[float
     return float((share * length_ns).sum()) * S_PER_NS, float(length_ns.sum()) * S_PER_NS
 
 
-def _bends(curve: PowerCurve, window_ns: int) -> Iterator[Float]:
+def _bends(curve: PowerCurve, window_ns: int) -> Iterator[Places]:
     """Yield starts of windows that begin, then of those that end, at an edge of the curve."""
     last_ns = curve.at_ns[-1] - window_ns
-    if last_ns < 0:
-        return
-    n_begin = np.searchsorted(curve.at_ns, last_ns, side="right")
-    yield curve.at_ns[:n_begin]
-    n_before = np.searchsorted(curve.at_ns, window_ns)
-    yield curve.at_ns[n_before:] - window_ns
+    if last_ns >= 0:
+        yield curve.edges.within(0.0, last_ns, 0.0)
+        yield curve.edges.within(0.0, last_ns, -window_ns)
 
 
-def _means(curve: PowerCurve, start_ns: Float, window_ns: int) -> Float:
-    return curve.between(start_ns, start_ns + window_ns) * (NS_PER_S / window_ns)
+def _tops(curve: PowerCurve, window_ns: int) -> Iterator[Places]:
+    """Yield the bends at which the mean may stop rising: a window begins at more, or ends at less.
+
+    At either end of the curve it may stop as well, and beside a gap anywhere.
+    """
+    last_ns = curve.at_ns[-1] - window_ns
+    if curve.has_gaps:
+        yield from _bends(curve, window_ns)
+    elif last_ns >= 0:
+        yield curve.rising.within(0.0, last_ns, 0.0)
+        yield curve.falling.within(0.0, last_ns, -window_ns)
+
+
+def _highest(places: Places, window_ns: int) -> Places:
+    """Leave out windows that cannot have the highest mean."""
+    curve = places.curve
+    if not curve.never_negative:
+        return places
+    row = candidates(
+        places,
+        window_ns,
+        lambda first: first.between_j(0.0, window_ns),
+        lambda first, last: last.until_j(window_ns) - first.until_j(0.0),
+        2 * ROUNDING * curve.total_j,
+    )
+    return places if len(row) == len(places.near_ns) else places.of_rows(row)
+
+
+def _means(places: Places, window_ns: int) -> Float:
+    return places.between_j(0.0, window_ns) * (NS_PER_S / window_ns)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.power.candidates import candidates
+from traceenergy.power.curve import Places
 from traceenergy.power.moving_average import ROUNDING, STEPS
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
@@ -68,16 +70,46 @@ def steepest_ramps(curve: PowerCurve, over_ns: int) -> tuple[Ramp, Ramp] | None:
     if high_ns < low_ns:
         return None
     found = []
-    for at_ns in _middles(curve, over_ns, low_ns, high_ns):
-        after_j = curve.between(at_ns, at_ns + over_ns)
-        found.append((at_ns, after_j - curve.between(at_ns - over_ns, at_ns)))
-    found = [(at_ns, change_j) for at_ns, change_j in found if not np.isnan(change_j).all()]
+    for middles in _middles(curve, over_ns, low_ns, high_ns):
+        places = _steepest(middles, over_ns)
+        change_j = _change_j(places, over_ns)
+        if not np.isnan(change_j).all():
+            found.append((places.at_ns, change_j))
     if not found:
         return None
     even_j = ROUNDING * curve.total_j * over_ns / max(curve.at_ns[-1], 1.0)
     rise_ns = _first(found, even_j)
     fall_ns = _first([(at_ns, -change_j) for at_ns, change_j in found], even_j)
     return _ramp(curve, rise_ns, over_ns), _ramp(curve, fall_ns, over_ns)
+
+
+def _change_j(middles: Places, over_ns: float) -> Float:
+    if middles.curve.has_gaps:
+        return middles.between_j(0.0, over_ns) - middles.between_j(-over_ns, 0.0)
+    middle_j = middles.until_j(0.0)
+    return (middles.until_j(over_ns) - middle_j) - (middle_j - middles.until_j(-over_ns))
+
+
+def _steepest(middles: Places, over_ns: int) -> Places:
+    """Leave out middles at which neither the steepest rise nor the steepest fall can be."""
+    if not middles.curve.never_negative:
+        return middles
+
+    # Energy grows with time: its differences are largest between outermost times.
+    def most_rise_j(first: Places, last: Places) -> Float:
+        return last.until_j(over_ns) + last.until_j(-over_ns) - 2 * first.until_j(0.0)
+
+    def most_fall_j(first: Places, last: Places) -> Float:
+        return 2 * last.until_j(0.0) - first.until_j(over_ns) - first.until_j(-over_ns)
+
+    even_j = 3 * ROUNDING * middles.curve.total_j
+    rises = candidates(middles, over_ns, lambda one: _change_j(one, over_ns), most_rise_j, even_j)
+    if len(rises) == len(middles.near_ns):
+        return middles
+    falls = candidates(middles, over_ns, lambda one: -_change_j(one, over_ns), most_fall_j, even_j)
+    stays = np.zeros(len(middles.near_ns), dtype=bool)
+    stays[rises] = stays[falls] = True
+    return middles.of_rows(np.flatnonzero(stays))
 
 
 def _first(found: list[tuple[Float, Float]], even_j: float) -> float:
@@ -90,13 +122,13 @@ def _first(found: list[tuple[Float, Float]], even_j: float) -> float:
     )
 
 
-def _middles(curve: PowerCurve, over_ns: int, low_ns: float, high_ns: float) -> Iterator[Float]:
+def _middles(curve: PowerCurve, over_ns: int, low_ns: float, high_ns: float) -> Iterator[Places]:
     if (high_ns - low_ns) * STEPS / over_ns < len(curve.at_ns):
-        yield np.append(np.arange(low_ns, high_ns, over_ns / STEPS), high_ns)
+        at_ns = np.append(np.arange(low_ns, high_ns, over_ns / STEPS), high_ns)
+        yield Places(curve, at_ns, curve.until(at_ns))
         return
-    for shift_ns in (0, over_ns, -over_ns):
-        at_ns = curve.at_ns + shift_ns
-        yield at_ns[np.searchsorted(at_ns, low_ns) : np.searchsorted(at_ns, high_ns, "right")]
+    for shift_ns in (0.0, float(over_ns), -float(over_ns)):
+        yield curve.edges.within(low_ns, high_ns, shift_ns)
 
 
 def _ramp(curve: PowerCurve, at_ns: float, over_ns: int) -> Ramp:
