@@ -101,5 +101,6 @@ def render_template(template: str, **names: Any) -> str:  # noqa: ANN401 - whate
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        optimized=False,  # each template is rendered once, which pays for no folding of constants
     )
     return environment.get_template(template).render(**names)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from traceenergy import __version__
 from traceenergy.caveats import Caveat
 from traceenergy.report.tables import declared_table, finite
@@ -79,7 +81,9 @@ def render_json(result: Analysis) -> str:
         infinity never occur. A table of more than `MAX_ROWS` rows keeps its first ones, which
         are those of most energy (layers and steps: of the lowest number); a caveat says so.
     """
-    return json.dumps(analysis_object(result), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    # Indented by msgspec: the standard module writes indented text without its C part.
+    text = json.dumps(analysis_object(result), ensure_ascii=False, allow_nan=False)
+    return msgspec.json.format(text, indent=1) + "\n"
 
 
 def analysis_object(result: Analysis) -> dict[str, Any]:

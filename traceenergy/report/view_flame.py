@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -42,6 +43,7 @@ _LEVELS = ("step_kind", "layers", "phase", "kernel")
 _LABEL_LENGTH, _TITLE_LENGTH = 40, 100
 # Digits of the widest; widths are whole multiples of its last one, so that sums hold.
 _DIGITS = 9
+_MOST_PLACES = 1_000
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,7 @@ class _Words:
         return f"{energy_text(row['energy_j'])}{interval}, {share} of the {self._word} energy"
 
 
+@lru_cache(_MOST_PLACES)  # few places hold many rectangles
 def _layers_text(place: str | None) -> str:
     if place is None:
         return "in no layer"
