@@ -70,8 +70,7 @@ class Contents:
         Content
         """
         work = power.energy.work
-        lasts = work.end_ns > work.start_ns
-        inside = np.flatnonzero(lasts & (work.start_ns < end_ns) & (work.end_ns > start_ns))
+        inside = work.running(start_ns, end_ns)
         low_ns = np.maximum(work.start_ns[inside], start_ns)
         time_s = (np.minimum(work.end_ns[inside], end_ns) - low_ns) * S_PER_NS
         length_s = (work.end_ns[inside] - work.start_ns[inside]) * S_PER_NS

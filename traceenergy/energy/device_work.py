@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from traceenergy.trace.tables import GpuMetrics
@@ -46,6 +48,32 @@ class DeviceWork:
     all_end_ns: NDArray[np.int64]
     all_row: NDArray[np.int64]
     all_trace_row: NDArray[np.int64]
+
+    @cached_property
+    def _reach_ns(self) -> NDArray[np.int64] | None:
+        """Latest end up to each piece; None where pieces do not come in order of their starts."""
+        in_order = bool((self.start_ns[1:] >= self.start_ns[:-1]).all())
+        return np.maximum.accumulate(self.end_ns) if in_order and len(self.end_ns) else None
+
+    def running(self, start_ns: int, end_ns: int) -> NDArray[np.int64]:
+        """Find the pieces that run at some time of a stretch.
+
+        Parameters
+        ----------
+        start_ns, end_ns : int [ns]
+
+        Returns
+        -------
+        ndarray of int64
+            Their places in `row`; none of no length.
+        """
+        near = slice(None)
+        if self._reach_ns is not None:
+            first = np.searchsorted(self._reach_ns, start_ns, side="right")
+            near = slice(first, np.searchsorted(self.start_ns, end_ns))
+        begin_ns, until_ns = self.start_ns[near], self.end_ns[near]
+        runs = (until_ns > begin_ns) & (begin_ns < end_ns) & (until_ns > start_ns)
+        return np.flatnonzero(runs) + (near.start or 0)
 
 
 @dataclass(frozen=True)
