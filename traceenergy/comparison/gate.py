@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from traceenergy.comparison.gate_grammar import Gate
     from traceenergy.comparison.model import Comparison
 
-_OF_TOKENS = {"tokens_per_j", "j_per_token"}
-_OF_ENERGY = {"energy_j", "kernel_j", "mean_power_w", *_OF_TOKENS}
+_TOKENS = ("tokens", "say them with --tokens-per-step")
+# What quantities need beside energy, how to say it.
+_NEEDS = {
+    "tokens_per_j": _TOKENS,
+    "j_per_token": _TOKENS,
+    "j_per_response": ("requests", "analyze both runs with --requests, and compare the results"),
+}
+_OF_ENERGY = {"energy_j", "kernel_j", "mean_power_w", *_NEEDS}
 _COUNTED = {"n_kernels"}
 _MOST_NAMES = 5  # that an error proposes
 _WORST_FIRST = (FAILED, UNDECIDED, PASSED)
@@ -111,10 +117,11 @@ def _rows(gate: Gate, of_level: pl.DataFrame) -> pl.DataFrame:
     if not len(named):
         _refuse_name(gate, of_level["name"].unique(maintain_order=True).to_list())
     found = named.filter(quantity=gate.quantity)
-    if not len(found) or (gate.quantity in _OF_TOKENS and found["delta"].null_count()):
+    needed, next_step = _NEEDS.get(gate.quantity, _TOKENS)
+    if not len(found) or (gate.quantity in _NEEDS and found["delta"].null_count()):
         raise UsageError(
-            f"the gate {gate.expression!r} needs tokens, which are not known in both runs",
-            next_step="say them with --tokens-per-step",
+            f"the gate {gate.expression!r} needs {needed}, which are not known in both runs",
+            next_step=next_step,
         )
     return found
 

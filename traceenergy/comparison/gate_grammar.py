@@ -35,15 +35,16 @@ _IN_WORDS = {
 _JOULES = {"J": 1.0, "mJ": 1e-3}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _UNITS = {
-    "energy_j": _JOULES, "kernel_j": _JOULES, "j_per_token": _JOULES, "elapsed_s": _SECONDS,
-    "work_s": _SECONDS, "mean_power_w": {"W": 1.0}, "tokens_per_j": {"": 1.0},
-    "n_kernels": {"": 1.0},
+    "energy_j": _JOULES, "kernel_j": _JOULES, "j_per_token": _JOULES, "j_per_response": _JOULES,
+    "elapsed_s": _SECONDS, "work_s": _SECONDS, "mean_power_w": {"W": 1.0},
+    "tokens_per_j": {"": 1.0}, "n_kernels": {"": 1.0},
 }  # fmt: skip
 _EVERYWHERE = {"energy": "energy_j", "power": "mean_power_w"}
 _TOKENS = {"tokens_per_j": "tokens_per_j", "j_per_token": "j_per_token"}
 _ELAPSED = {"elapsed": "elapsed_s", "time": "elapsed_s"}
 _COUNT = {"count": "n_kernels"}
-_OF_RUN = _EVERYWHERE | _ELAPSED | _TOKENS | {"kernel_energy": "kernel_j"}
+_RESPONSES = {"j_per_response": "j_per_response"}
+_OF_RUN = _EVERYWHERE | _ELAPSED | _TOKENS | _RESPONSES | {"kernel_energy": "kernel_j"}
 _OF_LEVEL = {
     "step": _EVERYWHERE | _ELAPSED | _TOKENS | _COUNT,
     **dict.fromkeys(

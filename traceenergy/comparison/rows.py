@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Whether less of a quantity is better; of the others neither is.
 LESS_IS_BETTER = {
     "energy_j": True, "kernel_j": True, "elapsed_s": True, "work_s": True, "j_per_token": True,
-    "tokens_per_j": False,
+    "j_per_response": True, "tokens_per_j": False,
 }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from traceenergy.comparison.model import CompareOptions
 
 PER_RUN, PER_STEP = "run", "step"
+# Of a value that lies as likely anywhere between two bounds.
+_SQUARED_WIDTH_PER_VARIANCE = 12.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class WholeRuns:
         power = _quotient(energy, elapsed)
         yield change_row(power, "mean_power_w", options, per=self.per)
         yield from self._token_rows(options)
+        yield from self._response_rows(energy, options)
 
     def _token_rows(self, options: CompareOptions) -> Iterator[dict[str, Any]]:
         per_j = Estimate(self.base.energy.tokens_per_j, self.head.energy.tokens_per_j)
@@ -114,6 +117,24 @@ class WholeRuns:
         yield change_row(per_j, "tokens_per_j", options, per=self.per)
         per_token = _quotient(Estimate(1.0, 1.0, 0.0), per_j)
         yield change_row(per_token, "j_per_token", options, per=self.per)
+
+    def _response_rows(self, energy: Estimate, options: CompareOptions) -> Iterator[dict[str, Any]]:
+        """Compare energies per response, as sure as the energy, and as bounds of responses say."""
+        told = [run.serving.to_dicts()[:1] for run in (self.base, self.head)]
+        sides = [row["j_per_response"] for rows in told for row in rows]
+        if len(sides) < len(told) or None in sides:
+            return
+        base_j, head_j = sides
+        found = Estimate(base_j, head_j)
+        if energy.variance is not None and energy.base:
+            scale = max(base_j, head_j) / energy.base
+            found = replace(found, variance=energy.variance * scale**2, degrees=energy.degrees)
+        for (row,) in told:
+            low, high = row["j_per_response_lo"], row["j_per_response_hi"]
+            is_open = low is None or high is None
+            more = None if is_open else (high - low) ** 2 / _SQUARED_WIDTH_PER_VARIANCE
+            found = found.with_variance(more)
+        yield change_row(found, "j_per_response", options, per=self.per)
 
 
 def _whole(run: Analysis, name: str) -> float | None:

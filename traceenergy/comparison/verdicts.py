@@ -69,7 +69,7 @@ def judge(
         return UNDECIDED, "not known in both runs"
     width = half_width(estimate, confidence_level)
     if width is None:
-        return UNDECIDED, "too few steps tell how much they vary"
+        return UNDECIDED, "too few steps, or responses, tell how much it varies"
     within = margin * abs(base)
     if abs(delta) + width <= within:
         return SAME, None

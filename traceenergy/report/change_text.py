@@ -25,6 +25,7 @@ QUANTITY_NAMES = {
     "mean_power_w": "Mean power",
     "tokens_per_j": "Tokens per joule",
     "j_per_token": "Energy per token",
+    "j_per_response": "Energy per response",
     "n_kernels": "Launches",
 }
 # The first ending that fits decides.
@@ -36,6 +37,7 @@ _WRITERS: tuple[tuple[str, Callable[[float, int], str]], ...] = (
     ("_c", lambda value, _digits: f"{value:.1f} \N{DEGREE SIGN}C"),
     ("_j", energy_text),
     ("j_per_token", energy_text),
+    ("j_per_response", energy_text),
 )
 _DASH_WORD = " to "
 _FEW_PCT = 10  # from here on one decimal is enough
