@@ -136,14 +136,15 @@ def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[Int, pl.DataFrame
     keys : polars.DataFrame (n_groups rows)
         The combination of each group.
     """
-    code, n_codes = np.zeros(len(frame), dtype=np.int64), 1
+    code, limit = np.zeros(len(frame), dtype=np.int64), 1
     for name in columns:
         value, n_values = _values(frame[name])
-        if n_values > 1:
-            code = code * n_values + value if n_codes > 1 else value
-            there, code = number_codes(code, n_codes * n_values)
-            n_codes = len(there)
-    n_codes = min(n_codes, len(frame))
+        if limit * n_values > MOST_APART * len(frame):
+            there, code = number_codes(code, limit)
+            limit = len(there)
+        code, limit = (code * n_values + value if limit > 1 else value), limit * n_values
+    there, code = number_codes(code, limit)
+    n_codes = len(there)
     first = first_places(code, n_codes)
     order = np.argsort(first)
     rank = np.empty_like(order)

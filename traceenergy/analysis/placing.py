@@ -11,6 +11,7 @@ import polars as pl
 from traceenergy.analysis.eager import carry_over
 from traceenergy.analysis.steps import Steps
 from traceenergy.caveats import Caveat
+from traceenergy.codes import number_codes
 from traceenergy.structure.find import find_structure
 from traceenergy.structure.lanes import categories_of
 from traceenergy.structure.places import PLACES, is_open
@@ -111,6 +112,8 @@ def _in_marked_steps(work: pl.DataFrame, found: Structure, marked: Bool, step: I
 
     Ranges around copies alone, as of weights that are fetched ahead, tell nothing about kernels.
     """
+    if not marked.any():
+        return marked
     length_ns = (work["end_ns"] - work["start_ns"]).to_numpy().astype(np.float64)
     length_ns *= (work["table"] == "KERNEL").to_numpy()
     n_steps = int(step.max(initial=-1)) + 2
@@ -167,6 +170,8 @@ def _with_phase(work: pl.DataFrame, known: list[str], new: Int, source: str) -> 
 
 def _with_rule(rule: pl.Series, moved: pl.Series, source: str) -> pl.Series:
     kinds = pl.Enum([*categories_of(rule), source])
+    if not moved.any():
+        return rule.cast(kinds).alias("rule")
     instead = pl.Series([source], dtype=kinds).new_from_index(0, len(rule))
     return rule.cast(kinds).zip_with(~moved, instead).alias("rule")
 
@@ -191,8 +196,7 @@ def _doubts(
         doubts.append(Caveat("steps-by-order", text, n=found.n_passes))
     n_placed = int((found.place >= 0).sum())
     if n_placed:
-        is_kernel = (trace.gpu_work["table"] == "KERNEL").to_numpy()
-        busy_ns = (trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]).to_numpy() * is_kernel
+        busy_ns = _busy_ns(trace)
         share = busy_ns[found.place >= 0].sum() / max(1, busy_ns.sum())
         text = (
             f"{share:.1%} of kernel time has its phase from its place in the layer, as names like "
@@ -204,13 +208,14 @@ def _doubts(
 
 
 def _layers_by_order(trace: Trace, found: Structure, layer: pl.Series) -> Caveat:
-    work = trace.gpu_work.with_columns(layer)
-    busy = pl.col("end_ns") - pl.col("start_ns")
-    kernels = work.filter(pl.col("table") == "KERNEL").with_columns(busy=busy)
-    outside = kernels.filter(pl.col("layer").is_null())
-    share = int(outside["busy"].sum()) / max(1, int(kernels["busy"].sum()))
-    by_name = outside.group_by("name_id").agg(pl.col("busy").sum()).sort("busy", descending=True)
-    names = trace.names.gather(by_name["name_id"].head(_MOST_NAMES)).to_list()
+    busy_ns = _busy_ns(trace)
+    outside = np.flatnonzero(layer.is_null().to_numpy())
+    name_id, mine_ns = trace.gpu_work["name_id"].to_numpy()[outside], busy_ns[outside]
+    share = mine_ns.sum() / max(1, busy_ns.sum())
+    there, number = number_codes(name_id[mine_ns > 0], len(trace.names))
+    of_name_ns = np.bincount(number, mine_ns[mine_ns > 0], len(there))
+    longest = there[np.argsort(-of_name_ns, kind="stable")[:_MOST_NAMES]]
+    names = trace.names.gather(longest).to_list()
     listed = f" (most of it {', '.join(names)})" if names else ""
     text = (
         f"{found.n_layers} layers were told by the order of kernels, attention followed by "
@@ -218,3 +223,10 @@ def _layers_by_order(trace: Trace, found: Structure, layer: pl.Series) -> Caveat
         f"of the usual number of layers. {share:.1%} of kernel time lies in no layer{listed}."
     )
     return Caveat("layers-by-order", text, n=found.n_layers)
+
+
+def _busy_ns(trace: Trace) -> Int:
+    """Measure kernels; 0 for other work."""
+    is_kernel = (trace.gpu_work["table"] == "KERNEL").to_numpy()
+    length_ns = trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]
+    return np.asarray(length_ns.to_numpy() * is_kernel)

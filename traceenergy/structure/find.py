@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import number_codes
 from traceenergy.structure.blocks import Blocks, find_blocks
 from traceenergy.structure.graphs import graph_passes
 from traceenergy.structure.lanes import Lane, categories_of, lanes_of, mirrored
 from traceenergy.structure.passages import PRODUCT
 from traceenergy.structure.passes import NONE, Passes, cut_steps, extent, join_passes, number_layers
-from traceenergy.structure.places import BACKWARD, Place, behind_layers, is_open, places_in_blocks
+from traceenergy.structure.places import (
+    BACKWARD,
+    Place,
+    behind_layers,
+    is_open,
+    places_in_blocks,
+    spread,
+)
 from traceenergy.structure.repeats import repeated_steps
 
 if TYPE_CHECKING:
@@ -102,7 +110,9 @@ def find_structure(work: GpuWork, subphase: pl.Series, step: Int, names: pl.Seri
         n_layers = max(n_layers, passes.n_layers)
         fits, n_blocks = fits + passes.fit_share * len(blocks.begin), n_blocks + len(blocks.begin)
     place = np.where(is_open(subphase), found.place, Place.NONE)
-    place[(place == Place.HEAD) & ~_is_product(work, names)] = Place.NONE
+    heads = np.flatnonzero(place == Place.HEAD)
+    full_name_id = work["full_name_id"].to_numpy()[heads].astype(np.int64)
+    place[heads[~_are_products(full_name_id, names)]] = Place.NONE
     fit_share = fits / n_blocks if n_blocks else 0.0
     return Structure(
         found.step, found.layer, place, found.in_experts, n_layers, n_passes, fit_share
@@ -127,7 +137,8 @@ def _find_steps(lane: Lane, blocks: Blocks | None, passes: Passes | None) -> Int
 
 def _write_steps(lane: Lane, edges: Int, found: Structure) -> None:
     if len(edges):
-        found.step[lane.row] = _between(np.arange(len(lane.row)), edges)
+        steps = np.arange(len(edges) - 1)
+        found.step[lane.row] = spread(edges[:-1], edges[1:], steps, len(lane.row))
         edge_ns = np.append(lane.start_ns, lane.end_ns.max() + 1)[edges]
         found.step[lane.side_row] = _between(lane.side_start_ns, edge_ns)
 
@@ -157,10 +168,8 @@ def _place_backward(lane: Lane, forward: Passes, is_expert: Bool, found: Structu
 
 
 def _block_of(lane: Lane, blocks: Blocks, passes: Passes) -> Int:
-    token = np.arange(len(lane.row))
-    at = np.searchsorted(blocks.begin, token, side="right") - 1
-    inside = (at >= 0) & (token < blocks.end[np.maximum(at, 0)])
-    return np.where(inside & (passes.layer[np.maximum(at, 0)] >= 0), at, NONE)
+    block = np.where(passes.layer >= 0, np.arange(len(blocks.begin)), NONE)
+    return spread(blocks.begin, blocks.end, block, len(lane.row))
 
 
 def _between(value: Int, edges: Int) -> Int:
@@ -204,7 +213,6 @@ def _starts_with(subphase: pl.Series, first: str) -> Bool:
     return np.asarray(table[subphase.to_physical().to_numpy()])
 
 
-def _is_product(work: GpuWork, names: pl.Series) -> Bool:
-    full = work["full_name_id"].to_numpy()
-    used, of_work = np.unique(full, return_inverse=True)
-    return np.asarray(names.gather(used).str.contains(PRODUCT).to_numpy()[of_work])
+def _are_products(full_name_id: Int, names: pl.Series) -> Bool:
+    used, place = number_codes(full_name_id, len(names))
+    return np.asarray(names.gather(used).str.contains(PRODUCT).to_numpy()[place])

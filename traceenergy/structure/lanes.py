@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+
+from traceenergy.codes import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,6 +134,23 @@ def role_of(subphase: str, *, backward: bool = False) -> Role:
     return Role.BACKWARD
 
 
+def is_one_of(role: Roles, roles: tuple[Role, ...]) -> Bool:
+    """Mark what has one of some roles.
+
+    Parameters
+    ----------
+    role : ndarray of uint8 (n,)
+    roles : tuple of Role
+
+    Returns
+    -------
+    ndarray of bool (n,)
+    """
+    table = np.zeros(len(Role), dtype=bool)
+    table[list(roles)] = True
+    return np.asarray(table[role])
+
+
 def categories_of(subphase: pl.Series) -> pl.Series:
     """Give the texts that codes of an Enum series stand for.
 
@@ -178,38 +198,34 @@ def lanes_of(work: GpuWork, subphase: pl.Series, step: Int) -> list[Lane]:
     )
     role[(work["table"] == "GRAPH").to_numpy()] = Role.GRAPH
     keys = ["rank", "process_id", "device_id"]
-    frame = work.select(*keys, "stream_id", "start_ns", "end_ns", "full_name_id")
-    frame = frame.with_columns(
-        row=np.arange(len(work)), role=role, backward_role=backward, step=step
-    )
-    busy = frame.group_by(*keys, "stream_id").agg(
-        busy=(pl.col("end_ns") - pl.col("start_ns")).sum()
-    )
-    main = (
-        busy.sort(*keys, "busy", "stream_id", descending=[False, False, False, True, False])
-        .unique(keys, keep="first", maintain_order=True)
-        .select(*keys, "stream_id", is_main=pl.lit(value=True))
-    )
-    frame = frame.join(main, on=[*keys, "stream_id"], how="left", maintain_order="left")
-    parts = frame.partition_by(keys, maintain_order=True)
-    return [_lane(part) for part in parts]
-
-
-def _lane(part: pl.DataFrame) -> Lane:
-    is_main = pl.col("is_main").is_not_null()
-    main, side = part.filter(is_main), part.filter(~is_main)
-    role = unfused_norms(unfused_attention(main["role"].to_numpy()))
-    return Lane(
-        row=main["row"].to_numpy(),
-        start_ns=main["start_ns"].to_numpy(),
-        end_ns=main["end_ns"].to_numpy(),
-        role=role,
-        backward_role=main["backward_role"].to_numpy(),
-        name=main["full_name_id"].to_numpy(),
-        step=main["step"].to_numpy(),
-        side_row=side["row"].to_numpy(),
-        side_start_ns=side["start_ns"].to_numpy(),
-    )
+    stream, streams = codes_of(work, [*keys, "stream_id"])
+    start_ns, end_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
+    busy_ns = np.bincount(stream, end_ns - start_ns, len(streams))
+    lane_of, lanes = codes_of(streams, keys)
+    # Rows stream by stream, in each lane the one that worked longest first.
+    order = np.lexsort((streams["stream_id"].to_numpy(), -busy_ns, lane_of))
+    by_stream = np.argsort(stream.astype(np.min_scalar_type(len(streams))), kind="stable")
+    edge = np.append(0, np.cumsum(np.bincount(stream, minlength=len(streams))))
+    rows = [by_stream[edge[one] : edge[one + 1]] for one in order.tolist()]
+    first = np.searchsorted(lane_of[order], np.arange(len(lanes) + 1)).tolist()
+    name = work["full_name_id"].to_numpy()
+    found = []
+    for low, high in pairwise(first):
+        main, side = rows[low], np.sort(np.concatenate([*rows[low + 1 : high], rows[low][:0]]))
+        found.append(
+            Lane(
+                row=main,
+                start_ns=start_ns[main],
+                end_ns=end_ns[main],
+                role=unfused_norms(unfused_attention(role[main])),
+                backward_role=backward[main],
+                name=name[main],
+                step=step[main],
+                side_row=side,
+                side_start_ns=start_ns[side],
+            )
+        )
+    return found
 
 
 def mirrored(lane: Lane) -> Lane:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.lanes import OUTPUTS, Role
+from traceenergy.structure.lanes import OUTPUTS, Role, is_one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +103,7 @@ def _passes_of_steps(blocks: Blocks, is_main: Bool) -> tuple[Bool, Bool]:
     first = np.flatnonzero(np.diff(blocks.stack, prepend=NONE))
     opens_step = np.diff(blocks.step[first], prepend=blocks.step[0] - 1) != 0
     # More attention than before is a decoder behind its encoder, whose layers go on counting.
-    attends = np.array([np.median(part) for part in np.split(blocks.n_attentions, first[1:])])
+    attends = _medians(blocks.n_attentions, blocks.stack, first)
     is_decoder = np.diff(attends, prepend=attends[0]) > 0
     opens = opens_step | (is_main & ~is_decoder)
     n_main = np.cumsum(is_main)
@@ -113,6 +113,13 @@ def _passes_of_steps(blocks: Blocks, is_main: Bool) -> tuple[Bool, Bool]:
     opens_block = np.zeros(len(blocks.stack), dtype=bool)
     opens_block[first[opens]] = True
     return opens_block, ahead[blocks.stack]
+
+
+def _medians(value: Int, stack: Int, first: Int) -> NDArray[np.float64]:
+    """Find the median of the blocks of each stack."""
+    ordered = value[np.lexsort((value, stack))]
+    count = np.diff(first, append=len(value))
+    return np.asarray((ordered[first + (count - 1) // 2] + ordered[first + count // 2]) / 2)
 
 
 def _usual(length: Int) -> int:
@@ -202,7 +209,7 @@ def cut_steps(lane: Lane, first: Int, after: Int) -> Int:
 
 def _ends_of_model(role: NDArray[np.uint8], low: Int, high: Int) -> tuple[Int, Int]:
     """Narrow each stretch to what lies between output and input of the model."""
-    output = np.append(np.flatnonzero(np.isin(role, OUTPUTS)), len(role))
+    output = np.append(np.flatnonzero(is_one_of(role, OUTPUTS)), len(role))
     before = np.searchsorted(output[:-1], high + 1) - 1
     is_out = (before >= 0) & (output[np.maximum(before, 0)] >= low)
     low = np.where(is_out, output[np.maximum(before, 0)] + 1, low)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.structure.lanes import OUTPUTS, Role, categories_of
+from traceenergy.structure.lanes import OUTPUTS, Role, categories_of, is_one_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,41 +79,58 @@ def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) 
     ndarray of int64 (n,)
         A `Place` each; none outside of blocks.
     """
-    token = np.arange(len(block))
-    at = np.maximum(block, 0)
-    turn = turn_of(lane, blocks)[at]
-    is_product = lane.role == Role.OPEN
-    product = np.append(np.flatnonzero(is_product), len(block))
-    before_qkv = token < product[np.searchsorted(product[:-1], blocks.begin)][at]
-    before_up = (token >= turn) & (token < product[np.searchsorted(product[:-1], turn)])
-    place = np.select(
-        [
-            block < 0,
-            ~is_product & (before_qkv | before_up),
-            token < blocks.first_core[at],
-            lane.role == Role.CORE,
-            token <= blocks.last_attention[at],
-            token < turn,
-            has_experts[at],
-            token < blocks.first_forward[at],
-            token <= blocks.last_forward[at],
-        ],
-        [
-            Place.NONE,
-            Place.NORM,
-            Place.QKV,
-            Place.CORE,
-            Place.ATTENTION,
-            Place.OUT,
-            Place.EXPERTS,
-            Place.FC1,
-            Place.DENSE,
-        ],
-        default=Place.FC2,
+    n, n_blocks = len(block), len(blocks.begin)
+    turn, is_product = turn_of(lane, blocks), lane.role == Role.OPEN
+    forward = [
+        np.where(has_experts, Place.EXPERTS, part) for part in (Place.FC1, Place.DENSE, Place.FC2)
+    ]
+    parts = np.column_stack(
+        [np.tile([Place.QKV, Place.ATTENTION, Place.OUT], (n_blocks, 1)), *forward]
     )
+    # Each part ends behind the last of its own and of all before it.
+    ends = (
+        blocks.begin, blocks.first_core, blocks.last_attention + 1, turn, blocks.first_forward,
+        blocks.last_forward + 1, blocks.end,
+    )  # fmt: skip
+    edges = np.minimum(np.maximum.accumulate(np.column_stack(ends), axis=1), blocks.end[:, None])
+    place = spread(edges[:, :-1].ravel(), edges[:, 1:].ravel(), parts.ravel(), n)
+    core = np.flatnonzero(lane.role == Role.CORE)
+    core = core[core >= np.append(blocks.first_core, n)[block[core]]]
+    place[core] = Place.CORE
     for part, whole in _WITHOUT_PART.items():
         place[~is_product & (place == part)] = whole
-    return np.asarray(place, dtype=np.int64)
+    product = np.append(np.flatnonzero(is_product), n)
+    for begin in (blocks.begin, turn):
+        # Up to the first product.
+        end = product[np.searchsorted(product[:-1], begin)]
+        norms = spread(begin, np.minimum(end, blocks.end), np.full(n_blocks, Place.NORM), n)
+        place = np.where((norms == Place.NORM) & ~is_product, Place.NORM, place)
+    return np.where(block < 0, Place.NONE, place)
+
+
+def spread(begin: Int, end: Int, value: Int, n: int) -> Int:
+    """Lay values on stretches of a lane.
+
+    Parameters
+    ----------
+    begin, end : ndarray of int64 (m,)
+        First token of each stretch, and the one after its last; in order. A stretch reaches as far
+        as the next one begins, at most.
+    value : ndarray of int64 (m,)
+    n : int
+        Tokens of the lane.
+
+    Returns
+    -------
+    ndarray of int64 (n,)
+        -1 in no stretch.
+    """
+    end = np.maximum(np.minimum(end, np.append(begin[1:], n)), begin)
+    # Each stretch behind the gap in front of it; then the rest.
+    edge = np.concatenate(([0], np.column_stack((begin, end)).ravel(), [n]))
+    laid = np.full(2 * len(begin) + 1, -1, dtype=np.int64)
+    laid[1::2] = value
+    return np.repeat(laid, np.diff(edge))
 
 
 def turn_of(lane: Lane, blocks: Blocks) -> Int:
@@ -156,7 +173,7 @@ def behind_layers(lane: Lane, end: Int, cut: Int) -> tuple[Bool, Bool]:
         A softmax before the last output.
     """
     is_softmax = lane.role == Role.SOFTMAX
-    is_output = np.isin(lane.role, OUTPUTS)
+    is_output = is_one_of(lane.role, OUTPUTS)
     output = np.append(np.flatnonzero(is_output), len(lane.role))
     ends = np.append(np.flatnonzero(is_output | is_softmax), len(lane.role))
     has_output = output[np.searchsorted(output[:-1], end)] < cut
