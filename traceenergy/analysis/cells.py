@@ -103,9 +103,12 @@ class Cells:
         """Least slack of its pieces, ``(n_cells,)`` [ns]."""
         if self.ledger.slack_ns is None:
             return None
-        least_ns = np.full(len(self.first), np.iinfo(np.int64).max)
-        np.minimum.at(least_ns, self.cell, self.ledger.slack_ns)
-        return least_ns
+        n_cells = len(self.first)
+        # Small numbers are sorted without comparing.
+        small = n_cells <= np.iinfo(np.uint16).max
+        order = np.argsort(self.cell.astype(np.uint16) if small else self.cell, kind="stable")
+        begins = np.concatenate(([0], np.cumsum(self.n_work)[:-1]))[:n_cells]
+        return np.minimum.reduceat(self.ledger.slack_ns[order], begins)
 
     def bounds(self, group: Int, n_groups: int) -> tuple[Float, Float]:
         """Bound the energy of groups of cells, summed over devices.
@@ -129,6 +132,10 @@ class Cells:
             low_j, high_j = low_j + low, high_j + high
         return low_j, high_j
 
+    @cached_property
+    def _cell_of_rest(self) -> Int:
+        return self.cell[self.ledger.not_alone.row]
+
     def busy_s(self, group: Int, n_groups: int) -> Float:
         """Measure the union of each group's work on each device, summed over devices.
 
@@ -146,14 +153,14 @@ class Cells:
         busy_ns = np.bincount(group[keep], self.alone_ns[keep], n_groups).astype(np.float64)
         # Only what shares time with other work needs a union.
         rest = self.ledger.not_alone
-        if len(rest):
-            member = group[self.cell[rest]]
-            rest, member = rest[member >= 0], member[member >= 0]
-            ledger, n_devices = self.ledger, max(1, len(self.ledger.devices))
-            key = member * n_devices + ledger.device[rest]
-            start_ns, end_ns = ledger.start_ns[rest], ledger.end_ns[rest]
-            shared_ns = busy_by_group(key, start_ns, end_ns, n_groups * n_devices)
-            busy_ns += shared_ns.reshape(n_groups, n_devices).sum(axis=1)
+        member = group[self._cell_of_rest]
+        n_devices = max(1, len(self.ledger.devices))
+        inside = np.flatnonzero(member >= 0)
+        key = member[inside] * n_devices + rest.device[inside]
+        shared_ns = busy_by_group(
+            key, rest.start_ns[inside], rest.end_ns[inside], n_groups * n_devices
+        )
+        busy_ns += shared_ns.reshape(n_groups, n_devices).sum(axis=1)
         return np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
 
 

@@ -15,11 +15,10 @@ from traceenergy.units import S_PER_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.trace.tables import GpuWork
-
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
+SIZE_COLUMNS = ("full_name_id", "grid_blocks", "start_ns", "end_ns")  # what classes are told by
 # Classes with less of the busy time are joined to another one: their power makes no difference.
 RARE_SHARE = 5e-4
 MOST_CLASSES = 250
@@ -44,12 +43,13 @@ class KernelClasses:
     kernel: Int
 
 
-def class_work(work: GpuWork, names: pl.Series) -> KernelClasses:
+def class_work(work: pl.DataFrame, names: pl.Series) -> KernelClasses:
     """Put work into classes by full name, power of two of its grid, of its duration.
 
     Parameters
     ----------
-    work : GpuWork
+    work : polars.DataFrame
+        `SIZE_COLUMNS` of GPU work.
     names : polars.Series of String
         Text by id.
 

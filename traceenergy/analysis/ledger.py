@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.classes import class_work
+from traceenergy.analysis.classes import SIZE_COLUMNS, class_work
+from traceenergy.analysis.pieces import Pieces
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_device
 from traceenergy.energy.clock_factor import Clocks
@@ -22,7 +23,6 @@ from traceenergy.trace.tables import (
     ENERGY_COUNTER,
     DeviceReadings,
     GpuMetrics,
-    GpuWork,
     PowerSamples,
 )
 from traceenergy.units import S_PER_NS
@@ -104,20 +104,22 @@ class Ledger:
         return alone
 
     @cached_property
-    def not_alone(self) -> Int:
-        """Rows of the pieces that share time with others on their device."""
-        return np.flatnonzero(~self.is_alone)
+    def not_alone(self) -> Pieces:
+        """Pieces that share time with others on their device."""
+        row = np.flatnonzero(~self.is_alone)
+        return Pieces(row, self.device[row], self.start_ns[row], self.end_ns[row])
 
     @cached_property
     def gpu_time_s(self) -> NDArray[np.float64]:
         """Time of the GPU: of n pieces that run together each has 1/n [s]."""
         time_s = (self.end_ns - self.start_ns).astype(np.float64) * S_PER_NS
         rest = self.not_alone
-        for index in np.unique(self.device[rest]).tolist():
-            mine = rest[self.device[rest] == index]
-            clock = share_clock(self.start_ns[mine], self.end_ns[mine])
-            shared_ns = clock.share_at(self.end_ns[mine]) - clock.share_at(self.start_ns[mine])
-            time_s[mine] = shared_ns * S_PER_NS
+        for index in np.unique(rest.device).tolist():
+            mine = np.flatnonzero(rest.device == index)
+            start_ns, end_ns = rest.start_ns[mine], rest.end_ns[mine]
+            clock = share_clock(start_ns, end_ns)
+            shared_ns = clock.share_at(end_ns) - clock.share_at(start_ns)
+            time_s[rest.row[mine]] = shared_ns * S_PER_NS
         return time_s
 
     @property
@@ -190,7 +192,7 @@ def open_ledger(
         If the samples of a device say nothing about the window.
     """
     trace_index = _rows_in(trace.gpu_work, window)
-    frame = trace.gpu_work[trace_index]
+    frame = _rows_of(trace.gpu_work, trace_index)
     start_ns = np.clip(frame["start_ns"].to_numpy(), window.start_ns, window.end_ns)
     end_ns = np.clip(frame["end_ns"].to_numpy(), start_ns, window.end_ns)
     device, devices = _split_by_device(trace, trace_index, start_ns, end_ns)
@@ -237,6 +239,11 @@ def _rows_in(work: pl.DataFrame, window: Window) -> Int:
     return np.flatnonzero(work.select(inside=overlaps | stands)["inside"].to_numpy())
 
 
+def _rows_of(work: pl.DataFrame, row: Int) -> pl.DataFrame:
+    """Choose rows of work, in their order; all of them are not copied."""
+    return work if len(row) == len(work) else work[row]
+
+
 def _split_by_device(
     trace: Trace, trace_index: Int, start_ns: Int, end_ns: Int
 ) -> tuple[Int, tuple[DeviceWork, ...]]:
@@ -248,6 +255,9 @@ def _split_by_device(
     of_kept = of_all[trace_index]
     all_rows, kept_rows = _rows_by_code(of_all, len(keys)), _rows_by_code(of_kept, len(keys))
     all_start_ns, all_end_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
+    place = np.empty(len(work), dtype=np.int64)  # of each row among all of its device
+    for every in all_rows:
+        place[every] = np.arange(len(every))
     number = np.cumsum([len(row) > 0 for row in kept_rows]) - 1  # idle devices have no row
     devices = tuple(
         DeviceWork(
@@ -255,17 +265,22 @@ def _split_by_device(
             device_id=device_id,
             name=names.get((rank, device_id)),
             row=row,
-            start_ns=start_ns[row],
-            end_ns=end_ns[row],
-            all_start_ns=all_start_ns[every],
-            all_end_ns=all_end_ns[every],
-            all_row=np.searchsorted(every, trace_index[row]),
+            start_ns=_chosen(start_ns, row),
+            end_ns=_chosen(end_ns, row),
+            all_start_ns=_chosen(all_start_ns, every),
+            all_end_ns=_chosen(all_end_ns, every),
+            all_row=place[trace_index[row]],
             all_trace_row=every,
         )
         for (rank, device_id), row, every in zip(keys.iter_rows(), kept_rows, all_rows, strict=True)
         if len(row)
     )
     return number[of_kept], devices
+
+
+def _chosen(value: Int, row: Int) -> Int:
+    """Choose values in their order; all of them are not copied."""
+    return value if len(row) == len(value) else value[row]
 
 
 def _device_key(rank: pl.Series, device_id: pl.Series) -> Int:
@@ -293,7 +308,8 @@ def _counter_of(trace: Trace, work: DeviceWork) -> EnergyCounter | None:
 def _classes_of(trace: Trace, work: DeviceWork) -> WorkClasses:
     # Of this device alone, so that another one changes nothing here.
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
-    classes = class_work(GpuWork(trace.gpu_work[work.all_trace_row]), trace.names)
+    frame = trace.gpu_work.select(SIZE_COLUMNS)
+    classes = class_work(_rows_of(frame, work.all_trace_row), trace.names)
     metrics = GpuMetrics(trace.gpu_metrics.filter(mine))
     return WorkClasses(classes.of_work, classes.names, classes.kernel, metrics)
 
