@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -18,45 +16,19 @@ import pytest
 from distributed import Client
 
 import traceenergy as te
+from tests.read.dask_cluster import cluster
 from tests.read.rank_files import assert_same, cut_short, write_ranks
 from traceenergy.errors import MissingToolError, SchedulerError, UnreadableFileError
 from traceenergy.read import Workers, dask_jobs, read_trace
 from traceenergy.report import render_json
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEDULER = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
-WORKER = ("--no-nanny", "--nthreads", "1", "--no-dashboard")
-RUN_WORKER = "from distributed.cli.dask_worker import main; main()"
 ABSENT = "import sys; sys.modules['traceenergy'] = None; "
 OTHER = "import traceenergy; traceenergy.__version__ = '99.0'; "
-
-
-@contextmanager
-def cluster(
-    folder: Path, n_workers: int, before: str = ""
-) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Start a scheduler and workers, which first run `before`; gives address and processes."""
-    known = folder / "scheduler.json"
-    where = ["--scheduler-file", str(known)]
-    commands = [[*SCHEDULER, "--no-dashboard", *where]]
-    worker = ["-c", before + RUN_WORKER, *WORKER, *where]
-    commands += [[*worker, "--name", str(i)] for i in range(n_workers)]
-    null = subprocess.DEVNULL
-    running = [
-        subprocess.Popen([sys.executable, *words], stdout=null, stderr=null) for words in commands
-    ]
-    try:
-        until_s = time.monotonic() + 30
-        while not known.exists() and time.monotonic() < until_s:
-            time.sleep(0.02)
-        yield json.loads(known.read_text())["address"], running
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 def kill_when_the_other_has_results(
