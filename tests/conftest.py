@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ _JUDGED = "CI" in os.environ
 _PHASES = (Phase.explicit, Phase.generate) if _JUDGED else tuple(Phase)
 settings.register_profile("house", deadline=None, derandomize=_JUDGED, phases=_PHASES)
 settings.load_profile("house")
+
+# A shell has Ctrl-C ignored by what it starts in the background: tests that press it would wait.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import sys
+from contextlib import closing
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -89,12 +90,11 @@ def run_report(path: Path, *words: str) -> list[dict[str, Any]]:
     finally:
         del sys.modules["nsysstats"]
     report = module.GpuEnergy(path, words)
-    if (problem := report.setup()) is not None:
-        raise LookupError(problem.format(DBFILE=path.name))
-    for statement in report.statements:
-        report.dbcon.execute(statement)
-    cursor = report.dbcon.execute(report.get_query())
-    columns = [column[0] for column in cursor.description]
-    rows = [dict(zip(columns, row, strict=True)) for row in cursor]
-    report.dbcon.close()
-    return rows
+    with closing(report.dbcon):
+        if (problem := report.setup()) is not None:
+            raise LookupError(problem.format(DBFILE=path.name))
+        for statement in report.statements:
+            report.dbcon.execute(statement)
+        cursor = report.dbcon.execute(report.get_query())
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor]

@@ -45,7 +45,7 @@ def path_of(trace: Trace, truth: pl.DataFrame) -> tuple[dict[str, int], int]:
     projection = project_work(trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names)
     # Collectives of one step end together; which those are is told by the truth.
     is_shared = (truth["bound_by"].is_not_null()) & (truth["end_ns"].is_duplicated())
-    group = np.where(is_shared, truth["end_ns"].rank("dense").to_numpy(), -1).astype(np.int64)
+    group = np.where(is_shared, truth["end_ns"].rank("dense").cast(pl.Int64).to_numpy(), -1)
     rows = np.arange(len(trace.gpu_work))
     pieces, events, calls, _ = waits_of(trace, projection, rows, group)
     window = int(pieces.start_ns.min()), int(pieces.end_ns.max())

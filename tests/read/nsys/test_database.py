@@ -159,8 +159,8 @@ def test_damage_whose_message_is_not_utf8_is_an_input_error(tmp_path: Path) -> N
     damaged = path.read_bytes().replace(b"abcdef", b"abc\x8cef").replace(b"TABLE", b"TABLX")
     path.write_bytes(damaged)
 
-    with pytest.raises(UnreadableFileError, match="is damaged"):
-        Database(path).columns("abcdef")
+    with pytest.raises(UnreadableFileError, match="is damaged"), Database(path) as database:
+        database.columns("abcdef")
 
 
 @pytest.mark.parametrize("value", ["x'fffe'", "1e300", "'secret'"])
