@@ -99,6 +99,13 @@ def write_log(trace: Path, log: Path, length_ns: int) -> None:
                 rows.writerow([f"{at:%Y/%m/%d %H:%M:%S.%f}"[:-3], f" {gpu}", f" {watts:.2f} W"])
 
 
+def repeat_run(trace: Path, folder: Path, times: int) -> None:
+    """Write an export that repeats another, with a power log, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    length_ns = repeat(trace, folder / "trace.sqlite", times)
+    write_log(trace, folder / "power.csv", length_ns)
+
+
 def main() -> None:
     """Repeat an export as often as asked."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,9 +113,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder; trace.sqlite and power.csv are put there")
     parser.add_argument("--times", type=int, default=291)
     words = parser.parse_args()
-    words.out.mkdir(parents=True, exist_ok=True)
-    length_ns = repeat(words.trace, words.out / "trace.sqlite", words.times)
-    write_log(words.trace, words.out / "power.csv", length_ns)
+    repeat_run(words.trace, words.out, words.times)
 
 
 if __name__ == "__main__":
