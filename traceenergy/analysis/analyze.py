@@ -290,7 +290,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         ranges=range_rows(ledger, found.numberless),
         steps=told.steps,
         work=work_rows(ledger, labels, found.tree, trace.names),
-        timeline=bin_activity(ledger, window, labels.phase, phases["name"].to_list()),
+        timeline=bin_activity(ledger, window, labels.phase),
         power_curve=power_curve(ledger, window),
         max_vs_sum=max_vs_sum(window, critical, ledger, levels | whole_rows(work.cells)),
         findings=(),

@@ -9,6 +9,7 @@ import polars as pl
 
 from traceenergy.analysis.clock_means import clock_measures
 from traceenergy.analysis.path_columns import OVERLAP
+from traceenergy.codes import codes_of
 from traceenergy.intervals import union
 from traceenergy.units import S_PER_NS
 
@@ -52,31 +53,37 @@ def overlap_rows(ledger: Ledger, subphase: pl.Series, critical: Critical) -> pl.
     while hidden as while exposed; else *neither*, or null where either power is not known. Dynamic,
     because idle power is shared with what runs beside it.
     """
-    text = subphase.cast(pl.String)
-    moves = text.str.contains(MOVES).to_numpy()
-    if not moves.any():
+    kind, kinds = codes_of(subphase.to_frame("name"), ["name"])
+    text = kinds["name"].cast(pl.String)
+    moves = text.str.contains(MOVES).fill_null(value=False).to_numpy()[kind]
+    rows = np.flatnonzero(moves)
+    if not len(rows):
         return pl.DataFrame(schema={column.name: column.dtype for column in OVERLAP})
-    parts = _split(ledger, moves, critical)
+    parts = _split(ledger, rows, moves, critical)
     hidden_ns, saved_ns = parts["hidden_ns"], parts.pop("saved_ns")
-    is_known = ~np.isnan(ledger.energy_j)
+    dynamic_j = ledger.dynamic_j[rows]
+    energy_j = ledger.static_j[rows] + dynamic_j
+    is_known = ~np.isnan(energy_j)
     parts |= {f"{how}_powered_ns": parts[f"{how}_ns"] * is_known for how in HOW}
-    length_ns = (ledger.end_ns - ledger.start_ns).astype(np.float64)
+    length_ns = (ledger.end_ns[rows] - ledger.start_ns[rows]).astype(np.float64)
     share = np.divide(hidden_ns, length_ns, where=length_ns > 0, out=np.zeros_like(hidden_ns))
     shares = {"hidden": share, "exposed": 1 - share}
     joules = {
-        f"{how}{part}_j": pl.Series(energy_j * shares[how]).fill_nan(None)
+        f"{how}{part}_j": pl.Series(joule * shares[how]).fill_nan(None)
         for how in HOW
-        for part, energy_j in (("", ledger.energy_j), ("_dynamic", ledger.dynamic_j))
+        for part, joule in (("", energy_j), ("_dynamic", dynamic_j))
     }
     frame = pl.DataFrame(
         {
-            "name": text.str.replace(r"^(allreduce|collective|memory)\..*$", "$1"),
+            "name": text.str.replace(r"^(allreduce|collective|memory)\..*$", "$1").gather(
+                kind[rows]
+            ),
             "busy_s": length_ns * S_PER_NS,
-            "saved_s": np.where(critical.path_ns > 0, 0.0, saved_ns) * S_PER_NS,
+            "saved_s": np.where(critical.path_ns[rows] > 0, 0.0, saved_ns) * S_PER_NS,
             **joules,
             **parts,
         }
-    ).filter(pl.Series(moves))
+    )
     any_power = pl.col("hidden_j").is_not_null().any()
     sums = frame.group_by("name", maintain_order=True).agg(
         pl.col("busy_s", "saved_s", *parts).sum(),
@@ -89,20 +96,29 @@ def overlap_rows(ledger: Ledger, subphase: pl.Series, critical: Critical) -> pl.
     )
 
 
-def _split(ledger: Ledger, moves: NDArray[np.bool_], critical: Critical) -> dict[str, Float]:
+def _split(
+    ledger: Ledger, rows: Int, moves: NDArray[np.bool_], critical: Critical
+) -> dict[str, Float]:
     """Measure time and clock of each piece, hidden and exposed."""
     names = ["saved_ns", *(f"{how}_{part}" for how in HOW for part in ("ns", "known_ns", "cycles"))]
-    parts = {name: np.zeros(len(moves)) for name in names}
+    parts = {name: np.zeros(len(rows)) for name in names}
+    # Work that shares its time with none hides nothing, and is not hidden.
+    others = ledger.not_alone[~moves[ledger.not_alone]]
     for device in range(len(ledger.devices)):
-        mine = ledger.device == device
-        rows, others = np.flatnonzero(mine & moves), np.flatnonzero(mine & ~moves)
-        start_ns, end_ns = ledger.start_ns[rows], ledger.end_ns[rows]
-        on_path = others[critical.path_ns[others] > 0]
-        parts["saved_ns"][rows] = _covered(start_ns, end_ns, ledger, on_path, _time)
+        mine = np.flatnonzero(ledger.device[rows] == device)
+        start_ns, end_ns = ledger.start_ns[rows[mine]], ledger.end_ns[rows[mine]]
+        beside = others[ledger.device[others] == device]
+        on_path = beside[critical.path_ns[beside] > 0]
+        shared = np.flatnonzero(~ledger.is_alone[rows[mine]])
+        at_ns = start_ns[shared], end_ns[shared]
+        saving = union(ledger.start_ns[on_path], ledger.end_ns[on_path])
+        parts["saved_ns"][mine[shared]] = _covered(*at_ns, saving, _time)
+        hiding = union(ledger.start_ns[beside], ledger.end_ns[beside])
         for part, measure in (("ns", _time), *clock_measures(ledger, device)):
-            hidden = _covered(start_ns, end_ns, ledger, others, measure)
-            parts[f"hidden_{part}"][rows] = hidden
-            parts[f"exposed_{part}"][rows] = measure(end_ns) - measure(start_ns) - hidden
+            hidden = np.zeros(len(mine))
+            hidden[shared] = _covered(*at_ns, hiding, measure)
+            parts[f"hidden_{part}"][mine] = hidden
+            parts[f"exposed_{part}"][mine] = measure(end_ns) - measure(start_ns) - hidden
     return parts
 
 
@@ -142,12 +158,12 @@ def _time(at_ns: Int) -> Int:
     return at_ns
 
 
-def _covered(start_ns: Int, end_ns: Int, ledger: Ledger, others: Int, measure: Measure) -> Float:
-    """Measure the part of each interval in which any of the others runs.
+def _covered(start_ns: Int, end_ns: Int, others: tuple[Int, Int], measure: Measure) -> Float:
+    """Measure the part of each interval in which any of the others, a union, runs.
 
     The measure is given as what there is of it up to any time, which never falls.
     """
-    low, high = union(ledger.start_ns[others], ledger.end_ns[others])
+    low, high = others
     if not len(low):  # none, or none of any length
         return np.zeros(len(start_ns))
     until_high = measure(high)

@@ -61,30 +61,35 @@ class DeviceIdle:
         """Take all of it."""
         return self.part([(high - low).astype(np.float64) for low, high in self.gaps_ns])
 
-    def within(
-        self, intervals_ns: tuple[Int, Int], at_ns: Int | None = None, *, holds: bool = True
-    ) -> IdlePart:
-        """Take what lies within intervals.
+    def inside(self, intervals_ns: tuple[Int, Int]) -> list[Float]:
+        """Measure how much of each stretch lies within intervals.
 
         Parameters
         ----------
         intervals_ns : tuple of ndarray of int64 (n,) [ns]
             Starts and ends, sorted, not overlapping.
-        at_ns : ndarray of int64 (m,) [ns], optional
-            Only of stretches that hold one of these times, sorted; of the others where not `holds`.
-        holds : bool
 
         Returns
         -------
-        IdlePart
+        list of ndarray of float64 (n_gaps,) [ns]
+            Of each device.
         """
-        inside_ns = [shared_ns(intervals_ns, low, high) for low, high in self.gaps_ns]
-        if at_ns is not None:
-            inside_ns = [
-                inside * (_holds(low, high, at_ns) == holds)
-                for inside, (low, high) in zip(inside_ns, self.gaps_ns, strict=True)
-            ]
-        return self.part(inside_ns)
+        return [shared_ns(intervals_ns, low, high) for low, high in self.gaps_ns]
+
+    def holding(self, at_ns: Int) -> list[Bool]:
+        """Mark the stretches that hold one of some times.
+
+        Parameters
+        ----------
+        at_ns : ndarray of int64 (m,) [ns]
+            Sorted.
+
+        Returns
+        -------
+        list of ndarray of bool (n_gaps,)
+            Of each device.
+        """
+        return [_holds(low, high, at_ns) for low, high in self.gaps_ns]
 
     def part(self, inside_ns: Sequence[Float]) -> IdlePart:
         """Take a part of each stretch.

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from traceenergy.analysis.finding import Finding, NotEvaluated
 from traceenergy.analysis.findings.device_idle import shared
 from traceenergy.analysis.findings.facts import at_stake, quantity
-from traceenergy.analysis.waiting import COPY_CALL, SYNC_CALL
-from traceenergy.critical_path.model import PartKind
 from traceenergy.intervals import union
 from traceenergy.units import NS_PER_US, S_PER_NS
 
@@ -42,11 +39,11 @@ def launch_bound(facts: Facts) -> Verdict:
     """Ask whether GPUs wait for launches that no wait for the GPU held back."""
     if facts.trace.launches.is_empty():
         return NotEvaluated("launch-bound", _NO_CALLS)
-    host_ns = _host_parts(facts)
-    idle = facts.idle.within(host_ns, _ends_of_waits(facts), holds=False)
+    pairs = zip(facts.idle_at_host_ns, facts.idle_behind_waits, strict=True)
+    idle = facts.idle.part([at_host_ns * ~waited for at_host_ns, waited in pairs])
     if idle.time_s < LAUNCH_SHARE * facts.device_s:
         return None
-    host_s = float((host_ns[1] - host_ns[0]).sum() * S_PER_NS)
+    host_s = float((facts.host_ns[1] - facts.host_ns[0]).sum() * S_PER_NS)
     return Finding(
         "launch-bound",
         f"GPUs wait for launches for {idle.time_s / facts.device_s:.0%} of their time",
@@ -65,7 +62,8 @@ def sync_gaps(facts: Facts) -> Verdict:
     """Ask whether GPUs stand still where a thread has waited for them."""
     if facts.trace.launches.is_empty():
         return NotEvaluated("sync-gaps", _NO_CALLS)
-    idle = facts.idle.within(_host_parts(facts), _ends_of_waits(facts))
+    pairs = zip(facts.idle_at_host_ns, facts.idle_behind_waits, strict=True)
+    idle = facts.idle.part([at_host_ns * waited for at_host_ns, waited in pairs])
     if idle.time_s < SYNC_SHARE * facts.device_s:
         return None
     return Finding(
@@ -85,7 +83,7 @@ def sync_gaps(facts: Facts) -> Verdict:
 
 def idle_gaps(facts: Facts) -> Verdict:
     """Ask whether GPUs have no work while the path does not wait for the host."""
-    host, whole = facts.idle.within(_host_parts(facts)), facts.idle.whole()
+    host, whole = facts.idle.part(facts.idle_at_host_ns), facts.idle.whole()
     time_s = whole.time_s - host.time_s
     if time_s < IDLE_SHARE * facts.device_s:
         return None
@@ -119,7 +117,7 @@ def gc_stalls(facts: Facts) -> Verdict:
             "(TLLM_PROFILE_RECORD_GC=1, nsys -t python-gil)",
         )
     pauses = union(ranges["start_ns"].to_numpy(), ranges["end_ns"].to_numpy())
-    idle = facts.idle.within(shared(_host_parts(facts), pauses))
+    idle = facts.idle.part(facts.idle.inside(shared(facts.host_ns, pauses)))
     if idle.time_s < GC_SHARE * facts.device_s:
         return None
     return Finding(
@@ -173,20 +171,3 @@ def _short_gaps_ns(facts: Facts, row: Int, is_short: Bool) -> Float:
     # The kernel that ended last stands before the gap; others had ended.
     kept = (gap_ns > 0) & (gap_ns < SHORT_US * NS_PER_US) & short[:-1] & (end_ns[:-1] == reach_ns)
     return np.asarray(gap_ns[kept], dtype=np.float64)
-
-
-def _host_parts(facts: Facts) -> tuple[Int, Int]:
-    """Parts of the path that are with the host."""
-    path = facts.critical.path
-    is_host = path.kind == PartKind.HOST
-    return path.start_ns[is_host], path.end_ns[is_host]
-
-
-def _ends_of_waits(facts: Facts) -> Int:
-    """When calls returned in which threads waited for GPU work, sorted."""
-    trace = facts.trace
-    is_copy = trace.names.str.contains(COPY_CALL) & ~trace.names.str.contains("Async", literal=True)
-    is_wait = trace.names.str.contains(SYNC_CALL) | is_copy
-    calls = trace.launches.filter(is_wait.gather(trace.launches["name_id"]))["end_ns"]
-    waits = trace.synchronizations.filter(pl.col("kind") != "stream_wait")["end_ns"]
-    return np.sort(pl.concat([calls, waits]).to_numpy())
