@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ from traceenergy.read.log_text import COMMAND
 from traceenergy.read.nsys import read_nsys
 from traceenergy.read.nsys.contents import Contents, read_contents
 from traceenergy.read.nsys.export import export_report
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import ENERGY_COUNTER
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from traceenergy.analysis.expected_error import modelled
 from traceenergy.energy.expected_error import expected_size_j, gain_of
 from traceenergy.energy.other_recordings import other_recordings
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.expected_error import Rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -62,6 +62,7 @@ from traceenergy.phases.classify import classify_work
 from traceenergy.phases.rules import read_rules
 from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

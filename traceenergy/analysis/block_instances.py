@@ -11,10 +11,11 @@ further pass within a step: another part of the batch, or the way back of the gr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from traceenergy.analysis.folding import kind_name, kind_parts
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_US
 
 if TYPE_CHECKING:

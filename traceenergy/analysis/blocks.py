@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.folding import N_KINDS, doubt_left_out, fold, kind_name
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.waveform import draw_waveform
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import empty_table
 from traceenergy.units import NS_PER_S, NS_PER_US
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import polars as pl
 
 from traceenergy.energy.clock_factor import Clocks
 from traceenergy.intervals import union
+from traceenergy.records import dataclass
 from traceenergy.trace import throttle_reasons
 
 if TYPE_CHECKING:

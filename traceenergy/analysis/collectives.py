@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from traceenergy.analysis.expert_balance import expert_rows, known_sum
 from traceenergy.codes import codes_of
 from traceenergy.critical_path.arrivals import last_begins
 from traceenergy.critical_path.common_ends import NONE, median_by
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import empty_table
 from traceenergy.units import NS_PER_US, S_PER_NS
 

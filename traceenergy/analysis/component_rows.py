@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from traceenergy.components.joules import (
     steady_parts_w,
     traffic_j,
 )
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger

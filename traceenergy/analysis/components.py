@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from traceenergy.caveats import Caveat
 from traceenergy.components.joules import cpu_w, dram_idle_w, link_idle_w, steady_w, traffic_j
 from traceenergy.components.spread import spread
 from traceenergy.intervals import share_clock, union
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import empty_table
 from traceenergy.units import S_PER_NS
 

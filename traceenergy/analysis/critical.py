@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from traceenergy.critical_path.model import NONE, PartKind
 from traceenergy.critical_path.parts import KIND_NAMES
 from traceenergy.critical_path.slack import path_and_slack
 from traceenergy.critical_path.walk import split_waits_for_arrivals
+from traceenergy.records import dataclass
 from traceenergy.structure.lanes import categories_of
 
 if TYPE_CHECKING:

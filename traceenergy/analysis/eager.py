@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from traceenergy.caveats import Caveat
 from traceenergy.errors import LayersFromMismatchError
 from traceenergy.phases.classify import classify_work
 from traceenergy.projection.project import project_work
+from traceenergy.records import dataclass
 from traceenergy.structure.find import find_structure
 from traceenergy.structure.passages import Vocabulary, passages_of
 from traceenergy.structure.transfer import transfer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from traceenergy.analysis.label_cells import kernel_codes
 from traceenergy.analysis.model import ExpectedError
 from traceenergy.codes import codes_of
 from traceenergy.energy.expected_error import GroupErrors, expect_errors
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from traceenergy.analysis.block_instances import find_instances
 from traceenergy.analysis.block_runs import Runs, find_runs, usual_sequence
 from traceenergy.caveats import Caveat
+from traceenergy.records import dataclass
 from traceenergy.structure.lanes import categories_of
 
 if TYPE_CHECKING:

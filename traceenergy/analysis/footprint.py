@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.analysis.component_rows import TOTAL
+from traceenergy.records import dataclass
 from traceenergy.units import J_PER_KWH
 
 if TYPE_CHECKING:

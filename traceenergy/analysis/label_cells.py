@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.step_blocks import NO_BLOCKS, block_steps
 from traceenergy.codes import codes_of
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
 from traceenergy.errors import NoPowerError
 from traceenergy.intervals import share_clock
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import (
     ENERGY_COUNTER,
     DeviceReadings,

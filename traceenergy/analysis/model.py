@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -44,6 +44,7 @@ from traceenergy.analysis.power_columns import (
     POWER_TRANSITION,
 )
 from traceenergy.notebook import ShownInNotebooks
+from traceenergy.records import dataclass
 from traceenergy.serving.columns import LATENCY_ROW, REQUEST_ROW, SERVING_ROW, SERVING_STAGE_ROW
 from traceenergy.trace.tables import Column, empty_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from traceenergy.energy.clock_exponent import fit_exponent, pool_exponents
 from traceenergy.energy.clock_factor import EXPONENT
 from traceenergy.energy.power_model import z_of
 from traceenergy.energy.window_share import MAX_OVER_LIMIT
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

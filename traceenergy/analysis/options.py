@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from traceenergy.errors import UsageError
 from traceenergy.power.buffer import parse_buffer
 from traceenergy.power.flatten_spec import parse_flatten
 from traceenergy.power.limits import parse_excursions
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS
 
 LEAST_EXPONENT, MOST_EXPONENT = 1.0, 4.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from traceenergy.analysis.eager import carry_over
 from traceenergy.analysis.steps import Steps
 from traceenergy.caveats import Caveat
 from traceenergy.codes import number_codes
+from traceenergy.records import dataclass
 from traceenergy.structure.find import find_structure
 from traceenergy.structure.lanes import categories_of
 from traceenergy.structure.places import PLACES, is_open

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.energy.sensor_windows import GAP_PERIODS
 from traceenergy.power.curve import PowerCurve, stack_power
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from traceenergy.power.scales import bin_edges, scale_of
 from traceenergy.power.sides import sides_of
 from traceenergy.power.stagger import rotate
 from traceenergy.power.swing import mean_in_bins
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.analysis.power_columns import RECONSTRUCTED
 from traceenergy.power.buffer import parse_buffer, run_buffer
 from traceenergy.power.swing import mean_in_bins, swing_in_groups, swing_of, synchronous_swing
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:

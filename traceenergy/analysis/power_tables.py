@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,6 +22,7 @@ from traceenergy.analysis.power_limits import limit_rows
 from traceenergy.analysis.power_swing import bin_power, buffer_rows, map_rows, swing_rows
 from traceenergy.analysis.power_transients import transient_rows
 from traceenergy.analysis.power_transitions import transition_rows
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:

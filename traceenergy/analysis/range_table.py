@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from traceenergy.analysis.model import RANGE_ROW
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.phases.match import NUMBERING
 from traceenergy.projection.paths import merge_paths
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import polars as pl
 from traceenergy.analysis.serving_doubts import doubt_requests
 from traceenergy.analysis.serving_stages import stage_rows
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.serving.columns import LATENCY_ROW, REQUEST_ROW, SERVING_ROW
 from traceenergy.serving.in_window import InWindow, lay_in_window
 from traceenergy.serving.latencies import latency_rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,6 +11,7 @@ from traceenergy.analysis.step_facts import describe_steps
 from traceenergy.analysis.step_tokens import counted_steps, doubt_tokens, tokens_of_steps
 from traceenergy.analysis.tables import step_kind_rows, step_rows
 from traceenergy.caveats import Caveat
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.analyze import AttributedRun

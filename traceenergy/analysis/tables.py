@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from traceenergy.analysis.step_paths import mean_step_paths, with_step_paths
 from traceenergy.analysis.step_spans import extents
 from traceenergy.codes import number_codes
 from traceenergy.intervals import busy_by_group
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.analysis.clock_columns import THROTTLING
 from traceenergy.analysis.clock_facts import energy_within
 from traceenergy.analysis.clocks import device_text
+from traceenergy.records import dataclass
 from traceenergy.trace import throttle_reasons
 from traceenergy.trace.throttle_reasons import REASONS
 from traceenergy.units import S_PER_NS

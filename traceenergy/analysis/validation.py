@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from traceenergy.energy.attribute import AUTO
 from traceenergy.energy.expected_error import expect_errors, gain_of
 from traceenergy.energy.replay import POSTERIOR, PRIOR
 from traceenergy.errors import RegressionRefusedError, UsageError
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import Column
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from traceenergy.analysis.launch_order import LaunchOrder
 from traceenergy.analysis.path_assumptions import path_assumptions
 from traceenergy.codes import codes_of
 from traceenergy.critical_path.model import NONE, EventWaits, HostWaits, Pieces
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from traceenergy.analysis import analyze
 from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.options import RAISE, Workers
+from traceenergy.records import dataclass
 from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
 
 if TYPE_CHECKING:

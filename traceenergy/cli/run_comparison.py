@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from traceenergy.cli.run_analysis import print_summary, progress
 from traceenergy.comparison import compare
 from traceenergy.errors import NoPowerError, UsageError
 from traceenergy.read.options import ReadOptions
+from traceenergy.records import dataclass
 from traceenergy.report import STDOUT, check_outputs
 from traceenergy.report.comparison_outputs import (
     ENDINGS,

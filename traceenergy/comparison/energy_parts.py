@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from traceenergy.records import dataclass
 
 PARTS = ("count_j", "time_j", "power_j")
 

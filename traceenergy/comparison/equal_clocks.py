@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from traceenergy.comparison.surroundings import mean_reading
 from traceenergy.energy.clock_factor import EXPONENT
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis

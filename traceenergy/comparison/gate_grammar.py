@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from lark import Lark, Token
@@ -13,6 +12,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
 from traceenergy.comparison.model import RUN
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 
 MOST_LETTERS = 500
 PERCENT = "%"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import polars as pl
 
 from traceenergy.comparison.model import KERNEL_MATCH_ROW
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

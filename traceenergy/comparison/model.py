@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy.errors import UsageError
 from traceenergy.notebook import ShownInNotebooks
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import Column
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from traceenergy.comparison.model import ALL_STEPS, RUN
 from traceenergy.comparison.verdicts import half_width, judge
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.comparison.model import Mark
 from traceenergy.energy.clock_factor import EXPONENT
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis

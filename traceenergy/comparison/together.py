@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from traceenergy.comparison.costs import row_key
 from traceenergy.comparison.likeness import Likeness
 from traceenergy.comparison.model import ALL_STEPS
 from traceenergy.comparison.tied_powers import tie_powers
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.comparison.costs import common_kinds
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.model import Analysis

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from traceenergy.records import dataclass
 
 # What talks to other GPUs, by the name of the function without template arguments.
 _TALKS = re.compile(

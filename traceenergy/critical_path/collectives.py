@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.critical_path.collective_names import CollectiveName, read_collective_name
 from traceenergy.critical_path.common_ends import NONE, match_sequences
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from traceenergy.codes import joined_key
 from traceenergy.critical_path.host_calls import CLOCK_ERROR_NS, order_calls
 from traceenergy.critical_path.shared_launches import launched_with
 from traceenergy.critical_path.stream_order import order_streams
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

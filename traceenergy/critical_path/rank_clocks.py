@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.critical_path.collectives import Calls, find_calls, match_calls, overlapping
 from traceenergy.critical_path.common_ends import NONE, median_by
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from traceenergy.critical_path.constraints import find_constraints
 from traceenergy.critical_path.shortest_ways import Ways, least_to_last
 from traceenergy.critical_path.walk import walk
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from traceenergy.energy.activity_fit import fit_activity, lay_out
 from traceenergy.energy.activity_offset import find_offset, spread_out
 from traceenergy.energy.bins import Pieces
 from traceenergy.energy.metric_samples import PARTS, read_samples
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +33,7 @@ from traceenergy.energy.window_share import (
 )
 from traceenergy.errors import TooFewSamplesError
 from traceenergy.intervals import ShareClock, share_clock
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:

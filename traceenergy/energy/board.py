@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from traceenergy.records import dataclass
 
 DATA_SHEET, REPORTED = "data sheet", "reported"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from traceenergy.energy.sensor_likelihood import (
     spread,
 )
 from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.codes import number_codes
 from traceenergy.energy.work_sums import sum_work
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

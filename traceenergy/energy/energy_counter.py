@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.energy.sensor import UPDATE_MS
 from traceenergy.energy.sensor_windows import GAP_PERIODS
 from traceenergy.energy.update_clock import fit_updates
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import PowerSamples
 from traceenergy.units import MS_PER_NS, NS_PER_MS, S_PER_NS
 

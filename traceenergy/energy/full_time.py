@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from traceenergy.energy.effort import TimeEffort
 from traceenergy.energy.sensor_windows import cut_samples
 from traceenergy.energy.window_share import BoardPower, share_windows
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ from traceenergy.energy.sensor_response import S_PER_MS, respond
 from traceenergy.energy.sensor_scan import Kind, scan_lags
 from traceenergy.energy.sensor_search import BOARD_MS, INSTANT_MS, WINDOWS_MS
 from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from traceenergy.energy.prior import LEAST_SHARE, METRIC_BOARD_W, METRIC_WATTS, 
 from traceenergy.energy.regression import lay_rows
 from traceenergy.energy.sensor import KNOWN
 from traceenergy.energy.untraced import FAR_MS
+from traceenergy.records import dataclass
 from traceenergy.units import MS_PER_NS, NS_PER_MS
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

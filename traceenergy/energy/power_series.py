@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from traceenergy.energy.sensor import (
     drop_held,
     identify_sensor,
 )
+from traceenergy.records import dataclass
 from traceenergy.units import MS_PER_NS, NS_PER_MS
 
 if TYPE_CHECKING:

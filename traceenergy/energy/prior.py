@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

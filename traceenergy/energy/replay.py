@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from traceenergy.energy.power_model import MODEL_SD
 from traceenergy.energy.power_series import read_series
 from traceenergy.energy.regression import LEAST_WINDOW_MS, at_updates
 from traceenergy.intervals import share_clock
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import PowerSamples
 from traceenergy.units import NS_PER_MS, S_PER_NS
 

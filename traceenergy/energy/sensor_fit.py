@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,7 @@ from traceenergy.energy.sensor_search import (
 )
 from traceenergy.energy.sensor_settle import Settled, settle
 from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid, lay_power
+from traceenergy.records import dataclass
 from traceenergy.units import MS_PER_NS, S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
 from traceenergy.energy.sensor_response import S_PER_MS, Response, respond
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from traceenergy.energy.sensor_likelihood import (
     weigh,
 )
 from traceenergy.energy.sensor_scan import LAG_RANGE_MS, STEP_MS, Kind, Scan, scan_lags
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +31,7 @@ from traceenergy.energy.sensor_search import (
     limits_of,
     misfit_ratio,
 )
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

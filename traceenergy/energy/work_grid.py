@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from traceenergy.energy.coverage import parts_in_order
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_US, S_PER_NS
 
 if TYPE_CHECKING:

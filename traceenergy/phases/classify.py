@@ -19,7 +19,6 @@ kernels only; copies, memsets and whole graphs are judged by their ranges.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ from traceenergy.phases.vocabulary import (
     backward_of,
     first_level,
 )
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import WORK_TABLE
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.codes import first_places, number_codes
 from traceenergy.phases.match import NO_MATCH, first_match, matches_any
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

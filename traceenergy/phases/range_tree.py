@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.codes import number_codes
 from traceenergy.phases.asked_texts import AskedTexts
 from traceenergy.phases.match import NO_MATCH, without_numbering
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

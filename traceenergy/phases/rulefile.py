@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy.phases.vocabulary import STAGES, first_level, phase_problem
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

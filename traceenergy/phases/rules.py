@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import BadRulesError, UnreadableFileError
 from traceenergy.phases.rulefile import Rule, RuleFile, build_rule_file, parse_rule_file
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,6 +14,7 @@ from traceenergy.caveats import Caveat
 from traceenergy.errors import TraceEnergyError
 from traceenergy.read.mapping import Report, read_report
 from traceenergy.read.power_log import attach_power_logs
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

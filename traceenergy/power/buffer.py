@@ -6,12 +6,12 @@ An estimate: the buffer has no losses, answers at once, and knows the lowest lev
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

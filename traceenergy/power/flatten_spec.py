@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from traceenergy.durations import parse_duration
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_US
 
 INTERLEAVE, OVERLAP, STAGGER = "interleave", "overlap", "stagger"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from traceenergy.durations import parse_duration
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 # From the regulator's reaction to that of the power supplies.

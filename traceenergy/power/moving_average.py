@@ -6,12 +6,12 @@ only where an end of the window meets an edge of the curve, so its extremes lie 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.power.candidates import candidates
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_S, S_PER_NS
 
 ROUNDING = 1e-9  # relative; sums of a million terms hold more

@@ -5,13 +5,13 @@ An estimate: neither slows the other, but where their power together is above a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.power.curve import PowerCurve, merge_times
 from traceenergy.power.sides import Sides
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

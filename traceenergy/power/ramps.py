@@ -6,7 +6,6 @@ d: the slope of a straight line through both. It bends only where t - d, t or t 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from traceenergy.power.candidates import candidates
 from traceenergy.power.curve import Places
 from traceenergy.power.moving_average import ROUNDING, STEPS
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:

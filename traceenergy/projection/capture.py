@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.projection.launches import innermost_ordered
 from traceenergy.projection.process_ids import look_up, number_processes
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import Launches
 
 if TYPE_CHECKING:

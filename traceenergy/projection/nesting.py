@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import polars as pl
 
 from traceenergy.projection.enclosure import first_of_prefix, max_tree
 from traceenergy.projection.thread_line import ThreadLine, draw_line
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import Column
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from traceenergy.projection.launches import innermost_ordered, match_launches
 from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
 from traceenergy.projection.paths import range_paths
 from traceenergy.projection.thread_line import draw_line
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, NvtxRanges, empty_table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from pkgutil import resolve_name
@@ -20,6 +20,7 @@ from traceenergy.errors import (
     WorkerLostError,
 )
 from traceenergy.read.mapping import Draft, read_packed, unpack
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence

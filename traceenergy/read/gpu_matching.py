@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.errors import AmbiguousPowerError, UsageError
 from traceenergy.read.power_gpu import OPTION, list_gpus, option_for
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from traceenergy.caveats import Caveat
+from traceenergy.records import dataclass
 from traceenergy.trace import throttle_reasons
 from traceenergy.trace.tables import ENERGY_COUNTER
 

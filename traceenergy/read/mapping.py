@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from traceenergy.read import nsys, pytorch
 from traceenergy.read.inputs import PYTORCH, REPORT, kind_of
 from traceenergy.read.nsys.export import export_report
 from traceenergy.read.nsys.kept_export import find_export
+from traceenergy.read.nsys.time_slice import WHOLE, TimeSlice
+from traceenergy.records import dataclass
 from traceenergy.trace.model import Trace
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Report:
         Folder where the export that nsys makes of it is kept; None: it is not.
     nsys
         The program that makes it; None: the one on PATH.
+    within
+        Part of an export to read; of other reports only all can be.
     """
 
     path: Path
@@ -51,6 +55,7 @@ class Report:
     power: ReadOptions | None
     exports: Path | None = None
     nsys: Path | None = None
+    within: TimeSlice = WHOLE
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def read_report(report: Report) -> Draft:
             if kind == PYTORCH:
                 trace = pytorch.read_pytorch(export, rank)
             else:
-                trace = nsys.read_nsys(export, rank, power=report.power)
+                trace = nsys.read_nsys(export, rank, power=report.power, within=report.within)
     except TraceEnergyError as problem:
         return Draft(rank, stated, problem=problem)
     return Draft(rank, stated, _named_as_given(trace, report.path, kind))

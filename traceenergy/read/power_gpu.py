@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.errors import AmbiguousPowerError, UsageError
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,6 +16,7 @@ from traceenergy.read.log_text import read_log_bytes
 from traceenergy.read.nvidia_smi import parse_nvidia_smi
 from traceenergy.read.power_gpu import parse_power_gpus
 from traceenergy.read.sample_log import is_sample_log, parse_sample_log
+from traceenergy.records import dataclass
 from traceenergy.trace import tables
 from traceenergy.trace.clocks import (
     OFFSET_OPTION,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from traceenergy import __version__
 from traceenergy.comparison.equal_clocks import kernel_pairs, paired_kernels
 from traceenergy.comparison.model import UNDECIDED
+from traceenergy.records import dataclass
 from traceenergy.report import comparison_words as words
 from traceenergy.report.change_text import change_text, interval_text, value_text
 from traceenergy.report.comparison_tables import (

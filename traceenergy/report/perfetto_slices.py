@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.perfetto_lanes import lane_of
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.report.view import page_view
 from traceenergy.report.view_caveats import note_text
 from traceenergy.report.view_columns import INSEPARABLE as MARK

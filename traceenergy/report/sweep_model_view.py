@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report import sweep_columns as col
 from traceenergy.report.change_text import interval_text, share_change_text
 from traceenergy.report.chart_style import PLAIN, axis_title, chart_layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from traceenergy.errors import NoPowerError, TraceEnergyError, UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.local_jobs import lost_worker, map_in_processes
 from traceenergy.read.options import RAISE, SKIP, Workers
+from traceenergy.records import dataclass
 from traceenergy.report.result_tables import is_result_database, is_result_folder, read_result
 from traceenergy.sweeps.assemble import sweep_of
 from traceenergy.sweeps.model import SweepRun

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from traceenergy.records import dataclass
 from traceenergy.report import sweep_columns as col
 from traceenergy.report.change_text import interval_text, share_change_text
 from traceenergy.report.names import clean_name

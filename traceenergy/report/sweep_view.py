@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy import __version__
+from traceenergy.records import dataclass
 from traceenergy.report import sweep_tables as tables
 from traceenergy.report import sweep_words as words
 from traceenergy.report.names import clean_name

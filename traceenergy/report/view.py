@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from traceenergy import __version__
+from traceenergy.records import dataclass
 from traceenergy.report import view_charts, view_tables
 from traceenergy.report.json_report import plain, utc_text
 from traceenergy.report.names import clean_name, cut_middle, energy_word

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name
 from traceenergy.report.quantities import (
     bounds_text,

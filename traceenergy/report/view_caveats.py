@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_bytes
 from traceenergy.report.quantities import count_text
 

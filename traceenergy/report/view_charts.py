@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_middle, short_names
 from traceenergy.report.view_columns import device_name
 from traceenergy.report.view_tables import phase_label

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.analysis.clock_contrast import HIGHER, LOWER
 from traceenergy.analysis.throttling import NONE
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_middle
 from traceenergy.report.quantities import (
     UNKNOWN,

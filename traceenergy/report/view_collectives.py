@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import short_names
 from traceenergy.report.quantities import UNKNOWN, bounds_text, energy_text, significant
 from traceenergy.report.view_charts import MAX_LAYER_BARS

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.analysis.component_rows import STANDBY, TOTAL
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name
 from traceenergy.report.quantities import (
     count_text,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.report.quantities import duration_text, energy_text
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_middle, energy_word, short_name
 from traceenergy.report.quantities import (
     bounds_text,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.power.flatten_spec import INTERLEAVE, OVERLAP, STAGGER
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_middle
 from traceenergy.report.quantities import (
     UNKNOWN,

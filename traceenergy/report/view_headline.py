@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.report import view_columns
 from traceenergy.report.names import clean_name, energy_word
 from traceenergy.report.quantities import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.path_segments import few_segments
+from traceenergy.records import dataclass
 from traceenergy.report.view_tables import phase_label
 from traceenergy.units import S_PER_NS
 

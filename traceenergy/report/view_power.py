@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from traceenergy.analysis.power_columns import RECONSTRUCTED
 from traceenergy.energy.board import find_board
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, cut_middle
 from traceenergy.report.quantities import (
     UNKNOWN,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import energy_word
 from traceenergy.report.quantities import (
     bounds_text,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.report.names import clean_name, short_names
 from traceenergy.report.quantities import share_text
 from traceenergy.report.view_columns import (

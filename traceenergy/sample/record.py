@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import MissingToolError
+from traceenergy.records import dataclass
 from traceenergy.sample.log_file import LogFile
 from traceenergy.sample.nvml import close_boards, open_boards
 from traceenergy.sample.nvtx_marks import NvtxMarks, is_recorded

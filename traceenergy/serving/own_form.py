@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from traceenergy.records import dataclass
 from traceenergy.serving.values import count, duration_s, moment_ns
 
 if TYPE_CHECKING:

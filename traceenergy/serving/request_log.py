@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.serving.columns import LOGGED_REQUEST
 from traceenergy.units import S_PER_NS
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.catalog import CATALOG
 from traceenergy.simulate.chance import CALIBRATION, CALIBRATION_POWER, stream
 from traceenergy.simulate.cost import Cost

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.wander import smooth_walk
 from traceenergy.units import NS_PER_MS, NS_PER_S, S_PER_NS
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.activity import Activity, sample_activity
 from traceenergy.simulate.chance import COUNTER, HOST, IDLE_POWER, LOG, TIMELINE, stream
 from traceenergy.simulate.clock_truth import clock_truth

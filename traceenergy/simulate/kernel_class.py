@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from traceenergy.records import dataclass
 
 # What a step is made of; costs are linear in these. `ctx_pairs` counts pairs of tokens that
 # attend in prefill, `gen_kv` cache entries read in decode, `experts` experts that are hit.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from traceenergy.records import dataclass
 
 # Notation: `name` is INTEGER, `name:T` TEXT, `name:R` REAL; `!` NOT NULL, `*` primary key.
 _OP = "start! end! deviceId! contextId! greenContextId streamId! correlationId globalPid"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.power import CONCURRENCY_FACTOR
 from traceenergy.simulate.power_law import CLASS_SPREAD, POWER_LAWS
 from traceenergy.simulate.sensor import QUANTUM_W

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.catalog import EXPERTS, FEATURES, TOP_K
 from traceenergy.simulate.template import ALL_KINDS
 

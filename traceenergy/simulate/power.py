@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import lfilter
 
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S, S_PER_NS
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.catalog import CATALOG, FEATURES
 from traceenergy.simulate.chance import CATEGORY_POWER, stream
 

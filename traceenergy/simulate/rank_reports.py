@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.chance import RANK_CLOCKS, stream
 from traceenergy.simulate.host import UTC_EPOCH_NS
 from traceenergy.units import NS_PER_MS

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy.errors import OutputError, OutputExistsError
+from traceenergy.records import dataclass
 from traceenergy.simulate.about import about_tables
 from traceenergy.simulate.activity import metric_names
 from traceenergy.simulate.events import metric_tables, nvtx_rows, plugin_tables

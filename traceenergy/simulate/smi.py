@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.simulate import convnet, matmul_memread, stencil
 from traceenergy.simulate.catalog import CATALOG
 from traceenergy.simulate.deepseek_kernels import DEEPSEEK

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.simulate.calibration import KIND
 from traceenergy.simulate.chance import DRIFT, ROOM, stream
 from traceenergy.simulate.dependencies import BOUND_BY

@@ -14,11 +14,11 @@ the collective that ends the layer, right after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.structure.lanes import ENDS, Role, is_one_of
 
 if TYPE_CHECKING:

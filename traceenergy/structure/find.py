@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.codes import number_codes
+from traceenergy.records import dataclass
 from traceenergy.structure.blocks import Blocks, find_blocks
 from traceenergy.structure.graphs import graph_passes
 from traceenergy.structure.lanes import Lane, categories_of, lanes_of, mirrored

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.sweeps.step_blocks import t_quantile
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.errors import BadTableError, UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.sweeps.slo import clocks_between
 from traceenergy.sweeps.step_table import Engine
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import Column, empty_table
 from traceenergy.units import S_PER_NS
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.sweeps.step_table import StepTable
 from traceenergy.units import NS_PER_S, S_PER_NS
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from traceenergy.errors import UsageError
 from traceenergy.notebook import ShownInNotebooks
+from traceenergy.records import dataclass
 from traceenergy.sweeps import columns
 from traceenergy.sweeps.energy_delay import WEIGHTS
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.sweeps.replay import replay
 from traceenergy.sweeps.step_table import StepTable
 from traceenergy.units import S_PER_NS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.durations import parse_duration
 from traceenergy.errors import UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 if TYPE_CHECKING:

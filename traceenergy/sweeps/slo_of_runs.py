@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import BadTableError, UsageError
+from traceenergy.records import dataclass
 from traceenergy.serving.read import read_requests
 from traceenergy.sweeps.loads import parse_load, recorded_requests
 from traceenergy.sweeps.measured_engine import (

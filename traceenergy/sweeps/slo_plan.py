@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, exp, isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.sweeps.capacity import capacity_steps
 from traceenergy.sweeps.clock_search import choose_clock
 from traceenergy.sweeps.replay_curve import replay_curve

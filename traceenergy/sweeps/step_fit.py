@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.sweeps.law_fit import fit_energy_law, fit_time_law
 from traceenergy.sweeps.step_region import shares
 from traceenergy.sweeps.step_residual import METHODS, Residual, find_kernel, fit_residual

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -10,6 +9,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import MissingToolError, StepModelRefusedError
+from traceenergy.records import dataclass
 from traceenergy.sweeps.law_fit import fit_energy_law, fit_time_law
 from traceenergy.sweeps.step_fit import (
     EnergyFit,

@@ -25,10 +25,11 @@ multicore architectures," Communications of the ACM 52(4), 2009, doi:10.1145/149
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import StepModelRefusedError
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceenergy.errors import InternalError, UsageError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from traceenergy.durations import format_duration
 from traceenergy.errors import ClockMismatchError
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_H, NS_PER_MIN, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:

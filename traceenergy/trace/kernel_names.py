@@ -10,12 +10,12 @@ kernel, so that it is the same in every trace.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from traceenergy.records import dataclass
 from traceenergy.trace.attention_names import (
     flash2,
     flashinfer_decode,

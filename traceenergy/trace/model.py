@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from traceenergy.records import dataclass
 from traceenergy.trace import tables
 from traceenergy.trace.tables import (
     CudaEvents,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from traceenergy.records import dataclass
 
 VERSION = 1
 FIRST_WORD = "# traceenergy-sample"

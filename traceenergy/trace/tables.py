@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
 
 import polars as pl
 
 from traceenergy.errors import BadTableError
+from traceenergy.records import dataclass
 
 WORK_TABLE = pl.Enum(["KERNEL", "MEMCPY", "MEMSET", "GRAPH"])
 RANGE_STYLE = pl.Enum(["push_pop", "start_end"])

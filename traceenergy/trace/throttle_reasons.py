@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from traceenergy.records import dataclass
 
 QUANTITY = "throttle_reasons"
 """Name among the readings of devices; the value is the sum of the bits of active reasons."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from traceenergy.analysis.finding import Finding, NotEvaluated
 from traceenergy.analysis.findings.facts import quantity
 from traceenergy.energy.board import DATA_SHEET, REPORTED
+from traceenergy.records import dataclass
 from traceenergy.trace.throttle_reasons import HEAT, POWER
 
 if TYPE_CHECKING:

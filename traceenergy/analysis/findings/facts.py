@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from traceenergy.analysis.finding import Finding, NotEvaluated
 from traceenergy.analysis.findings.device_idle import DeviceIdle, idle_of_devices
 from traceenergy.analysis.waiting import COPY_CALL, SYNC_CALL
 from traceenergy.critical_path.model import PartKind
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:

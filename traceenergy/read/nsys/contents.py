@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.database import Database
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

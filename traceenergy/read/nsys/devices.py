@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
+from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +9,8 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import schema
+from traceenergy.read.nsys.time_slice import WHOLE
+from traceenergy.records import dataclass
 from traceenergy.trace.kernel_names import short_kernel_names
 from traceenergy.trace.tables import WORK_TABLE
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.time_slice import TimeSlice
 
 _COMMON = ("contextId", "correlationId", "globalPid", "graphNodeId")
 _PLACE = ("start", "end", "deviceId")
@@ -55,13 +57,15 @@ if TYPE_CHECKING:
     AskedWork = Sequence[tuple[_Kind, Callable[[], list[pl.DataFrame]]]]
 
 
-def ask_gpu_work(database: Database) -> AskedWork:
+def ask_gpu_work(database: Database, within: TimeSlice = WHOLE) -> AskedWork:
     """Begin to load the GPU work of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+    within : TimeSlice
+        Part of it.
 
     Returns
     -------
@@ -80,6 +84,7 @@ def ask_gpu_work(database: Database) -> AskedWork:
                 kind.source,
                 [*_PLACE, "streamId", *kind.required],
                 each=lambda part: part,
+                where=within.holds("start", "end"),
                 optional=[*_COMMON, *kind.optional],
             ),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +9,8 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.names import decoded
+from traceenergy.read.nsys.time_slice import WHOLE
+from traceenergy.records import dataclass
 from traceenergy.trace.tables import RANGE_STYLE
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.time_slice import TimeSlice
 
 _PUSH_POP = (59, 70)  # recorded, imported from an NVTXT file
 _START_END = (60, 71)
@@ -44,13 +46,15 @@ class NvtxPart:
     domains: pl.DataFrame
 
 
-def ask_nvtx_ranges(database: Database) -> Callable[[], list[NvtxPart]]:
+def ask_nvtx_ranges(database: Database, within: TimeSlice = WHOLE) -> Callable[[], list[NvtxPart]]:
     """Begin to load the NVTX ranges of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+    within : TimeSlice
+        Part of it.
 
     Returns
     -------
@@ -59,11 +63,14 @@ def ask_nvtx_ranges(database: Database) -> Callable[[], list[NvtxPart]]:
     """
     if not database.has_rows(schema.NVTX):
         return list
+    inside = within.holds("start", 'ifnull("end", 1 << 62)')
+    ranges = f"eventType IN {(*_PUSH_POP, *_START_END)}"
+    ranges = f"{ranges} AND {inside}" if inside else ranges
     return database.ask(
         schema.NVTX,
         ["start", "end", "eventType"],
         each=_sort_out,
-        where=f"eventType IN {(*_PUSH_POP, *_START_END, _DOMAIN_CREATE)}",
+        where=f"({ranges}) OR eventType = {_DOMAIN_CREATE}",
         optional=["globalTid", "endGlobalTid", "textId", "domainId"],
         text="text",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,6 +14,7 @@ from traceenergy.read.nsys.plugin_power import read_generic_series
 from traceenergy.read.nsys.power_marks import read_mark_series
 from traceenergy.read.nsys.sampled_names import POWER, SCALE_OF_QUANTITY
 from traceenergy.read.power_gpu import OPTION, PowerGpu, list_gpus, option_for, parse_power_gpus
+from traceenergy.records import dataclass
 from traceenergy.trace import tables
 from traceenergy.trace.tables import (
     ENERGY_COUNTER,

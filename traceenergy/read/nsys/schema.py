@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from traceenergy.caveats import Caveat
 from traceenergy.errors import MissingTableError, NotATraceError
+from traceenergy.records import dataclass
 from traceenergy.trace.clocks import local_minus_utc_ns
 from traceenergy.trace.model import TraceClock
 
