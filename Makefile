@@ -4,14 +4,25 @@ PYTHON ?= python3
 VENV := .venv
 DEV := .venv-dev
 LOWEST := .venv-lowest
+NEWEST := .venv-newest
 AXE := axe-core@4.14.1
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
+
+# What libraries and Python change most: reading, projection, energy, path, results, command line.
+PART := tests/read tests/projection tests/energy tests/critical_path tests/cli tests/comparison \
+	tests/simulate tests/laws/test_path_laws.py tests/test_path_truth.py tests/test_durations.py \
+	tests/analysis/test_analyze.py tests/analysis/test_clock_tables.py \
+	tests/report/test_golden_page.py tests/report/test_json_load.py \
+	tests/report/test_json_report.py tests/report/test_parquet_report.py \
+	tests/report/test_sqlite_report.py tests/report/test_csv_report.py \
+	tests/report/test_figures.py
 
 FIXTURE := fixtures/nsys/3.25.0/decode
 PAGE := demo/decode.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint style types floors pytest test-lowest docs audit picture bench clean
+.PHONY: help demo test lint style types floors pytest test-lowest \
+	part-lowest part-newest docs audit picture bench clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +53,13 @@ pytest: $(DEV)/.installed
 test-lowest: $(LOWEST)/.installed  ## the tests with the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest -n auto
 
+# What .ci/run tries with other Pythons, after all tests with its own.
+part-lowest: $(LOWEST)/.installed  ## a part of the tests with the oldest versions
+	$(LOWEST)/bin/python -m pytest -n auto -q $(PART)
+
+part-newest: $(NEWEST)/.installed  ## a part of the tests with the newest: PYTHON=python3.13
+	$(NEWEST)/bin/python -m pytest -n auto -q $(PART)
+
 docs: $(DEV)/.installed  ## write docs/commands.md and the outputs of docs/compare.ipynb anew
 	$(DEV)/bin/python docs/make_commands.py
 	$(DEV)/bin/python docs/make_notebook.py
@@ -57,7 +75,7 @@ bench: $(DEV)/.installed  ## time the whole of `analyze` on 100,000 kernels
 	$(DEV)/bin/python bench/analyze.py
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(DEV) $(LOWEST) demo build dist *.egg-info bench/data tests/artifacts
+	rm -rf $(VENV) $(DEV) $(LOWEST) $(NEWEST) demo build dist *.egg-info bench/data tests/artifacts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # An environment is made anew when what it should hold changes. Installs are editable: the
@@ -79,4 +97,9 @@ $(LOWEST)/.installed: pyproject.toml .ci/venv tests/lowest.txt
 	PYTHON=$(PYTHON) .ci/venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --group test --editable . \
 		--constraint tests/lowest.txt
+	@touch $@
+
+$(NEWEST)/.installed: pyproject.toml .ci/venv
+	PYTHON=$(PYTHON) .ci/venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install $(PIP_FLAGS) --group test --editable .
 	@touch $@
