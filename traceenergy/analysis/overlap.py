@@ -103,7 +103,7 @@ def _split(
     names = ["saved_ns", *(f"{how}_{part}" for how in HOW for part in ("ns", "known_ns", "cycles"))]
     parts = {name: np.zeros(len(rows)) for name in names}
     # Work that shares its time with none hides nothing, and is not hidden.
-    others = ledger.not_alone[~moves[ledger.not_alone]]
+    others = ledger.not_alone.row[~moves[ledger.not_alone.row]]
     for device in range(len(ledger.devices)):
         mine = np.flatnonzero(ledger.device[rows] == device)
         start_ns, end_ns = ledger.start_ns[rows[mine]], ledger.end_ns[rows[mine]]
