@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from traceenergy.energy.time_grid import TimeGrid
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -36,6 +38,8 @@ class ClassTimes:
     of_class : ndarray of int64 (n_work,)
         0 to n_classes - 1.
     n_classes : int
+    grid : TimeGrid or None
+        Of the same work, where it is asked for at many times.
     """
 
     start_ns: Int
@@ -43,6 +47,7 @@ class ClassTimes:
     weight: Float
     of_class: Int
     n_classes: int
+    grid: TimeGrid | None = None
 
     @cached_property
     def origin_ns(self) -> int:
@@ -111,7 +116,7 @@ def covered_s(times: ClassTimes, low_ns: Int, high_ns: Int) -> Float:
         edge_ns, place = np.unique(
             np.concatenate((low_ns[part], high_ns[part])), return_inverse=True
         )
-        until = _until(times, edge_ns)
+        until = until_s(times, edge_ns) if times.grid is None else times.grid.until_s(edge_ns)
         low, high = np.split(place, 2)
         result[part] = until[high] - until[low]
     return result
@@ -131,12 +136,12 @@ def effort_until(times: ClassTimes, at_ns: Int) -> Float:
         Weight times seconds.
     """
     edge_ns, place = np.unique(at_ns, return_inverse=True)
-    until: Float = _until(times, edge_ns).sum(axis=1)[place]
+    until: Float = until_s(times, edge_ns).sum(axis=1)[place]
     return until
 
 
-def _until(times: ClassTimes, edge_ns: Int) -> Float:
-    # Weighted seconds of each class up to each of the sorted times.
+def until_s(times: ClassTimes, edge_ns: Int) -> Float:
+    """Measure the weighted time of each class up to sorted times, ``(n_edges, n_classes)`` [s]."""
     n_edges, n_classes = len(edge_ns), times.n_classes
     whole = np.zeros((n_edges + 1) * n_classes)
     within = np.zeros(n_edges * n_classes)

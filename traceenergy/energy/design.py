@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from traceenergy.energy.coverage import PIECES_AT_ONCE, ClassTimes, covered_s, one_class
 from traceenergy.energy.gain_parts import GainParts
 from traceenergy.energy.prior import ClassTraits, category_of
+from traceenergy.energy.time_grid import on_grid
+from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
 if TYPE_CHECKING:
@@ -142,6 +144,16 @@ class Design:
     def n_columns(self) -> int:
         """All columns."""
         return self.first_class + self.classes.n_classes
+
+    def on_grids(self) -> Design:
+        """Sum up the work along grids, for rows at many shapes of the sensor."""
+        return replace(
+            self,
+            busy=on_grid(self.busy),
+            beside=on_grid(self.beside),
+            sizes=on_grid(self.sizes),
+            classes=on_grid(self.classes),
+        )
 
     def rows(self, update_ns: Int, shape: SensorShape) -> Float:
         """Build the rows of the model for readings.

@@ -149,6 +149,7 @@ def _fit_at_lags(
     window_ms = sensor.window_ms if sensor.source in {KNOWN, GIVEN, COUNTED} else first.window_ms
     window_ms = max(window_ms, LEAST_WINDOW_MS)
     others = [SensorShape(window_ms, BOARD_MS, lag_ms) for lag_ms in others_ms]
+    design = design.on_grids()
     # Sensors take some ms beyond the age of a value, seldom many.
     most_ms = series.usual_lags_ms[1] - LARGEST_LAG_MS
     return fit_at_lags(
