@@ -28,6 +28,8 @@ ARGUMENTS = (
     "--hide-scrollbars", "--disable-dev-shm-usage",
 )  # fmt: skip
 LONGEST_WAIT_S = 60
+# Pages of the browser's own, such as that of a new tab, may still load.
+WITHIN = ("file:", "data:", "blob:", "chrome:", "chrome-untrusted:")
 TALLEST_PX = 12_000
 
 # Brought by the Makefile; not part of this project.
@@ -102,6 +104,34 @@ def requested(driver: Chrome) -> list[str]:
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
     ]
+
+
+def troubles(
+    driver: Chrome, page: Path, *, width_px: int, scheme: str = "light", shot: str = ""
+) -> dict[str, Any]:
+    """Open a page: what its console says, who else was asked, charts not drawn, what sticks out.
+
+    With a picture if it has a name. What is not wrong is not there.
+    """
+    driver.get_log("browser")
+    driver.get_log("performance")
+    look(driver, page, width_px=width_px, scheme=scheme)
+    if shot:
+        screenshot(driver, shot)
+    urls = requested(driver)
+    assert urls
+    # Wide tables scroll within their box.
+    scroll_px = driver.execute_script("return document.documentElement.scrollWidth")
+    found = {
+        "console": driver.get_log("browser"),
+        "urls": [url for url in urls if not url.startswith(WITHIN)],
+        "undrawn": driver.execute_script(
+            "return [...document.querySelectorAll('.chart')]"
+            ".filter((chart) => !chart.querySelector('svg.main-svg')).map((chart) => chart.id)"
+        ),
+        "too_wide_px": max(0, scroll_px - width_px),
+    }
+    return {name: one for name, one in found.items() if one}
 
 
 def violations(driver: Chrome) -> list[Any]:

@@ -14,8 +14,7 @@ from tests.report.chromium import (
     look,
     needs_axe,
     needs_chromium,
-    requested,
-    screenshot,
+    troubles,
     violations,
 )
 from traceenergy.report import write
@@ -59,23 +58,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_page_is_quiet_offline_drawn(
     driver: Chrome, pages: dict[str, Path], name: str, scheme: str, width_px: int
 ) -> None:
-    driver.get_log("browser")
-    driver.get_log("performance")
+    shot = f"comparison-{name}-{scheme}-{width_px}"
 
-    look(driver, pages[name], width_px=width_px, scheme=scheme)
-    screenshot(driver, f"comparison-{name}-{scheme}-{width_px}")
+    found = troubles(driver, pages[name], width_px=width_px, scheme=scheme, shot=shot)
 
-    assert driver.get_log("browser") == []
-    urls = requested(driver)
-    assert urls
-    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []
-    undrawn = driver.execute_script(
-        "return [...document.querySelectorAll('.chart')]"
-        ".filter((chart) => !chart.querySelector('svg.main-svg')).map((chart) => chart.id)"
-    )
-    assert undrawn == []
+    assert found == {}
     assert charts(driver) == ("none" if name == "bare" else "drawn")
-    assert driver.execute_script("return document.documentElement.scrollWidth") <= width_px
 
 
 def test_every_difference_has_its_bar_and_its_interval(
