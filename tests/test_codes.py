@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.codes import codes_of, first_places, number_codes
+from traceenergy.codes import codes_of, first_places, joined_key, number_codes, order_of
 
 WIDE = 2**61  # too far apart for a table
 
@@ -63,3 +63,10 @@ def test_groups_of_narrow_integers(dtype: type[pl.DataType]) -> None:
     group, keys = codes_of(frame, ["a", "b"])
     assert group.tolist() == [0, 1, 2, 3]
     assert keys.equals(frame)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9))))
+def test_the_order_of_keys_is_that_of_a_stable_sort(pairs: list[tuple[int, int]]) -> None:
+    code, time_ns = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
+    order = order_of(code, joined_key(code, time_ns, 9))
+    assert order.tolist() == sorted(range(len(pairs)), key=pairs.__getitem__)

@@ -95,6 +95,29 @@ def dense_codes(code: Int) -> Int:
     return np.unique(code, return_inverse=True)[1].astype(np.int64)
 
 
+def order_of(code: Int, key: Int) -> Int:
+    """Find the order of keys whose codes come first.
+
+    Parameters
+    ----------
+    code : ndarray of int64 (n,)
+        Dense, from 0.
+    key : ndarray of int64 (n,)
+        As `joined_key` makes them of these codes.
+
+    Returns
+    -------
+    ndarray of int64 (n,)
+        As a stable sort of the keys gives it, faster where those of one code are nearly in order.
+    """
+    # Numbers of 16 bits are sorted without comparing.
+    order = np.argsort(code.astype(np.min_scalar_type(code.max(initial=0))), kind="stable")
+    key = key[order]
+    if (key[1:] >= key[:-1]).all():
+        return order
+    return order[np.argsort(key, kind="stable")]
+
+
 def joined_key(code: Int, time_ns: Int, span_ns: int) -> Int:
     """Join a code and a time of [0, `span_ns`] to one integer that sorts by code, then by time.
 
@@ -139,6 +162,8 @@ def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[Int, pl.DataFrame
     code, limit = np.zeros(len(frame), dtype=np.int64), 1
     for name in columns:
         value, n_values = _values(frame[name])
+        if n_values == 1:
+            continue
         if limit * n_values > MOST_APART * len(frame):
             there, code = number_codes(code, limit)
             limit = len(there)
@@ -153,7 +178,10 @@ def codes_of(frame: pl.DataFrame, columns: list[str]) -> tuple[Int, pl.DataFrame
 
 
 def _values(series: pl.Series) -> tuple[Int, int]:
-    """Code the values of a column from 0, with how many codes there may be; null is a value."""
+    """Code the values of a column from 0, with how many codes there may be; null is a value.
+
+    No codes where there is one value.
+    """
     dtype = series.dtype
     if isinstance(dtype, pl.Enum):
         value, low, high = series.to_physical(), 0, len(dtype.categories) - 1
@@ -161,9 +189,11 @@ def _values(series: pl.Series) -> tuple[Int, int]:
         value = series if dtype.is_integer() else series.cast(pl.Categorical).to_physical()
         least, most = value.min(), value.max()
         if not isinstance(least, int) or not isinstance(most, int):
-            return np.zeros(len(series), dtype=np.int64), 1
+            return np.empty(0, dtype=np.int64), 1
         low, high = least, most
     n_values, has_null = high - low + 1, series.null_count() > 0
+    if n_values == 1 and not has_null:
+        return np.empty(0, dtype=np.int64), 1
     code = (value.fill_null(low) if has_null else value).to_numpy().astype(np.int64) - low
     if n_values > MOST_APART * len(code):
         there, code = number_codes(code, n_values)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import order_of
 from traceenergy.critical_path.model import NONE
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Line:
         self._least_ns = int(time_ns.min(initial=0))
         self._width = int(time_ns.max(initial=0)) - self._least_ns + 2
         key = lane * self._width + (time_ns - self._least_ns)
-        self.order: Int = np.argsort(key, kind="stable")
+        self.order: Int = order_of(lane, key)
         self._key = key[self.order]
 
     def places(self, lane: Int, asked_ns: Int) -> tuple[Int, Int, Int]:

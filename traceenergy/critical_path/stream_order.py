@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.codes import dense_codes, joined_key
+from traceenergy.codes import dense_codes, joined_key, order_of
 from traceenergy.critical_path.arrivals import find_arrivals
 from traceenergy.records import dataclass
 
@@ -96,7 +96,7 @@ def _by_stream_and_start(pieces: Pieces, row: Int, stream: Int, window: tuple[in
     """Sort by stream, start and end: by one key as long as no two starts are equal."""
     start_ns = np.maximum(pieces.start_ns[row], window[0])
     key = joined_key(stream, start_ns - window[0], window[1] - window[0])
-    order = np.argsort(key, kind="stable")
+    order = order_of(stream, key)
     key = key[order]
     if (key[1:] == key[:-1]).any():
         return np.lexsort((pieces.start_ns[row], pieces.end_ns[row], start_ns, stream))
