@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 import traceenergy as te
+from tests.read.dask_cluster import cluster
 from tests.read.rank_files import cut_short
-from tests.read.test_dask_jobs import cluster
 from traceenergy.cli.app import make_app
 from traceenergy.errors import UnreadableFileError, UsageError
 from traceenergy.portions import portion

@@ -51,6 +51,7 @@ def analyze(
     scheduler: opt.Scheduler = None,
     on_error: opt.OnError = "raise",
     by_report: opt.ByReport = False,
+    slices: opt.Slices = 1,
     nsys: opt.Nsys = None,
     redact: opt.Redact = False,
     force: opt.Force = False,
@@ -100,6 +101,7 @@ def analyze(
             redact=redact,
         ),
         by_report=by_report,
+        slices=slices,
         force=force,
         quiet=quiet,
     )

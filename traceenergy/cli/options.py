@@ -104,6 +104,16 @@ ByReport = Annotated[
         "more reports than one analysis can hold. What joins reports is not found.",
     ),
 ]
+Slices = Annotated[
+    int,
+    typer.Option(
+        "--slices",
+        metavar="N",
+        min=1,
+        help="Analyze N slices of time of each report (.sqlite), each for itself, and sum the "
+        "results: for traces of more kernels than memory can hold. Implies --by-report.",
+    ),
+]
 Nsys = Annotated[
     Path | None,
     typer.Option(

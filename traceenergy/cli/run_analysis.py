@@ -124,6 +124,7 @@ def run_analysis(
     outs: Sequence[str],
     options: AnalysisOptions,
     by_report: bool,
+    slices: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -137,6 +138,8 @@ def run_analysis(
     options : AnalysisOptions
     by_report : bool
         Analyze each report for itself, and sum the results.
+    slices : int
+        The same of slices of time of each report.
     force : bool
         Overwrite.
     quiet : bool
@@ -150,7 +153,10 @@ def run_analysis(
     check_outputs(outs, [*inputs.files, *options.requests], force=force)
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
-        result = (_summed if by_report else _analyzed)(inputs, options, say)
+        if by_report or slices > 1:
+            result = _summed(inputs, options, slices, say)
+        else:
+            result = _analyzed(inputs, options, say)
         written = []
         for out in outs:
             say(f"writing {out}")
@@ -171,7 +177,9 @@ def _analyzed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], Non
     return analyze(trace, options, calibration=known, layers_from=marked)
 
 
-def _summed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None]) -> Analysis:
+def _summed(
+    inputs: Inputs, options: AnalysisOptions, slices: int, say: Callable[[str], None]
+) -> Analysis:
     if inputs.calibration is not None or inputs.layers_from is not None:
         raise UsageError(
             "--calibration and --layers-from cannot be had report by report",
@@ -185,7 +193,8 @@ def _summed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None]
         power=list(inputs.power),
         read_options=inputs.options,
         workers=inputs.workers,
-        say=lambda n_done: say(f"analyzing each report: {n_done} done"),
+        slices=slices,
+        say=lambda n_done: say(f"analyzing part by part: {n_done} done"),
     )
 
 

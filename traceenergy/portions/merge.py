@@ -1,4 +1,4 @@
-"""Results of portions summed to one."""
+"""Results of portions summed to one: of reports, of slices of time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from traceenergy.caveats import Caveat
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 # Table -> what tells its rows apart, its columns.
@@ -37,7 +37,14 @@ _ENERGIES = (
     "inclusive_energy_j",
 )
 _SUMS = ("busy_s", "inclusive_busy_s", "n_kernels", "n_instances")
-_GREATEST = ("critical_path_s", "n_steps", "elapsed_s")
+# Of reports, that of the one that has most; of slices, the sum.
+_TIMES = ("critical_path_s", "n_steps", "elapsed_s")
+# Of one GPU in several slices: summed; the most; means over time.
+_DEVICE_SUMS = (
+    "total_j", "kernel_j", "idle_gap_j", "unattributed_j", "static_j", "dynamic_j",
+    "energy_counter_j", "power_field_j",
+)  # fmt: skip
+_DEVICE_MEANS = ("busy_share", "coverage_share", "sm_clock_mhz", "temperature_c", "mean_power_w")
 # Of a run as a whole; what portions have is not of the same work.
 _NOT_KNOWN = ("j_per_token", "tokens", "tokens_per_j", *(one.name for one in STEP_KIND_PATH))
 _MOST_NAMED = 8
@@ -64,10 +71,7 @@ def merge_results(results: Sequence[Analysis], ranks: Sequence[int]) -> Analysis
     first = results[0]
     window = _window(results)
     energy = _totals(results)
-    tables: dict[str, Any] = {
-        name: _summed([getattr(result, name) for result in results], name, window, energy.kernel_j)
-        for name in _TABLES
-    }
+    tables = _tables(results, window, energy, pl.Expr.max)
     devices = [
         result.devices.with_columns(rank=pl.lit(rank, pl.Int32))
         for result, rank in zip(results, ranks, strict=True)
@@ -84,10 +88,84 @@ def merge_results(results: Sequence[Analysis], ranks: Sequence[int]) -> Analysis
         window=window,
         energy=energy,
         devices=pl.concat(devices).sort("rank", "device_id"),
-        max_vs_sum=_max_vs_sum(window, tables),
         caveats=(_what_is_missing(len(results)), *_caveats(results)),
         **tables,
     )
+
+
+def merge_slices(results: Sequence[Analysis]) -> Analysis:
+    """Sum the results of slices of time of one report.
+
+    Parameters
+    ----------
+    results : sequence of Analysis
+        One per slice, in order, at least one.
+
+    Returns
+    -------
+    Analysis
+        As `merge_results`, with times on the critical path summed. Work that runs where two
+        slices meet counts as a piece in both, with its energy in each.
+    """
+    if len(results) == 1:
+        return results[0]
+    first, last = results[0].window, results[-1].window
+    window = Window(first.start_ns, last.end_ns, first.utc_start_ns)
+    energy = _totals(results)
+    return replace(
+        results[0],
+        options={**results[0].options, "filter_time_ns": None, "slices": len(results)},
+        window=window,
+        energy=energy,
+        devices=_devices_over_time(results),
+        caveats=(_what_slices_miss(len(results)), *_caveats(results)),
+        **_tables(results, window, energy, pl.Expr.sum),
+    )
+
+
+def _tables(
+    results: Sequence[Analysis],
+    window: Window,
+    energy: EnergyTotals,
+    over: Callable[[pl.Expr], pl.Expr],
+) -> dict[str, Any]:
+    tables: dict[str, Any] = {
+        name: _summed(
+            [getattr(result, name) for result in results], name, window, energy.kernel_j, over
+        )
+        for name in _TABLES
+    }
+    return {**tables, "max_vs_sum": _max_vs_sum(window, tables)}
+
+
+def _devices_over_time(results: Sequence[Analysis]) -> pl.DataFrame:
+    """Bring the slices of each GPU together; what a sensor is told to be, is as in the first."""
+    rows = pl.concat(
+        result.devices.with_columns(elapsed_s=pl.lit(result.window.elapsed_ns * S_PER_NS))
+        for result in results
+    )
+    columns = results[0].devices.columns
+    whole_s = sum(result.window.elapsed_ns for result in results) * S_PER_NS
+    done = {"rank", "device_id", *_DEVICE_SUMS, *_DEVICE_MEANS, "peak_power_w"}
+    found = rows.group_by("rank", "device_id", maintain_order=True).agg(
+        *(_sum_of_known(name) for name in _DEVICE_SUMS),
+        *(_mean_over_time(name) for name in _DEVICE_MEANS),
+        pl.col("peak_power_w").max(),
+        *(pl.col(name).drop_nulls().first() for name in columns if name not in done),
+    )
+    # A slice in which a GPU ran nothing has no row of it.
+    seen_s = rows.group_by("rank", "device_id", maintain_order=True).agg(pl.col("elapsed_s").sum())
+    share = pl.Series(seen_s["elapsed_s"] / whole_s)
+    ratio = pl.col("energy_counter_j") / pl.col("power_field_j")
+    return found.with_columns(
+        pl.col("busy_share") * share,
+        energy_counter_ratio=ratio,
+    ).select(columns)
+
+
+def _mean_over_time(name: str) -> pl.Expr:
+    weight = pl.col("elapsed_s").filter(pl.col(name).is_not_null())
+    return ((pl.col(name) * pl.col("elapsed_s")).sum() / weight.sum()).fill_nan(None).alias(name)
 
 
 def _window(results: Sequence[Analysis]) -> Window:
@@ -136,20 +214,24 @@ def _expected_error(energies: Sequence[EnergyTotals]) -> ExpectedError | None:
 
 
 def _summed(
-    tables: Sequence[pl.DataFrame], name: str, window: Window, kernel_j: float | None
+    tables: Sequence[pl.DataFrame],
+    name: str,
+    window: Window,
+    kernel_j: float | None,
+    over: Callable[[pl.Expr], pl.Expr],
 ) -> pl.DataFrame:
     keys, columns = _TABLES[name]
     rows = pl.concat(tables)
     there = [column.name for column in columns if column.name not in keys]
     energy = [_sum_of_known(one) for one in there if one in _ENERGIES]
     sums = [pl.col(one).sum() for one in there if one in _SUMS]
-    greatest = [pl.col(one).max() for one in there if one in _GREATEST]
-    done = {*_ENERGIES, *_SUMS, *_GREATEST, *_NOT_KNOWN, "slack_s", "inseparable_with"}
+    times = [over(pl.col(one)) for one in there if one in _TIMES]
+    done = {*_ENERGIES, *_SUMS, *_TIMES, *_NOT_KNOWN, "slack_s", "inseparable_with"}
     rest = [pl.col(one).first() for one in there if one not in done]
     found = rows.group_by(keys, maintain_order=True).agg(
         *energy,
         *sums,
-        *greatest,
+        *times,
         *rest,
         pl.col("slack_s").min(),
         pl.col("inseparable_with").explode().drop_nulls().unique(maintain_order=True),
@@ -214,6 +296,17 @@ def _what_is_missing(n_reports: int) -> Caveat:
         "time, clocks, overlap and findings are not in the sum. Limits of energies are sums too, "
         "as if all reports erred the same way.",
         n=n_reports,
+    )
+
+
+def _what_slices_miss(n_slices: int) -> Caveat:
+    return Caveat(
+        "by-slice",
+        f"The report was analyzed in {n_slices} slices of time, each for itself, then summed: work "
+        "that runs where two slices meet, and steps there, count in both, powers were fitted "
+        "in each slice alone, and steps, tokens, power over time, clocks, overlap and findings are "
+        "not in the sum. Limits of energies are sums too, as if all slices erred the same way.",
+        n=n_slices,
     )
 
 

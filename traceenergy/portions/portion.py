@@ -13,6 +13,7 @@ from traceenergy.analysis import Analysis, AnalysisOptions, analyze
 from traceenergy.caveats import Caveat
 from traceenergy.errors import TraceEnergyError
 from traceenergy.read.mapping import Report, read_report
+from traceenergy.read.nsys.time_slice import WHOLE, TimeSlice
 from traceenergy.read.power_log import attach_power_logs
 from traceenergy.records import dataclass
 
@@ -30,12 +31,12 @@ _LISTED = ("devices", *SUMMED)
 
 @dataclass(frozen=True)
 class Portion:
-    """What a process needs to know to analyze one report of a run.
+    """What a process needs to know to analyze one report of a run, or a slice of time of it.
 
     Attributes
     ----------
     report : Report
-        The file, with a rank that holds if the report itself states none.
+        The file, with a rank that holds if the report itself states none, and the slice.
     power : tuple of Path
         Power logs of the run; those of other computers may be among them.
     read_options : ReadOptions
@@ -93,10 +94,16 @@ def analyze_portion(portion: Portion) -> PortionResult:
     try:
         if portion.power:
             trace = attach_power_logs(trace, list(portion.power), portion.read_options)
-        result = analyze(trace, portion.options)
+        result = analyze(trace, _of_slice(portion.options, portion.report.within))
     except TraceEnergyError as problem:
         return PortionResult(name, draft.stated_rank, problem=problem)
     return PortionResult(name, draft.stated_rank, cut_down(result))
+
+
+def _of_slice(options: AnalysisOptions, within: TimeSlice) -> AnalysisOptions:
+    if within == WHOLE:
+        return options
+    return replace(options, filter_time_ns=(within.start_ns, within.end_ns))
 
 
 def cut_down(result: Analysis) -> Analysis:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from traceenergy.analysis.options import AnalysisOptions
 from traceenergy.analysis.redaction import redact
 from traceenergy.errors import TraceEnergyError, UsageError
-from traceenergy.portions.merge import merge_results
+from traceenergy.portions.merge import merge_results, merge_slices
 from traceenergy.portions.portion import (
     Portion,
     PortionResult,
@@ -18,9 +18,10 @@ from traceenergy.portions.portion import (
     analyze_portion,
     unpack,
 )
-from traceenergy.read.inputs import list_files
+from traceenergy.read.inputs import SQLITE, kind_of, list_files
 from traceenergy.read.local_jobs import lost_worker, map_in_processes
 from traceenergy.read.mapping import Report
+from traceenergy.read.nsys.time_slice import WHOLE, TimeSlice, cut_in_slices
 from traceenergy.read.options import ReadOptions, Workers
 from traceenergy.read.ranks import number_ranks
 from traceenergy.read.reports import check_answers, reports_left_out
@@ -50,9 +51,10 @@ def analyze_by_report(  # noqa: PLR0913 - as for `read_trace` and `analyze` toge
     power: Sequence[str | Path] = (),
     read_options: ReadOptions = _AS_FOUND,
     workers: Workers = _HERE,
+    slices: int = 1,
     say: Callable[[int], None] = lambda _: None,
 ) -> Analysis:
-    """Analyze each report of a run for itself, and sum the results.
+    """Analyze each report of a run for itself, or each slice of it, and sum the results.
 
     Parameters
     ----------
@@ -64,8 +66,11 @@ def analyze_by_report(  # noqa: PLR0913 - as for `read_trace` and `analyze` toge
     read_options : ReadOptions
     workers : Workers
         Who analyzes the reports, and what becomes of the run if one cannot be.
+    slices : int
+        Slices of time that each report is cut into, with about as many kernels each; exports
+        (`.sqlite`) only.
     say : callable
-        Is told now and then how many reports are done.
+        Is told now and then how many portions are done.
 
     Returns
     -------
@@ -82,8 +87,8 @@ def analyze_by_report(  # noqa: PLR0913 - as for `read_trace` and `analyze` toge
 
     Notes
     -----
-    No process ever holds more than one report, and what it gives is small. What joins reports is
-    not found: a common critical path, collectives matched over GPUs, clocks set by them.
+    No process ever holds more than one report, or slice, and what it gives is small. What joins
+    them is not found: a common critical path, collectives matched over GPUs, clocks set by them.
     """
     _check_options(options)
     listed = [paths] if isinstance(paths, str | Path) else paths
@@ -94,21 +99,49 @@ def analyze_by_report(  # noqa: PLR0913 - as for `read_trace` and `analyze` toge
             Report(
                 file.absolute(), likely[place], len(files) == 1, None if power else read_options,
                 None if workers.exports is None else workers.exports / str(place), workers.nsys,
+                within,
             ),
             tuple(Path(log).absolute() for log in power),
             read_options,
             replace(options, redact=False),
         )
         for place, file in enumerate(files)
+        for within in _slices(file, slices)
     ]  # fmt: skip
-    answers = _answers(portions, workers, say)
+    found = _answers(portions, workers, say)
+    answers = [
+        _of_report([one for one, portion in zip(found, portions, strict=True)
+                    if portion.report.path == file.absolute()])
+        for file in files
+    ]  # fmt: skip
     check_answers(files, answers, workers)
     good = [place for place, one in enumerate(answers) if one.result is not None]
     ranks, doubts = number_ranks(files, [one.stated_rank for one in answers], good)
     results = [result for place in good if (result := answers[place].result) is not None]
-    merged = merge_results(results, [ranks[place] for place in good])
+    of_one = slices > 1 and len(files) == 1
+    merged = results[0] if of_one else merge_results(results, [ranks[place] for place in good])
     merged = replace(merged, caveats=(*reports_left_out(files, answers), *doubts, *merged.caveats))
     return redact(merged) if options.redact else merged
+
+
+def _slices(file: Path, n: int) -> list[TimeSlice]:
+    if n == 1:
+        return [WHOLE]
+    if kind_of(file) != SQLITE:
+        raise UsageError(
+            f"{file.name} is no export, and cannot be read in slices",
+            next_step="export the report first: nsys export -t sqlite",
+        )
+    return cut_in_slices(file, n)
+
+
+def _of_report(answers: Sequence[PortionResult]) -> PortionResult:
+    """Bring the slices of one report together."""
+    bad = next((one for one in answers if one.problem is not None), None)
+    if bad is not None:
+        return bad
+    results = [one.result for one in answers if one.result is not None]
+    return replace(answers[0], result=merge_slices(results))
 
 
 def _check_options(options: AnalysisOptions) -> None:

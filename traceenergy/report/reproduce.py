@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _OTHER_RUNS = {"calibration_inputs": "--calibration", "layers_from_inputs": "--layers-from"}
 # What a user chooses; all other entries of a result's options are assumptions.
-CHOICES = frozenset({*_OTHER_RUNS, "by_report"}) | {
+CHOICES = frozenset({*_OTHER_RUNS, "by_report", "slices"}) | {
     field.name for options in (AnalysisOptions, ReadOptions) for field in fields(options)
 }
 # Flag by the name of an option whose value is written as it stands; its default.
@@ -38,6 +38,7 @@ _PLAIN = {
     "carbon_g_per_kwh": ("--carbon", None),
     "price_per_kwh": ("--price", None),
     "pue": ("--pue", None),
+    "slices": ("--slices", 1),
 }
 
 

@@ -21,13 +21,17 @@ _API_CLASSES = "eventClass IN (0, 1)"
 _KEY = ("process_id", "correlation_id")
 
 
-def ask_launches(database: Database) -> Callable[[], list[pl.DataFrame]]:
+def ask_launches(
+    database: Database, of_work: tuple[int, int] | None = None
+) -> Callable[[], list[pl.DataFrame]]:
     """Begin to load the API calls of an export.
 
     Parameters
     ----------
     database : Database
         The export.
+    of_work : tuple of int, optional
+        First and last correlation id; all by default.
 
     Returns
     -------
@@ -37,11 +41,14 @@ def ask_launches(database: Database) -> Callable[[], list[pl.DataFrame]]:
     if not database.has_rows(schema.API):
         return list
     has_class = "eventClass" in database.columns(schema.API)
+    conditions = ["correlationId <> 0", *([_API_CLASSES] if has_class else [])]
+    if of_work is not None:
+        conditions.append("correlationId BETWEEN {} AND {}".format(*of_work))
     return database.ask(
         schema.API,
         ["start", "end", "correlationId", "globalTid"],
         each=lambda part: part.drop("trace_row").drop_nulls("globalTid"),
-        where="correlationId <> 0" + (f" AND {_API_CLASSES}" if has_class else ""),
+        where=" AND ".join(conditions),
         optional=["nameId"],
     )
 

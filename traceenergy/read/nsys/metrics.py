@@ -11,6 +11,7 @@ from traceenergy.errors import UnreadableFileError
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.json_text import json_object
 from traceenergy.read.nsys.names import decoded
+from traceenergy.read.nsys.time_slice import WHOLE
 from traceenergy.units import MHZ_PER_HZ
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.time_slice import TimeSlice
 
 _SOURCE = "GpuMetrics"
 _CLOCK = "Clock Frequency"
@@ -31,7 +33,11 @@ _GPU_MASK = 0xFF
 
 
 def read_gpu_metrics(
-    database: Database, layout: Layout, gpu_ids: Sequence[int], device_ids: Sequence[int]
+    database: Database,
+    layout: Layout,
+    gpu_ids: Sequence[int],
+    device_ids: Sequence[int],
+    within: TimeSlice = WHOLE,
 ) -> pl.DataFrame:
     """Load the samples of GPU metrics of the GPUs that ran work.
 
@@ -45,6 +51,8 @@ def read_gpu_metrics(
         Ids of all GPUs, in the order of the export's table.
     device_ids : sequence of int
         Ids of the GPUs that ran work; other samples are dropped.
+    within : TimeSlice
+        Part of the export.
 
     Returns
     -------
@@ -59,14 +67,18 @@ def read_gpu_metrics(
     if not device_ids:
         return _empty()
     if database.has_rows(schema.METRICS) and database.has_rows(schema.METRIC_NAMES):
-        return _read_numbers(database, layout, gpu_ids, device_ids)
+        return _read_numbers(database, layout, gpu_ids, device_ids, within)
     if database.has_rows(schema.GENERIC_EVENTS) and database.has_rows(schema.GENERIC_SOURCES):
         return _read_json(database, layout, gpu_ids, device_ids)
     return _empty()
 
 
 def _read_numbers(
-    database: Database, layout: Layout, gpu_ids: Sequence[int], device_ids: Sequence[int]
+    database: Database,
+    layout: Layout,
+    gpu_ids: Sequence[int],
+    device_ids: Sequence[int],
+    within: TimeSlice,
 ) -> pl.DataFrame:
     metrics = database.frame(
         f"SELECT DISTINCT typeId, metricId, metricName FROM {schema.METRIC_NAMES}",  # noqa: S608 - own name
@@ -76,11 +88,15 @@ def _read_numbers(
     types = _types_of_devices(metrics["typeId"].unique().to_list(), gpu_ids, device_ids)
     if not types:
         return _empty()
+    time = "timestamp"
+    if "rawTimestamp" in database.columns(schema.METRICS):
+        time = "coalesce(timestamp, rawTimestamp)"
+    of_types, inside = f"typeId IN ({_listed(types)})", within.holds(time, time)
     raw = database.read(
         schema.METRICS,
         ["timestamp", "typeId", "metricId", "value"],
         optional=["rawTimestamp"],
-        where=f"typeId IN ({_listed(types)})",
+        where=f"{of_types} AND {inside}" if inside else of_types,
     ).with_columns(timestamp=pl.coalesce("timestamp", "rawTimestamp"))
     raw = raw.drop("rawTimestamp", "trace_row").drop_nulls()
     found = raw.join(metrics, on=["typeId", "metricId"], maintain_order="left")

@@ -21,6 +21,7 @@ from traceenergy.read.nsys.nvtx import ask_nvtx_ranges, read_nvtx_ranges
 from traceenergy.read.nsys.power_events import read_power_events
 from traceenergy.read.nsys.synchronization import read_cuda_events, read_synchronizations
 from traceenergy.read.nsys.time_bounds import check_times
+from traceenergy.read.nsys.time_slice import WHOLE
 from traceenergy.trace import tables
 from traceenergy.trace.model import Origin, Trace, check_trace
 from traceenergy.trace.tables import (
@@ -39,10 +40,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.time_slice import TimeSlice
     from traceenergy.read.options import ReadOptions
 
 
-def read_nsys(path: Path, rank: int = 0, *, power: ReadOptions | None = None) -> Trace:
+def read_nsys(
+    path: Path, rank: int = 0, *, power: ReadOptions | None = None, within: TimeSlice = WHOLE
+) -> Trace:
     """Read one SQLite export of Nsight Systems.
 
     Parameters
@@ -53,6 +57,9 @@ def read_nsys(path: Path, rank: int = 0, *, power: ReadOptions | None = None) ->
         Rank of the run it belongs to.
     power : ReadOptions or None
         How to read power that lies in the export; None leaves it out.
+    within : TimeSlice
+        Part to read, of an export whose times are not shifted: GPU work with its launches, the
+        ranges around both, waits, GPU metrics. What else there is, is read whole.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def read_nsys(path: Path, rank: int = 0, *, power: ReadOptions | None = None) ->
     with Database(path) as database:
         layout, doubts = schema.read_layout(database)
         try:
-            trace = _read_tables(database, layout, rank, doubts)
+            trace = _read_tables(database, layout, rank, doubts, within)
             trace = trace if power is None else _with_power(trace, database, layout, power)
         except BadTableError as problem:
             # nsys declares what it writes; a null where none may be comes from damage.
@@ -121,14 +128,19 @@ def stated_rank(path: Path) -> int | None:
 
 
 def _read_tables(
-    database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...]
+    database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...], within: TimeSlice
 ) -> Trace:
     where, names = database.path.name, Names(database)
     # All are loaded by other threads from now on, each while the one before is worked on.
-    asked_work, asked_launches = ask_gpu_work(database), ask_launches(database)
-    asked_ranges, sha256 = ask_nvtx_ranges(database), database.hash_of_file()
+    asked_work, sha256 = ask_gpu_work(database, within), database.hash_of_file()
+    if within == WHOLE:
+        asked_launches, asked_ranges = ask_launches(database), ask_nvtx_ranges(database)
     work, doubts_of_work = read_gpu_work(asked_work, layout, names, where)
+    if within != WHOLE:
+        asked_launches = ask_launches(database, _correlations(work))
     launches = read_launches(asked_launches(), layout, names)
+    if within != WHOLE:
+        asked_ranges = ask_nvtx_ranges(database, _with_launches(within, launches))
     work = _with_process(work, launches)
     gpus, of_ordinal, doubts_of_devices = devices.read_devices(database, layout, work)
     on = ["process_id", "cuda_ordinal"]
@@ -136,11 +148,10 @@ def _read_tables(
     last_ns = _last_ns(work, launches)
     ranges, doubts_of_nvtx = read_nvtx_ranges(asked_ranges, layout, names, last_ns, where)
     nodes = read_graph_nodes(database, layout, work)
-    waits = read_synchronizations(database, layout, launches)
+    waits = read_synchronizations(database, layout, launches, within)
     events = read_cuda_events(database, launches)
-    metrics = read_gpu_metrics(
-        database, layout, devices.gpu_ids(database, layout), gpus["device_id"].to_list()
-    )
+    gpu_ids, ran = devices.gpu_ids(database, layout), gpus["device_id"].to_list()
+    metrics = read_gpu_metrics(database, layout, gpu_ids, ran, within)
     return check_trace(
         Trace(
             origins=(_origin(database, layout, rank, gpus, sha256()),),
@@ -165,6 +176,19 @@ def _read_tables(
             ),
         )
     )
+
+
+def _correlations(work: pl.DataFrame) -> tuple[int, int]:
+    first, last = work["correlation_id"].min(), work["correlation_id"].max()
+    # Ids count from 1: of work without any, no call is asked for.
+    return (first, last) if isinstance(first, int) and isinstance(last, int) else (1, 0)
+
+
+def _with_launches(within: TimeSlice, launches: pl.DataFrame) -> TimeSlice:
+    first_ns = launches["start_ns"].min()
+    if within.start_ns is None or not isinstance(first_ns, int):
+        return within
+    return replace(within, start_ns=min(within.start_ns, first_ns))
 
 
 def _timed_tables(trace: Trace) -> dict[str, pl.DataFrame]:

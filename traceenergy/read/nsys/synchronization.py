@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from traceenergy.read.nsys import schema
+from traceenergy.read.nsys.time_slice import WHOLE
 from traceenergy.trace import tables
 
 if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.time_slice import TimeSlice
 
 _NEEDED = ("start", "end")
 _SYNC_COLUMNS = (
@@ -24,7 +26,7 @@ _KEY = ("process_id", "correlation_id")
 
 
 def read_synchronizations(
-    database: Database, layout: Layout, launches: pl.DataFrame
+    database: Database, layout: Layout, launches: pl.DataFrame, within: TimeSlice = WHOLE
 ) -> pl.DataFrame:
     """Load the waits of threads and streams for GPU work.
 
@@ -36,6 +38,8 @@ def read_synchronizations(
         How it must be read.
     launches : polars.DataFrame
         As `read_launches` returns it.
+    within : TimeSlice
+        Part of the export.
 
     Returns
     -------
@@ -55,7 +59,8 @@ def read_synchronizations(
     """
     if not database.has_rows(schema.SYNCHRONIZATION):
         return tables.empty_table(tables.SYNCHRONIZATIONS).drop("rank")
-    raw = database.read(schema.SYNCHRONIZATION, _NEEDED, optional=_SYNC_COLUMNS)
+    inside = within.holds("start", "end")
+    raw = database.read(schema.SYNCHRONIZATION, _NEEDED, where=inside, optional=_SYNC_COLUMNS)
     raw = raw.drop_nulls(_NEEDED)
     bounds = raw.select(first=pl.col("start").min(), last=pl.col("end").max()).row(0)
     shift_ns = layout.shift_ns(schema.SYNCHRONIZATION, *bounds)
