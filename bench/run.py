@@ -17,7 +17,7 @@ from analyze import DATA, TRACEENERGY, Run, describe
 from repeat import repeat_run
 
 RANGES_PER_KERNEL = 5
-BASE_KERNELS = 1_000_000  # larger inputs are repeats of this one
+BASE_KERNELS = 1_000_000  # larger inputs are repeats of one of this size, with fewer ranges
 # Kernels -> most seconds, most MB on 2 cores.
 TARGETS = {
     4_000: (1.2, None),
@@ -62,18 +62,18 @@ class Input:
         return self.folder / "trace.sqlite"
 
 
-def make_input(n_kernels: int) -> Input:
+def make_input(n_kernels: int, ranges_per_kernel: int = RANGES_PER_KERNEL) -> Input:
     """Simulate a run, or repeat one, once."""
-    folder = DATA / f"run-{n_kernels}"
+    folder = DATA / f"run-{n_kernels}-{ranges_per_kernel}"
     made = Input(n_kernels, folder)
     if made.trace.exists():
         return made
     print(f"making {n_kernels:,} kernels", flush=True)
     if n_kernels > BASE_KERNELS:
-        base = make_input(BASE_KERNELS)
+        base = make_input(BASE_KERNELS, 1)
         repeat_run(base.trace, folder, n_kernels // BASE_KERNELS)
         return made
-    words = ["--kernels", str(n_kernels), "--ranges-per-kernel", str(RANGES_PER_KERNEL), "--poll",
+    words = ["--kernels", str(n_kernels), "--ranges-per-kernel", str(ranges_per_kernel), "--poll",
              "100ms", "-q"]  # fmt: skip
     subprocess.run([*TRACEENERGY, "simulate", "--out", str(folder), *words], check=True)
     return made
@@ -107,11 +107,11 @@ def tried(name: str, command: list[str], n: int, **more: str) -> float | None:
     return describe(name, runs)
 
 
-def run_ours(made: Input, n: int, out: Path) -> float | None:
+def run_ours(made: Input, n: int, out: Path, slices: int) -> float | None:
     """Time the whole analysis, and loading alone."""
     page, result, log = out / "page.html", out / "result.json", made.folder / "power.csv"
     command = [*TRACEENERGY, "analyze", str(made.trace), "--power", str(log), "-o", str(page), "-o",
-               str(result), "--force", "-q"]  # fmt: skip
+               str(result), "--force", "-q", "--slices", str(slices), "--jobs", "1"]  # fmt: skip
     ours_s = tried("traceenergy analyze", command, n)
     load_s = tried("loading the columns alone", [sys.executable, "-c", LOAD, str(made.trace)], n)
     most_s, most_mb = TARGETS.get(made.n_kernels, (None, None))
@@ -159,6 +159,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--kernels", type=int, nargs="+", default=[4_000, 100_000, 1_000_000])
+    parser.add_argument(
+        "--slices", type=int, default=1, help="of time, for what memory cannot hold"
+    )
     parser.add_argument("--peers", type=Path, help="a Python that has nsys-ai and HTA")
     parser.add_argument("--no-peers", action="store_true")
     words = parser.parse_args()
@@ -168,7 +171,7 @@ def main() -> None:
         size_mb, load = made.trace.stat().st_size / 1e6, os.getloadavg()[0]
         print(f"\n{n_kernels:,} kernels, {size_mb:,.0f} MB, load {load:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as out:
-            ours_s = run_ours(made, words.runs, Path(out))
+            ours_s = run_ours(made, words.runs, Path(out), words.slices)
             peers = {} if words.no_peers else run_peers(made, words.runs, Path(out), words.peers)
         for name, their_s in peers.items():
             if ours_s and their_s:
