@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.energy.sensor_loads import CATEGORY_W, serve
+from traceenergy.energy import sensor_likelihood
 from traceenergy.energy.sensor_likelihood import (
     LAG,
     SMOOTHING,
@@ -18,6 +19,7 @@ from traceenergy.energy.sensor_likelihood import (
     explain,
     independent_rows,
     liveliest,
+    misfits_w2,
     place,
     slopes,
     spread,
@@ -87,11 +89,29 @@ def test_downhill_keeps_within_limits() -> None:
     assert descend(readings, grid, np.array([0.0, 1.0, 25.0]), limits).shape_ms[LAG] <= 3.0
 
 
+@pytest.mark.parametrize("at_once", [1, 10**6])
+@pytest.mark.parametrize("columns", ["each", "folded"])
+def test_misfits_of_many_lags_are_those_of_each(
+    monkeypatch: pytest.MonkeyPatch, columns: str, at_once: int
+) -> None:
+    monkeypatch.setattr(sensor_likelihood, "ROWS_AT_ONCE", at_once)
+    readings, grid = made(1.0)
+    found = explain(readings, grid, TRUE_MS)
+    readings = weigh(readings, grid, found)
+    source = grid if columns == "each" else grid.fold(found.column_w)
+    lag_ms = np.arange(-20.0, 30.0, 3.5)
+
+    left_w2 = misfits_w2(readings, source, TRUE_MS, lag_ms)
+
+    each = [explain(readings, source, np.array([one, *TRUE_MS[1:]])) for one in lag_ms]
+    assert left_w2 == pytest.approx([one.misfit_w2 for one in each], rel=1e-9)
+
+
 def test_slopes_are_those_of_what_is_left() -> None:
     readings, grid = made(0.0)
     found = explain(readings, grid, TRUE_MS)
 
-    rates = slopes(readings, grid, found)
+    rates = slopes(readings, grid, found, range(3))
 
     # one later; smoother, and longer, about the same middle
     for index, way in enumerate(([1, 0, 0], [-1, 1, 0], [-0.5, 0, 1])):

@@ -11,8 +11,8 @@ from traceenergy.energy.sensor_likelihood import (
     WITHIN_NATS_SE,
     Limits,
     descend,
-    explain,
     liveliest,
+    misfits_w2,
     place,
     spread,
 )
@@ -107,8 +107,8 @@ def _local_lag(
     reach_ms = REACH_MS + MOST_PPM * MS_PER_S_PPM * abs(middle_s - shape_at_s)
     step_ms = max(1.0, float(shape_ms[-1]) / 10)
     apart_ms = np.arange(-np.ceil(reach_ms / step_ms), np.ceil(reach_ms / step_ms) + 1) * step_ms
-    tried_ms = [shape_ms + np.array([one_ms, 0.0, 0.0]) for one_ms in apart_ms]
-    start_ms = min(tried_ms, key=lambda one_ms: explain(readings, grid, one_ms).misfit_w2)
+    left_w2 = misfits_w2(readings, grid, shape_ms, shape_ms[LAG] + apart_ms)
+    start_ms = shape_ms + np.array([apart_ms[np.argmin(left_w2)], 0.0, 0.0])
     low_ms, high_ms = shape_ms.copy(), shape_ms.copy()
     low_ms[LAG], high_ms[LAG] = shape_ms[LAG] - 2 * reach_ms, shape_ms[LAG] + 2 * reach_ms
     limits = Limits(low_ms, high_ms, shape_ms, np.full(3, np.inf))

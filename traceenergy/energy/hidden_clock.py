@@ -198,7 +198,7 @@ def _polish(readings: Readings, grid: WorkGrid, clock: _Clock, window_ms: float)
     """Move delay and period by one step of Gauss-Newton, if that is better."""
     found = _explain(readings, grid, clock, window_ms)
     update_s = clock.update_s(readings.at_s)
-    rate = slopes(place(update_s, readings.power_w), grid, found)[:, LAG]
+    rate = slopes(place(update_s, readings.power_w), grid, found, [LAG])[:, 0]
     number = np.round((update_s - clock.phase_s) / clock.period_s)
     later_ms = np.linalg.lstsq(np.column_stack((rate, rate * number)), found.left_w, rcond=None)[0]
     later_s, slower_s = (float(one) * S_PER_MS for one in later_ms)
@@ -220,7 +220,7 @@ def _tabulate(
     delay_s = clock.delay_s + clock.step_s * np.arange(
         -REACH_STEPS, REACH_STEPS + STEPS_PER_PERIOD + 2
     )
-    shown_w = np.array([curve.shown(readings.at_s - one_s, response)[:, 0] for one_s in delay_s])
+    shown_w = curve.shown_by(readings.at_s, [(one_s, response) for one_s in delay_s.tolist()]).T
     # The level is the one that fits the readings best, on the whole.
     off_w = readings.power_w - shown_w.mean(axis=0)
     level_w = readings.level @ (readings.level.T @ off_w)

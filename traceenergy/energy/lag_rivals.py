@@ -13,7 +13,7 @@ from traceenergy.energy.sensor_likelihood import (
     Explained,
     Readings,
     descend,
-    explain,
+    misfits_w2,
 )
 from traceenergy.energy.sensor_scan import Kind
 from traceenergy.energy.sensor_search import (
@@ -61,12 +61,10 @@ def lags_between(
     kind = Kind(max(window_ms, INSTANT_MS), BOARD_MS)
     limits = limits_of(kind).hold(WINDOW, kind.window_ms).hold(SMOOTHING, BOARD_MS)
     lag_ms = np.arange(range_ms[0], range_ms[1] + STEP_MS, STEP_MS)
-    misfit_w2 = np.array(
-        [explain(readings, grid, _shape_ms(kind, one_ms)).misfit_w2 for one_ms in lag_ms]
-    )
-    padded = np.pad(misfit_w2, 1, constant_values=np.inf)
-    valley = np.flatnonzero((misfit_w2 <= padded[:-2]) & (misfit_w2 <= padded[2:]))
-    valley = valley[np.argsort(misfit_w2[valley], kind="stable")][:MOST_LAGS]
+    left_w2 = misfits_w2(readings, grid, _shape_ms(kind, 0.0), lag_ms)
+    padded = np.pad(left_w2, 1, constant_values=np.inf)
+    valley = np.flatnonzero((left_w2 <= padded[:-2]) & (left_w2 <= padded[2:]))
+    valley = valley[np.argsort(left_w2[valley], kind="stable")][:MOST_LAGS]
     return [
         descend(readings, grid, _shape_ms(kind, one_ms), limits, WALK_ROUNDS)
         for one_ms in lag_ms[valley]

@@ -31,6 +31,7 @@ WITHIN_NATS_SE = float(np.sqrt(2 * NATS))
 MOST_LEVERAGE = 0.8  # readings that decide alone would leave nothing
 NEAR_ROWS = 8  # misfits of readings so near to each other may have one cause
 MOST_TEMPER_ROWS = 200
+ROWS_AT_ONCE = 1024  # readings at all lags that are looked at together
 LEAST_VARIANCE = 0.05  # of a reading, over the mean of all: idle is never that sure
 
 
@@ -39,6 +40,9 @@ class Source(Protocol):
 
     def shown(self, end_s: Float, response: Response) -> Float:
         """Say what a sensor shows of each column."""
+
+    def shown_by(self, end_s: Float, sensors: Sequence[tuple[float, Response]]) -> Float:
+        """Say what several sensors show of the only column."""
 
     def fold(self, column_w: Float) -> Self:
         """Add the columns up to one, each times its power."""
@@ -182,23 +186,56 @@ def explain(readings: Readings, work: Source, shape_ms: Float) -> Explained:
     return Explained(shape_ms, power_w - columns @ column_w, columns, column_w)
 
 
-def slopes(readings: Readings, work: Source, found: Explained) -> Float:
-    """Say how what is left falls along each of `DIRECTIONS` [W/ms].
+def misfits_w2(readings: Readings, work: Source, shape_ms: Float, lag_ms: Float) -> Float:
+    """Say how much is left of the readings at each of some lags.
+
+    Parameters
+    ----------
+    readings : Readings
+    work : Source
+    shape_ms : ndarray of float64 (3,) [ms]
+        Smoothing and window of the sensor.
+    lag_ms : ndarray of float64 (n_lags,) [ms]
+
+    Returns
+    -------
+    ndarray of float64 (n_lags,) [W^2]
+        `Explained.misfit_w2` of each, without what else `explain` tells.
+    """
+    _, response = _sensor(shape_ms)
+    power_w, n_rows = readings.free(readings.power_w), len(readings.at_s)
+    found = []
+    at_once = max(1, ROWS_AT_ONCE // n_rows)
+    for begin in range(0, len(lag_ms), at_once):
+        late_s = lag_ms[begin : begin + at_once, None] * S_PER_MS
+        shown = work.shown((readings.at_s - late_s).ravel(), response)
+        columns = shown.reshape(len(late_s), n_rows, -1) * readings.weight[:, None]
+        columns -= readings.level @ (readings.level.T @ columns)
+        gain = columns.transpose(0, 2, 1) @ columns
+        gain += RIDGE * n_rows * np.eye(gain.shape[1])
+        column_w = np.linalg.solve(gain, (power_w @ columns)[..., None])
+        left_w = power_w - (columns @ column_w)[..., 0]
+        found.append(np.einsum("ij,ij->i", left_w, left_w) / n_rows)
+    return np.concatenate(found)
+
+
+def slopes(readings: Readings, work: Source, found: Explained, moves: Sequence[int]) -> Float:
+    """Say how what is left falls along some of `DIRECTIONS` [W/ms].
 
     The powers of the columns follow: to first order what they can make up for is taken out
     (the projection of Kaufman, BIT 15, 1975), so one column is enough to differentiate.
     """
-    curve = work.fold(found.column_w)
-    rates = []
-    for way, step_ms, index in zip(DIRECTIONS.T, _steps_ms(found.shape_ms), range(3), strict=True):
-        # Smoothing ends at zero.
-        back_ms = -step_ms if index == LAG else -min(step_ms, float(found.shape_ms[index]))
-        low_w, high_w = (
-            _shown(readings, curve, found.shape_ms + apart_ms * way)[:, 0]
-            for apart_ms in (back_ms, step_ms)
-        )
-        rates.append((high_w - low_w) / (step_ms - back_ms))
-    rate = readings.free(np.column_stack(rates))
+    steps_ms = _steps_ms(found.shape_ms)
+    # Smoothing ends at zero.
+    backs_ms = (-steps_ms[0], *(-min(steps_ms[i], float(found.shape_ms[i])) for i in (1, 2)))
+    sensors = [
+        _sensor(found.shape_ms + apart_ms * DIRECTIONS[:, index])
+        for index in moves
+        for apart_ms in (backs_ms[index], steps_ms[index])
+    ]
+    shown_w = work.fold(found.column_w).shown_by(readings.at_s, sensors)
+    apart_ms = np.array([steps_ms[index] - backs_ms[index] for index in moves])
+    rate = readings.free((shown_w[:, 1::2] - shown_w[:, ::2]) / apart_ms)
     columns = found.columns
     gain = columns.T @ columns
     gain[np.diag_indices_from(gain)] += RIDGE * len(columns)
@@ -206,8 +243,14 @@ def slopes(readings: Readings, work: Source, found: Explained) -> Float:
 
 
 def _shown(readings: Readings, work: Source, shape_ms: Float) -> Float:
-    end_s = readings.at_s - shape_ms[LAG] * S_PER_MS
-    return work.shown(end_s, respond(float(shape_ms[WINDOW]), float(shape_ms[SMOOTHING])))
+    late_s, response = _sensor(shape_ms)
+    return work.shown(readings.at_s - late_s, response)
+
+
+def _sensor(shape_ms: Float) -> tuple[float, Response]:
+    """Say how late the window of a sensor ends [s], and how it sees the past."""
+    response = respond(float(shape_ms[WINDOW]), float(shape_ms[SMOOTHING]))
+    return float(shape_ms[LAG]) * S_PER_MS, response
 
 
 def _steps_ms(shape_ms: Float) -> tuple[float, float, float]:
@@ -257,7 +300,7 @@ def _walk_down(
     shorten = 1e-3
     for _ in range(rounds if len(moves) else 0):
         ways = DIRECTIONS[:, moves]
-        rate = slopes(readings, work, best)[:, moves]
+        rate = slopes(readings, work, best, moves.tolist())
         weight_w2 = best.misfit_w2 + FLOOR_W2
         usual = weight_w2 / limits.usual_sd_ms**2
         gain = rate.T @ rate + ways.T @ (usual[:, None] * ways)
@@ -338,7 +381,7 @@ def spread(  # noqa: PLR0913, PLR0917 - what was found, and of what
        Autocorrelation Consistent Covariance Matrix", Econometrica 55 (1987).
     """
     ways = DIRECTIONS[:, list(moves)]
-    rate = slopes(readings, work, found)[:, list(moves)]
+    rate = slopes(readings, work, found, moves)
     misfit_w2 = found.misfit_w2 + FLOOR_W2
     prior = ways.T @ (limits.usual_sd_ms[:, None] ** -2.0 * ways)
     inverse = np.linalg.pinv(rate.T @ rate / misfit_w2 + prior, hermitian=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ class Response:
     weight_hz: Float
 
 
+@lru_cache(maxsize=64)
 def respond(window_ms: float, smoothing_ms: float) -> Response:
     """Weigh the past as a mean over a window of smoothed power does.
 

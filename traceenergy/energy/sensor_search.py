@@ -16,8 +16,8 @@ from traceenergy.energy.sensor_likelihood import (
     Limits,
     Readings,
     descend,
-    explain,
     independent_rows,
+    misfits_w2,
     weigh,
 )
 from traceenergy.energy.sensor_scan import LAG_RANGE_MS, STEP_MS, Kind, Scan, scan_lags
@@ -262,14 +262,11 @@ def _near(readings: Readings, grid: WorkGrid, best: Explained) -> list[float]:
     # valleys within a valley: with all columns, nearby.
     lags_ms = []
     for source, apart_ms in ((grid.fold(best.column_w), NEAR_MS), (grid, NEAREST_MS)):
-        misfit_w2 = np.empty(len(apart_ms))
-        for index, one_ms in enumerate(apart_ms.tolist()):
-            shape_ms = best.shape_ms + np.array([one_ms, 0.0, 0.0])
-            misfit_w2[index] = explain(readings, source, shape_ms).misfit_w2
-        left, mid, right = misfit_w2[:-2], misfit_w2[1:-1], misfit_w2[2:]
-        enough_w2 = WORTH_A_WALK * (misfit_w2.min() + FLOOR_W2)
+        left_w2 = misfits_w2(readings, source, best.shape_ms, best.shape_ms[LAG] + apart_ms)
+        left, mid, right = left_w2[:-2], left_w2[1:-1], left_w2[2:]
+        enough_w2 = WORTH_A_WALK * (left_w2.min() + FLOOR_W2)
         valley = np.flatnonzero((mid <= left) & (mid <= right) & (mid <= enough_w2)) + 1
-        valley = valley[np.argsort(misfit_w2[valley], kind="stable")][:MOST_NEAR]
+        valley = valley[np.argsort(left_w2[valley], kind="stable")][:MOST_NEAR]
         lags_ms += [float(best.shape_ms[LAG] + one_ms) for one_ms in apart_ms[valley] if one_ms]
     return lags_ms
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_US, S_PER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FINEST_NS = 250_000
 MOST_POINTS = 150_000
-ROWS_AT_ONCE = 512
+CELLS_AT_ONCE = 1 << 14
 FINEST_POWER_NS, POINTS_PER_WINDOW, MOST_POWER_POINTS = 20_000, 250, 2_000_000
 # What readings show is not further from them: lag and window, seconds of slow smoothing.
 BEFORE_S, AFTER_S = 4.0, 1.0
@@ -126,25 +127,50 @@ class WorkGrid:
         if n_columns == 1:
             return self._shown_of_one(end_s, response)
         below, part = self._find(end_s[:, None] - response.delay_s)
-        # A point and the next one lie side by side in memory.
-        pairs = sliding_window_view(self.done.ravel(), 2 * n_columns)[::n_columns]
-        done = pairs[below].reshape(len(end_s), -1, n_columns)
+        done = self._pairs[below].reshape(len(end_s), -1, n_columns)
         weight = np.stack((1 - part, part), axis=-1) * response.weight_hz[:, None]
         share: Float = (weight.reshape(len(end_s), 1, -1) @ done)[:, 0]
         return share
 
+    @cached_property
+    def _pairs(self) -> Float:
+        """A point and the next one, which lie side by side in memory, ``(n_points - 1, ...)``."""
+        n_columns = self.done.shape[1]
+        return sliding_window_view(self.done.ravel(), 2 * n_columns)[::n_columns]
+
     def _shown_of_one(self, end_s: Float, response: Response) -> Float:
+        return self.shown_by(end_s, [(0.0, response)])
+
+    def shown_by(self, end_s: Float, sensors: Sequence[tuple[float, Response]]) -> Float:
+        """Say what several sensors show of the only column.
+
+        Parameters
+        ----------
+        end_s : ndarray of float64 (n_rows,) [s]
+        sensors : sequence of (float [s], Response)
+            How much before `end_s` the window of each ends, and how it sees the past.
+
+        Returns
+        -------
+        ndarray of float64 (n_rows, n_sensors)
+        """
+        delay_s = np.concatenate([late_s + one.delay_s for late_s, one in sensors])
+        weight_hz = np.concatenate([one.weight_hz for _, one in sensors])
+        n_steps = [len(one.delay_s) for _, one in sensors]
+        first = np.cumsum([0, *n_steps[:-1]])
         # What a search asks for most, in parts that stay in the cache of a core.
-        share, done = np.empty((len(end_s), 1)), self.done[:, 0]
-        for begin in range(0, len(end_s), ROWS_AT_ONCE):
-            rows = slice(begin, begin + ROWS_AT_ONCE)
-            below, part = self._find(end_s[rows] - response.delay_s[:, None])
+        share, done = np.empty((len(end_s), len(sensors))), self.done[:, 0]
+        n_rows = max(CELLS_AT_ONCE // len(delay_s), 1)
+        for begin in range(0, len(end_s), n_rows):
+            rows = slice(begin, begin + n_rows)
+            below, part = self._find(end_s[rows] - delay_s[:, None])
             low = done[below]
             line = done[below + 1]
             line -= low
             line *= part
             line += low
-            share[rows, 0] = np.einsum("i,ij->j", response.weight_hz, line)
+            line *= weight_hz[:, None]
+            share[rows] = np.add.reduceat(line, first, axis=0).T
         return share
 
     def _find(self, at_s: Float) -> tuple[Int, Float]:
