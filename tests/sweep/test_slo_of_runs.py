@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import norm
 
 from tests.sweep import fleet
 from tests.sweep.engine_reference import LineLaw
@@ -18,6 +19,7 @@ from traceenergy.sweeps.assemble import sweep_of
 from traceenergy.sweeps.model import SWEEP_STEP
 from traceenergy.sweeps.result import SweepOptions
 from traceenergy.sweeps.slo import parse_clocks, parse_slos
+from traceenergy.sweeps.slo_doubts import doubts_of_steps
 from traceenergy.sweeps.slo_of_runs import SloAsk
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Model(LineLaw):
 
     energy_margins = energy_scatter = None
     knows_clocks = True
+    n_sampled = 100_000
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, ask: SloAsk, *, redact: bool = False) -> Sweep:
@@ -129,3 +132,34 @@ def test_steps_of_a_fleet_are_as_declared() -> None:
     expected = pl.Schema({c.name: c.dtype for c in SWEEP_STEP if c.name != "run"})
 
     assert all(run.steps.schema == expected for run in RUNS)
+
+
+@pytest.mark.parametrize(
+    ("scatter", "n_steps", "is_few"),
+    [(0.3, 15_000, True), (0.3, 60_000, False), (0.15, 5_000, True), (0.015, 200, False)],
+)
+def test_steps_that_are_too_few_for_their_scatter_are_said(
+    scatter: float, n_steps: int, *, is_few: bool
+) -> None:
+    """Fourteen parameters: 0.5 % takes 14 (scatter / 0.005)^2 steps."""
+    factors = np.exp(scatter * norm.ppf((np.arange(200) + 0.5) / 200))
+
+    found = doubts_of_steps(n_steps, factors)
+
+    assert [caveat.slug for caveat in found] == ["slo-few-steps"] * is_few
+    if is_few:
+        needed = found[0].text.split("steps. ")[1].split(" ")[0]
+        assert f"{scatter:.0%}: {n_steps:,} of" in found[0].text
+        assert int(needed.replace(",", "")) == pytest.approx(14 * (scatter / 0.005) ** 2, rel=0.03)
+
+
+def test_a_sweep_says_that_steps_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Model, "n_sampled", 10)
+    ask = SloAsk(parse_slos(["ttft_p99=10s"]), ("1rps:100:20:uniform",), max_instances=1)
+    model = Model(step_ns=8_000_000, scatter=np.exp(np.linspace(-1, 1, 200)))
+    monkeypatch.setattr(slo_of_runs, "try_step_model", lambda _runs: (model, ()))
+    monkeypatch.setattr(slo_of_runs, "describe", lambda _model, _confidence: {})
+
+    told = sweep_of(RUNS, SweepOptions(slo=ask)).caveats
+
+    assert [caveat.n for caveat in told if caveat.slug == "slo-few-steps"] == [10]

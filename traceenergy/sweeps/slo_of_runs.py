@@ -19,6 +19,7 @@ from traceenergy.sweeps.measured_engine import (
     rest_between_steps_s,
 )
 from traceenergy.sweeps.slo import DEFAULT_CLOCK_STEP_MHZ, Aim
+from traceenergy.sweeps.slo_doubts import doubts_of_steps
 from traceenergy.sweeps.slo_plan import Server, plan_loads
 from traceenergy.sweeps.step_model import describe, try_step_model
 from traceenergy.units import S_PER_NS
@@ -123,12 +124,13 @@ def with_slo(found: Sweep, ask: SloAsk, *, redact: bool = False) -> Sweep:
     aim = Aim(ask.slos, clocks_mhz)
     server = _server(found, model, engine, ask)
     plan = plan_loads(loads, server, aim)
+    doubts = doubts_of_steps(model.n_sampled, model.scatter) if ask.slos else []
     return replace(
         found,
         model=found.model or describe(model, found.confidence_level),
         slo=_facts(aim, engine) | _rows(plan, SLO_TABLES),
         replay=_rows(plan, REPLAY_TABLES),
-        caveats=(*found.caveats, *caveats, *plan.caveats),
+        caveats=(*found.caveats, *caveats, *doubts, *plan.caveats),
     )
 
 

@@ -46,6 +46,8 @@ ATTENTION = (slice(8, 10), slice(10, 12))
 
 N_TERMS, N_HOST = 12, 2
 MAX_ORDER = 21.0
+N_PARAMETERS = N_TERMS + 2
+"""Of a law of times: amounts, orders."""
 
 _TINY = np.finfo(float).tiny
 _CLOCK_POWERS = (0, 1, 2)
