@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.codes import first_places, number_codes
-from traceenergy.phases.match import NO_MATCH, first_match, matches_any
+from traceenergy.phases.match import NO_MATCH, first_of, matches_any, matches_each
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
@@ -133,20 +133,21 @@ def decide(
     pair, of_work = number_codes(code, len(first_node) * len(kernels))
     kernel = pair % max(1, len(kernels))
     ranges = by_node.at(first_node[pair // max(1, len(kernels))])
+    hits = _kernels_hit(kernels, every)
     normal = [
         found
         for book, by_range in ((users, ranges.by_user), (shipped, ranges.by_shipped))
         for found in (
-            _tier(kernels, _pick(book, "certain")).at(ranges, kernel),
+            _tier(hits, _pick(book, "certain")).at(ranges, kernel),
             by_range,
-            _tier(kernels, _pick(book, "normal")).at(ranges, kernel),
+            _tier(hits, _pick(book, "normal")).at(ranges, kernel),
         )
     ]
-    weak = [ranges.by_weak, _tier(kernels, _pick(every, "weak")).at(ranges, kernel)]
+    weak = [ranges.by_weak, _tier(hits, _pick(every, "weak")).at(ranges, kernel)]
     rule = _first_known([*normal, *weak])
     return Decisions(
         rule=rule,
-        part=_parts(rule, ranges, kernel, kernels, every),
+        part=_parts(rule, ranges, kernel, hits, every),
         kernel=kernel,
         backward=(ranges.backward == 1) | backward_kernel[kernel],
         of_work=of_work,
@@ -201,27 +202,31 @@ def _pick(book: Numbered, strength: str) -> Numbered:
     return [(i, rule) for i, rule in book if rule.kernel and strength_of(rule) == strength]
 
 
-def _tier(kernels: pl.Series, rules: Numbered) -> _Tier:
-    plain = [(i, str(rule.kernel)) for i, rule in rules if rule.range is None]
-    index = np.array([*(i for i, _ in plain), NO_MATCH], dtype=np.int64)
+def _kernels_hit(kernels: pl.Series, every: Numbered) -> Bool:
+    # By index of the rule; in one go, as most rules are asked in several tiers.
+    hits = np.zeros((len(every), len(kernels)), dtype=bool)
+    asking = [(i, rule.kernel) for i, rule in every if rule.kernel]
+    hits[[i for i, _ in asking]] = matches_each(kernels, [pattern for _, pattern in asking])
+    return hits
+
+
+def _tier(hits: Bool, rules: Numbered) -> _Tier:
+    plain = [i for i, rule in rules if rule.range is None]
+    index = np.array([*plain, NO_MATCH], dtype=np.int64)
     return _Tier(
-        plain=index[first_match(kernels, [pattern for _, pattern in plain])],
-        asking=tuple(
-            (i, rule, matches_any(kernels, [str(rule.kernel)]))
-            for i, rule in rules
-            if rule.range is not None
-        ),
+        plain=index[first_of(hits[plain])],
+        asking=tuple((i, rule, hits[i]) for i, rule in rules if rule.range is not None),
     )
 
 
-def _parts(rule: Int, ranges: Ranges, kernel: Int, kernels: pl.Series, every: Numbered) -> Int:
+def _parts(rule: Int, ranges: Ranges, kernel: Int, hits: Bool, every: Numbered) -> Int:
     part = np.full(len(rule), NO_MATCH, dtype=np.int64)
     broad = [i for i, r in every if r.is_broad and r.kernel is None]
     open_rows = np.isin(rule, broad)
     for level in sorted({every[i][1].first_level for i in np.unique(rule[open_rows])}):
         rows = np.isin(rule, [i for i in broad if every[i][1].first_level == level])
         finer = [(i, r) for i, r in every if r.kernel and not r.is_broad and r.first_level == level]
-        part[rows] = _tier(kernels, finer).at(ranges.at(np.flatnonzero(rows)), kernel[rows])
+        part[rows] = _tier(hits, finer).at(ranges.at(np.flatnonzero(rows)), kernel[rows])
     return part
 
 
