@@ -244,6 +244,8 @@ def _wait_energy(
     ledger: Ledger, wait_j: Float, code: Int, n_codes: int, name: str
 ) -> dict[str, Float]:
     """Sum energy of waiting by code, with the bounds of all energy of its pieces in proportion."""
+    if (code < 0).all():
+        return {f"{name}{bound}_j": np.full(n_codes, np.nan) for bound in ("", "_lo", "_hi")}
     waited_j = known_sum(wait_j, code, n_codes)
     energy_j = known_sum(ledger.energy_j, code, n_codes)
     low_j, high_j = ledger.bounds(code, n_codes)

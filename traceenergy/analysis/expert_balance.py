@@ -54,12 +54,18 @@ def expert_rows(
     last one on the GPU before the experts. GPUs are compared pass by pass, so that an excess of one
     pass and of another do not cancel.
     """
-    subphase = labels.subphase.cast(pl.String)
-    experts = np.flatnonzero(subphase.str.contains(_EXPERTS).to_numpy())
+    kind, kinds = codes_of(labels.subphase.to_frame("kind"), ["kind"])
+
+    def rows_of(pattern: str) -> Int:
+        is_one = kinds["kind"].cast(pl.String).str.contains(pattern).to_numpy()
+        return np.flatnonzero(is_one[kind])
+
+    experts = rows_of(_EXPERTS)
     if not len(experts) or len(np.unique(ledger.device[experts])) < 2:  # noqa: PLR2004 - alone
         return empty_table(EXPERT_BALANCE_ROW)
     layer, layers = codes_of(pl.DataFrame({"layer": labels.layer}), ["layer"])
-    dispatched = np.flatnonzero(subphase.str.contains(_DISPATCH).to_numpy() & (group >= 0))
+    dispatched = rows_of(_DISPATCH)
+    dispatched = dispatched[group[dispatched] >= 0]
     frame = pl.DataFrame(
         {
             "layer": layer[experts],
@@ -75,7 +81,8 @@ def expert_rows(
         return empty_table(EXPERT_BALANCE_ROW)
     of_layer = np.full(len(layer), NONE, dtype=np.int64)
     of_layer[experts] = layer[experts]
-    travels = np.flatnonzero(subphase.str.contains(_TRAVEL).to_numpy() & (group >= 0))
+    travels = rows_of(_TRAVEL)
+    travels = travels[group[travels] >= 0]
     waiting = np.full(len(layer), NONE, dtype=np.int64)
     waiting[travels] = layer[travels]
     rows = compared.join(

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.caveats import Caveat
+from traceenergy.codes import number_codes
 from traceenergy.critical_path.collective_names import CollectiveName, read_collective_name
 from traceenergy.critical_path.common_ends import NONE, match_sequences
 from traceenergy.records import dataclass
@@ -126,16 +127,17 @@ def find_calls(work: GpuWork, names: pl.Series) -> Calls:
     -------
     Calls
     """
-    ids = work.filter(pl.col("table") == "KERNEL")["full_name_id"].unique().sort()
-    read = [(i, read_collective_name(names[i])) for i in ids.to_list()]
+    is_kernel = (work["table"] == "KERNEL").to_numpy()
+    full_name_id = work["full_name_id"].to_numpy().astype(np.int64)
+    ids, _ = number_codes(full_name_id[is_kernel], len(names))
+    read = [(i, read_collective_name(names[i])) for i in ids.tolist()]
     known = {i: name for i, name in read if name is not None}
     family_names = {name.family: name for name in known.values()}
     number = {family: i for i, family in enumerate(sorted(family_names))}
     of_id = np.full(len(names) + 1, NONE, dtype=np.int64)
     for i, name in known.items():
         of_id[i] = number[name.family]
-    is_kernel = (work["table"] == "KERNEL").to_numpy()
-    family = np.where(is_kernel, of_id[work["full_name_id"].to_numpy()], NONE)
+    family = np.where(is_kernel, of_id[full_name_id], NONE)
     row = np.flatnonzero(family >= 0)
     start_ns, end_ns = work["start_ns"].to_numpy()[row], work["end_ns"].to_numpy()[row]
     if (np.diff(start_ns) < 0).any():
