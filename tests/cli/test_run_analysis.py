@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,20 @@ def test_workers_that_cannot_be_had_end_with_2(
     assert analyze("-o", "-", *words) == 2
 
     assert said in capsys.readouterr().err
+
+
+def test_a_run_that_fits_no_powers_loads_nothing_heavy(tmp_path: Path) -> None:
+    """A page of a short run: scipy's parts and plotly's classes took half a second of each."""
+    words = ["analyze", str(FIXTURE / "trace.sqlite"), "--time-only", "-q"]
+    words += ["-o", str(tmp_path / "x.html"), "-o", str(tmp_path / "x.json")]
+    code = (
+        "import atexit, sys; from traceenergy.cli.app import main;"
+        "heavy = {'scipy.linalg', 'scipy.sparse', 'plotly', 'narwhals', 'sqlite_utils', 'pandas'};"
+        "atexit.register(lambda: print(*sorted(heavy & set(sys.modules))));"
+        f"main({words!r})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert (tmp_path / "x.html").stat().st_size > 1_000_000
+    assert done.stdout.split() == []
