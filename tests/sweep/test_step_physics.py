@@ -157,3 +157,27 @@ def test_energies_that_scatter_widely_move_the_law_little() -> None:
     ratio = law.step_j(features, step_s) / true_j
 
     assert np.abs(ratio - 1).mean() < 0.03
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 1000), st.sampled_from([14, 60, 300]), st.sets(st.integers(0, 3)),
+    st.integers(-9, 5), st.floats(0, 2),
+)  # fmt: skip
+def test_any_steps_give_a_law_of_finite_times_and_energies(
+    seed: int, n: int, constant: set[int], power: int, scatter: float
+) -> None:
+    """Also where features never change, in any unit."""
+    rng = np.random.default_rng(seed)
+    features = rng.uniform([1, 0, 0, 600], [90, 90_000, 3000, 2000], (n, 4))
+    for column in constant:
+        features[:, column] = features[0, column] if column in {0, 3} else 0.0
+    measured_s = 10.0**power * rng.lognormal(0, scatter, n)
+
+    law = fit_time_law(features, measured_s)
+    step_s = law.step_s(features)
+    step_j = fit_energy_law(features, step_s, 100 * measured_s).step_j(features, step_s)
+
+    assert np.isfinite(step_s).all()
+    assert (step_s > 0).all()
+    assert np.isfinite(step_j).all()

@@ -219,7 +219,8 @@ def _moved(guess: _Guess, rows: Float, measured: _Measured, damping: float) -> _
     from scipy.optimize import nnls  # noqa: PLC0415 - only models need it, and it is slow
 
     slopes, n = rows[:, :-1], len(measured.log_s)
-    size = np.maximum(np.linalg.norm(slopes, axis=0), _TINY)
+    size = np.linalg.norm(slopes, axis=0)
+    size[size == 0] = 1.0
     held = np.sqrt(damping) * size
     held[N_TERMS:] = np.maximum(held[N_TERMS:], measured.large * np.sqrt(n) / _FREE_BEND)
     now = np.append(guess.amounts, [0.0, 0.0])
