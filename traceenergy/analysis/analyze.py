@@ -21,8 +21,9 @@ from traceenergy.analysis.flame import flame_rows
 from traceenergy.analysis.folding import Marks
 from traceenergy.analysis.footprint import find_footprint
 from traceenergy.analysis.inseparable import doubt_split
+from traceenergy.analysis.lean import without_idle_ranges
 from traceenergy.analysis.levels import max_vs_sum, whole_rows
-from traceenergy.analysis.model import Analysis
+from traceenergy.analysis.model import WORK_ROW, Analysis
 from traceenergy.analysis.modelled_power import open_or_model, parts_origin
 from traceenergy.analysis.opportunities import choose_exponent, opportunity_rows
 from traceenergy.analysis.options import AnalysisOptions
@@ -51,10 +52,9 @@ from traceenergy.analysis.tables import (
     subphase_rows,
 )
 from traceenergy.analysis.timeline import bin_activity, clock_curve, power_curve
-from traceenergy.analysis.totals import assumptions, method_of, sum_devices
+from traceenergy.analysis.totals import assumptions, doubt_classes, method_of, sum_devices
 from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import work_rows
-from traceenergy.caveats import Caveat
 from traceenergy.critical_path.collectives import Collectives, match_collectives
 from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions
@@ -63,6 +63,7 @@ from traceenergy.phases.rules import read_rules
 from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
 from traceenergy.records import dataclass
+from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,14 +71,13 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
+    from traceenergy.caveats import Caveat
     from traceenergy.components.model import PartsModel
     from traceenergy.phases.rules import RuleSet
     from traceenergy.projection.project import Projection
     from traceenergy.serving.request_log import RequestLog
     from traceenergy.trace.model import Trace
 
-# Above this share of the energy, work that no rule matched deserves a word.
-UNCLASSIFIED_SHARE = 0.05
 MOST_SEGMENTS = 20_000  # of the critical path, in tables for drawing
 
 
@@ -87,6 +87,7 @@ def analyze(
     *,
     calibration: Trace | None = None,
     layers_from: Trace | None = None,
+    pieces: bool = True,
 ) -> Analysis:
     """Say where the energy and the time of a run went.
 
@@ -101,6 +102,8 @@ def analyze(
     layers_from : Trace or None
         A run of the same model whose ranges mark layers: its layers and phases are carried over to
         steps of this one that are not marked, such as CUDA graphs.
+    pieces : bool
+        False leaves the table `work` empty, which takes more memory than all others together.
 
     Returns
     -------
@@ -120,9 +123,10 @@ def analyze(
         If a log of requests cannot be understood.
     """
     options = options or AnalysisOptions()
-    trace = on_one_clock(trace)
     logs = read_request_logs(options.requests)
-    result = _assemble(trace, options, attribute_run(trace, options, calibration, layers_from))
+    trace = without_idle_ranges(on_one_clock(trace), options)
+    found = attribute_run(trace, options, calibration, layers_from)
+    result = _assemble(trace, options, found, pieces=pieces)
     result = _with_serving(result, logs)
     others = {"calibration_inputs": calibration, "layers_from_inputs": layers_from}
     result = replace(result, options={**result.options, **_other_runs(others)})
@@ -252,7 +256,9 @@ def attribute_run(
     )  # fmt: skip
 
 
-def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> Analysis:
+def _assemble(
+    trace: Trace, options: AnalysisOptions, found: AttributedRun, *, pieces: bool
+) -> Analysis:
     window, labels = found.window, found.labels
     collectives = match_collectives(trace.gpu_work, trace.names)
     critical = find_critical(trace, found.projection, found.ledger, window, collectives)
@@ -270,7 +276,7 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
     blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
     caveats = (
-        *trace.caveats, *found.caveats, *undecided, *_doubts(phases), *told.caveats,
+        *trace.caveats, *found.caveats, *undecided, *doubt_classes(phases), *told.caveats,
         *blocks.caveats, *critical.caveats, *collectives.caveats,
     )  # fmt: skip
     stated = {**options.record(), **trace.read_options}
@@ -290,7 +296,9 @@ def _assemble(trace: Trace, options: AnalysisOptions, found: AttributedRun) -> A
         kernels=kernels,
         ranges=range_rows(ledger, found.numberless),
         steps=told.steps,
-        work=work_rows(ledger, labels, found.tree, trace.names),
+        work=(
+            work_rows(ledger, labels, found.tree, trace.names) if pieces else empty_table(WORK_ROW)
+        ),
         timeline=bin_activity(ledger, window, labels.phase),
         power_curve=power_curve(ledger, window),
         max_vs_sum=max_vs_sum(window, critical, ledger, levels | whole_rows(work.cells)),
@@ -377,24 +385,3 @@ def _average_blocks(
 
 def _rows(rows: pl.Series) -> NDArray[np.int64]:
     return rows.cast(pl.Int64).fill_null(-1).to_numpy()
-
-
-def _doubts(phases: pl.DataFrame) -> list[Caveat]:
-    doubts = []
-    unclassified = phases.filter(pl.col("name") == "unclassified")
-    if len(unclassified):
-        share = unclassified["energy_share"][0]
-        of_what = "energy of GPU work"
-        if share is None:
-            of_what = "busy time"
-            share = unclassified["busy_s"][0] / max(phases["busy_s"].sum(), 1e-12)
-        if share > UNCLASSIFIED_SHARE:
-            doubts.append(
-                Caveat(
-                    "unclassified",
-                    f"{share:.1%} of the {of_what} belongs to no phase, as no rule matches; "
-                    "`traceenergy rules --explain TRACE` lists the names",
-                    n=int(unclassified["n_kernels"][0]),
-                )
-            )
-    return doubts

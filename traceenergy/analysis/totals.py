@@ -8,7 +8,11 @@ import polars as pl
 
 from traceenergy.analysis.model import EnergyTotals
 from traceenergy.analysis.modelled_power import MODELLED
+from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import REGRESSION, WINDOW_SHARE
+
+# Above this share of the energy, work that no rule matched deserves a word.
+UNCLASSIFIED_SHARE = 0.05
 
 if TYPE_CHECKING:
     from traceenergy.analysis.ledger import Ledger
@@ -73,3 +77,25 @@ def assumptions(method: str, placed: Placed) -> dict[str, Any]:
     if method not in {"time-only", MODELLED}:
         found["between_samples"] = "gaps over 3 periods are unattributed"
     return found
+
+
+def doubt_classes(phases: pl.DataFrame) -> list[Caveat]:
+    """Say how much of a run no rule matched, where that is much; `phases` is `PHASE_ROW`."""
+    doubts = []
+    unclassified = phases.filter(pl.col("name") == "unclassified")
+    if len(unclassified):
+        share = unclassified["energy_share"][0]
+        of_what = "energy of GPU work"
+        if share is None:
+            of_what = "busy time"
+            share = unclassified["busy_s"][0] / max(phases["busy_s"].sum(), 1e-12)
+        if share > UNCLASSIFIED_SHARE:
+            doubts.append(
+                Caveat(
+                    "unclassified",
+                    f"{share:.1%} of the {of_what} belongs to no phase, as no rule matches; "
+                    "`traceenergy rules --explain TRACE` lists the names",
+                    n=int(unclassified["n_kernels"][0]),
+                )
+            )
+    return doubts

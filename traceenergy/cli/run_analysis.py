@@ -18,7 +18,14 @@ from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.options import RAISE, Workers
 from traceenergy.records import dataclass
-from traceenergy.report import STDOUT, check_outputs, render_json, terminal_summary, write
+from traceenergy.report import (
+    STDOUT,
+    check_outputs,
+    needs_pieces,
+    render_json,
+    terminal_summary,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,7 +163,7 @@ def run_analysis(
         if by_report or slices > 1:
             result = _summed(inputs, options, slices, say)
         else:
-            result = _analyzed(inputs, options, say)
+            result = _analyzed(inputs, options, say, pieces=needs_pieces(outs))
         written = []
         for out in outs:
             say(f"writing {out}")
@@ -170,11 +177,14 @@ def run_analysis(
             console.print(Text(f"Wrote {path}"), soft_wrap=True)
 
 
-def _analyzed(inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None]) -> Analysis:
-    trace, known = inputs.read(say)
+def _analyzed(
+    inputs: Inputs, options: AnalysisOptions, say: Callable[[str], None], *, pieces: bool
+) -> Analysis:
+    *read, known = inputs.read(say)
     marked = inputs.read_marked(say)
     say("attributing energy")
-    return analyze(trace, options, calibration=known, layers_from=marked)
+    # Popped, so that nothing here keeps what the analysis drops.
+    return analyze(read.pop(), options, calibration=known, layers_from=marked, pieces=pieces)
 
 
 def _summed(

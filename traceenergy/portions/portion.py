@@ -94,7 +94,8 @@ def analyze_portion(portion: Portion) -> PortionResult:
     try:
         if portion.power:
             trace = attach_power_logs(trace, list(portion.power), portion.read_options)
-        result = analyze(trace, _of_slice(portion.options, portion.report.within))
+        options = _of_slice(portion.options, portion.report.within)
+        result = analyze(trace, options, pieces=False)
     except TraceEnergyError as problem:
         return PortionResult(name, draft.stated_rank, problem=problem)
     return PortionResult(name, draft.stated_rank, cut_down(result))

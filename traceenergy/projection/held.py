@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.projection.thread_line import draw_line
+
 if TYPE_CHECKING:
     from traceenergy.intervals import Int
     from traceenergy.projection.thread_line import ThreadLine
     from traceenergy.trace.tables import GraphNodes, Launches, NvtxRanges
+
+
+def rows_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> Int:
+    """Find the ranges that hold a launch, as `ranges_around` does, and draw their threads first."""
+    return ranges_around(ranges, launches, nodes, *draw_line(ranges))
 
 
 def ranges_around(

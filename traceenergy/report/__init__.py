@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traceenergy.report.json_report import render_json
 from traceenergy.report.load_result import load
-from traceenergy.report.outputs import STDOUT, check_outputs, write
+from traceenergy.report.outputs import STDOUT, check_outputs, needs_pieces, write
 from traceenergy.report.summary_text import TerminalSummary, terminal_summary
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "TerminalSummary",
     "check_outputs",
     "load",
+    "needs_pieces",
     "render_json",
     "terminal_summary",
     "write",

@@ -21,12 +21,19 @@ if TYPE_CHECKING:
     from traceenergy.sweeps.result import Sweep
 
 STDOUT = "-"
+# Of an analysis: those that show its table of all pieces of work.
+_WITH_PIECES = (".parquet", ".sqlite", ".perfetto.json", "/")
 _PERFETTO = ".perfetto.json"
 FOLDER = "/"  # among endings: a path that ends so, for a folder with one file a table
 _ENDINGS = (".html", ".json", ".md", ".csv", ".parquet", ".sqlite", _PERFETTO, FOLDER)
 # Endings of files that a trace can be made of; these may not appear in a folder of input.
 _INPUT_LIKE = (".json", ".csv", ".parquet", ".sqlite")
 _ALSO_ACCEPTED = ", a folder that ends in / for one parquet per table, or - for JSON on stdout"
+
+
+def needs_pieces(outs: Iterable[str]) -> bool:
+    """Tell whether one of some outputs of an analysis shows its table of pieces of work."""
+    return any(out.lower().endswith(_WITH_PIECES) for out in outs)
 
 
 def write(

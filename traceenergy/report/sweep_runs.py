@@ -244,10 +244,10 @@ def _analyzed(task: Task) -> Analysis:
         redact=sweep_options.redact,
     )
     try:
-        return analyze(trace, options)
+        return analyze(trace, options, pieces=False)
     except NoPowerError:
         # Said by the sweep, which still has its times.
-        return analyze(trace, replace(options, time_only=True))
+        return analyze(trace, replace(options, time_only=True), pieces=False)
 
 
 def _refuse(problems: Sequence[Unread], n_runs: int) -> None:

@@ -32,7 +32,7 @@ SHORT_US = 10.0  # there, below this a kernel counts as small
 SHORT_COUNT_SHARE = 0.5  # of kernels: fewer are not what the run is made of
 SHORT_GAP_SHARE = 0.05  # of the GPUs' time, between them; as SYNC_SHARE
 _NO_CALLS = "CUDA API calls in the trace (nsys -t cuda)"
-_PAUSES = r"(?i)\bgc\b|garbage.?collect|wait\w*.{0,12}\bgil\b|\bgil\b.{0,8}wait"
+PAUSES = r"(?i)\bgc\b|garbage.?collect|wait\w*.{0,12}\bgil\b|\bgil\b.{0,8}wait"
 
 
 def launch_bound(facts: Facts) -> Verdict:
@@ -107,7 +107,7 @@ def idle_gaps(facts: Facts) -> Verdict:
 
 def gc_stalls(facts: Facts) -> Verdict:
     """Ask whether pauses of Python lie where GPUs wait for the host."""
-    is_pause = facts.trace.names.str.contains(_PAUSES)
+    is_pause = facts.trace.names.str.contains(PAUSES)
     named = facts.trace.nvtx_ranges
     ranges = named.filter(is_pause.gather(named["name_id"]))
     if ranges.is_empty():

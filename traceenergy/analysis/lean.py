@@ -1,0 +1,47 @@
+"""A trace without the ranges that an analysis never looks at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from traceenergy.analysis.findings.idle_rules import PAUSES
+from traceenergy.projection.held import rows_around
+from traceenergy.trace.tables import NvtxRanges
+
+if TYPE_CHECKING:
+    from traceenergy.analysis.options import AnalysisOptions
+    from traceenergy.trace.model import Trace
+
+
+def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> Trace:
+    """Leave out ranges in which nothing was launched or captured.
+
+    Parameters
+    ----------
+    trace : Trace
+    options : AnalysisOptions
+
+    Returns
+    -------
+    Trace
+        With the ranges around launches, and those that name a pause of Python. The whole one where
+        `filter_nvtx` counts ranges, or where most have work: a copy would cost more than it saves.
+
+    Notes
+    -----
+    PyTorch marks every operator: of the ranges of recorded training, four of five hold no launch.
+    """
+    ranges = trace.nvtx_ranges
+    if options.filter_nvtx or ranges.is_empty():
+        return trace
+    kept = np.zeros(len(ranges), dtype=bool)
+    kept[rows_around(ranges, trace.launches, trace.graph_nodes)] = True
+    is_pause = trace.names.str.contains(PAUSES)
+    if is_pause.any():
+        kept |= is_pause.gather(ranges["name_id"]).to_numpy()
+    if kept.sum() > len(ranges) / 2:
+        return trace
+    return replace(trace, nvtx_ranges=NvtxRanges(ranges[np.flatnonzero(kept)]))
