@@ -129,7 +129,7 @@ def _with_energy(times: BlockTimes, ledger: Ledger, passes: _Passes) -> pl.DataF
         np.where(passes.piece >= 0, of_piece[passes.piece], -1)
         for of_piece in (times.part_of_piece, times.whole_of_piece)
     )
-    cells = cells_of(ledger, part, whole)
+    cells = cells_of(ledger, part)  # parts lie within wholes
     of_parts = sum_groups(cells, part[cells.first], names.fill_null(WHOLE), times.kind)
     of_wholes = sum_groups(cells, whole[cells.first], names.fill_null(WHOLE), number)
     is_whole = rows["position"].is_null().to_numpy()

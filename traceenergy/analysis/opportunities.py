@@ -108,27 +108,30 @@ def opportunity_rows(
     go with one over the clock, as it does for work that the clock bounds (J.-W. Chung et al.,
     Perseus, SOSP 2024, doi:10.1145/3694715.3695970).
     """
-    length_ns = (ledger.end_ns - ledger.start_ns).astype(np.float64)
-    late = (critical.slack_ns > 0) & (length_ns > 0)
-    ratio = np.ones(len(length_ns))
-    ratio[late] = length_ns[late] / (length_ns[late] + critical.slack_ns[late])
+    length_ns = ledger.end_ns - ledger.start_ns
+    late = np.flatnonzero((critical.slack_ns > 0) & (length_ns > 0))
+    length_ns, slack_ns = length_ns[late].astype(np.float64), critical.slack_ns[late]
+    ratio = length_ns / (length_ns + slack_ns)
     saved = 1 - np.maximum(ratio, LEAST_CLOCK) ** (exponent - 1)
+    dynamic_j = ledger.dynamic_j[late]
     frame = pl.DataFrame(
         {
-            "name": phase.cast(pl.String),
+            "name": phase.gather(late),
             "off_path_s": length_ns * S_PER_NS,
-            "off_path_j": pl.Series(ledger.energy_j).fill_nan(None),
-            "weighted": critical.slack_ns * length_ns * S_PER_NS,
+            "off_path_j": pl.Series(ledger.static_j[late] + dynamic_j).fill_nan(None),
+            "weighted": slack_ns * length_ns * S_PER_NS,
             "length": length_ns,
-            "saving_j": pl.Series(ledger.dynamic_j * saved).fill_nan(None),
+            "saving_j": pl.Series(dynamic_j * saved).fill_nan(None),
         }
-    ).filter(pl.Series(late))
+    )
     known = pl.col("off_path_j").is_not_null().any()
     sums = frame.group_by("name", maintain_order=True).agg(
         pl.col("off_path_s").sum(),
         *(pl.when(known).then(pl.col(j).sum()).alias(j) for j in ("off_path_j", "saving_j")),
         slack_s=pl.col("weighted").sum() / pl.col("length").sum(),
     )
-    return sums.sort(
-        "saving_j", "off_path_s", "name", descending=[True, True, False], nulls_last=True
-    ).select(pl.col(column.name).cast(column.dtype) for column in OPPORTUNITY)
+    return (
+        sums.with_columns(pl.col("name").cast(pl.String))
+        .sort("saving_j", "off_path_s", "name", descending=[True, True, False], nulls_last=True)
+        .select(pl.col(column.name).cast(column.dtype) for column in OPPORTUNITY)
+    )
