@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from traceenergy.codes import codes_of
 from traceenergy.energy.power_model import z_of
 from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
@@ -18,9 +20,27 @@ if TYPE_CHECKING:
     from traceenergy.analysis.power_curves import DevicePower
     from traceenergy.analysis.tables import Labels
 
+    Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
 MOST_NAMES = 3
+
+
+class Share(NamedTuple):
+    """A phase, or a kernel, with its part of some work.
+
+    Attributes
+    ----------
+    name : str
+    share : float
+        Of the energy of the work.
+    layer : int or None
+        Of its piece of most energy.
+    """
+
+    name: str
+    share: float
+    layer: int | None
 
 
 @dataclass(frozen=True)
@@ -29,15 +49,14 @@ class Content:
 
     Attributes
     ----------
-    phases, kernels : polars.DataFrame
-        `name` and `share` of the work's energy, most first; empty without work of known energy.
-        `kernels` also has the `layer` of its piece of most energy.
+    phases, kernels : list of Share
+        Most first; empty without work of known energy.
     half_width_j
         Half of the interval of the energy [J]; None where there is no model of power.
     """
 
-    phases: pl.DataFrame
-    kernels: pl.DataFrame
+    phases: list[Share]
+    kernels: list[Share]
     half_width_j: float | None
 
 
@@ -76,32 +95,47 @@ class Contents:
         length_s = (work.end_ns[inside] - work.start_ns[inside]) * S_PER_NS
         row = work.row[inside]
         known_j = self.ledger.static_j[row] + self.ledger.dynamic_j[row]
-        frame = pl.DataFrame(
-            {
-                "phase": self.labels.phase[row].cast(pl.String),
-                "kernel": self.names.gather(self.ledger.work["name_id"].gather(row)),
-                "layer": self.labels.layer[row],
-                "energy_j": np.nan_to_num(known_j) * time_s / length_s,
-            }
-        )
+        energy_j = np.nan_to_num(known_j) * time_s / length_s
+        layer = self.labels.layer.gather(row)
+        phase, phases = self._phases
+        kernel, kernels = self._kernels
         return Content(
-            _by_energy(frame, "phase"),
-            _by_energy(frame, "kernel"),
+            _by_energy(phase[row], phases, energy_j, layer),
+            _by_energy(kernel[row], kernels, energy_j, layer),
             _half_width_j(power, inside, time_s),
         )
 
+    @cached_property
+    def _phases(self) -> tuple[Int, pl.Series]:
+        """Number of the phase of each piece of work, with their names."""
+        code, keys = codes_of(pl.DataFrame({"name": self.labels.phase}), ["name"])
+        return code, keys["name"].cast(pl.String)
 
-def _by_energy(frame: pl.DataFrame, by: str) -> pl.DataFrame:
-    energy_j = pl.col("energy_j")
-    total_j = float(frame["energy_j"].sum())
+    @cached_property
+    def _kernels(self) -> tuple[Int, pl.Series]:
+        """Number of the short name of each piece of work, with these names."""
+        code, keys = codes_of(self.ledger.work.select("name_id"), ["name_id"])
+        of_id, names = codes_of(
+            pl.DataFrame({"name": self.names.gather(keys["name_id"])}), ["name"]
+        )
+        return of_id[code], names["name"]
+
+
+def _by_energy(code: Int, names: pl.Series, energy_j: Float, layer: pl.Series) -> list[Share]:
+    total_j = float(energy_j.sum())
     if total_j <= 0:
-        frame, total_j = frame.clear(), 1.0
-    return (
-        frame.group_by(pl.col(by).alias("name"))
-        .agg((energy_j.sum() / total_j).alias("share"), pl.col("layer").get(energy_j.arg_max()))
-        .sort(["share", "name"], descending=[True, False])
-        .head(MOST_NAMES)
-    )
+        return []
+    of_name_j = np.bincount(code, energy_j, len(names))
+    there = np.flatnonzero(np.bincount(code, minlength=len(names))).tolist()
+    shares = [
+        (-float(of_name_j[number]) / total_j, name, number)
+        for number, name in zip(there, names.gather(there).to_list(), strict=True)
+    ]
+    found = []
+    for share, name, number in sorted(shares)[:MOST_NAMES]:
+        mine = np.flatnonzero(code == number)
+        found.append(Share(name, -share, layer[int(mine[np.argmax(energy_j[mine])])]))
+    return found
 
 
 def _half_width_j(power: DevicePower, inside: NDArray[np.int64], time_s: Float) -> float | None:

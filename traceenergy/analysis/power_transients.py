@@ -59,7 +59,7 @@ def _row(power: DevicePower, contents: Contents, ramp: Ramp, over_ns: int) -> di
     sides = {"from": (ramp.at_ns - over_ns, ramp.at_ns), "to": (ramp.at_ns, ramp.at_ns + over_ns)}
     for side, (start_ns, end_ns) in sides.items():
         found = contents.within(power, start_ns, end_ns)
-        row[f"{side}_phase"] = next(iter(found.phases["name"]), None)
-        row[f"{side}_kernel"] = next(iter(found.kernels["name"]), None)
-        row[f"{side}_layer"] = next(iter(found.kernels["layer"]), None)
+        row[f"{side}_phase"] = next((one.name for one in found.phases), None)
+        row[f"{side}_kernel"] = next((one.name for one in found.kernels), None)
+        row[f"{side}_layer"] = next((one.layer for one in found.kernels), None)
     return row
