@@ -159,3 +159,14 @@ def test_a_reader_that_leaves_early_sees_no_complaint() -> None:
 
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+
+
+def test_the_program_seldom_looks_for_rings_of_objects() -> None:
+    code = (
+        "import atexit, gc, sys; from traceenergy.__main__ import run;"
+        "atexit.register(lambda: print(gc.get_threshold()[0]));"
+        "sys.argv = ['traceenergy', '--version']; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert int(done.stdout.splitlines()[-1]) >= 100_000
