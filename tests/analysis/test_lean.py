@@ -12,6 +12,7 @@ from tests.literals import Range, Work
 from traceenergy.analysis import AnalysisOptions
 from traceenergy.analysis.lean import without_idle_ranges
 from traceenergy.report import needs_pieces, render_json
+from traceenergy.trace.tables import NvtxRanges
 
 if TYPE_CHECKING:
     import pytest
@@ -32,19 +33,23 @@ def names(trace: te.Trace) -> list[str]:
 
 
 def test_ranges_around_work_stay_with_pauses_of_python() -> None:
-    lean = without_idle_ranges(TRACE, AnalysisOptions())
+    lean, held = without_idle_ranges(TRACE, AnalysisOptions())
 
+    assert held.tolist() == [0, 1, 2, 3, 4, 5]
     assert names(lean) == ["run", *(f"step {i}" for i in range(5)), "garbage collection"]
 
 
 def test_ranges_that_a_filter_counts_all_stay() -> None:
-    assert without_idle_ranges(TRACE, AnalysisOptions(filter_nvtx="operator/3")) is TRACE
+    whole, held = without_idle_ranges(TRACE, AnalysisOptions(filter_nvtx="operator/3"))
+
+    assert whole is TRACE
+    assert held.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_trace_whose_ranges_have_work_is_not_copied() -> None:
-    busy = replace(TRACE, nvtx_ranges=TRACE.nvtx_ranges.head(6))
+    busy = replace(TRACE, nvtx_ranges=NvtxRanges(TRACE.nvtx_ranges.head(6)))
 
-    assert without_idle_ranges(busy, AnalysisOptions()) is busy
+    assert without_idle_ranges(busy, AnalysisOptions())[0] is busy
 
 
 def test_the_result_is_that_of_the_whole_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +58,7 @@ def test_the_result_is_that_of_the_whole_trace(monkeypatch: pytest.MonkeyPatch) 
 
     # The package gives its function the name of this module.
     module = import_module("traceenergy.analysis.analyze")
-    monkeypatch.setattr(module, "without_idle_ranges", lambda trace, _: trace)
+    monkeypatch.setattr(module, "without_idle_ranges", lambda trace, _: (trace, None))
 
     assert render_json(te.analyze(TRACE, options)) == lean
 

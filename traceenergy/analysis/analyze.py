@@ -23,7 +23,7 @@ from traceenergy.analysis.footprint import find_footprint
 from traceenergy.analysis.inseparable import doubt_split
 from traceenergy.analysis.lean import without_idle_ranges
 from traceenergy.analysis.levels import max_vs_sum, whole_rows
-from traceenergy.analysis.model import WORK_ROW, Analysis
+from traceenergy.analysis.model import Analysis
 from traceenergy.analysis.modelled_power import open_or_model, parts_origin
 from traceenergy.analysis.opportunities import choose_exponent, opportunity_rows
 from traceenergy.analysis.options import AnalysisOptions
@@ -54,7 +54,7 @@ from traceenergy.analysis.tables import (
 from traceenergy.analysis.timeline import bin_activity, clock_curve, power_curve
 from traceenergy.analysis.totals import assumptions, doubt_classes, method_of, sum_devices
 from traceenergy.analysis.window import choose_window
-from traceenergy.analysis.work_table import work_rows
+from traceenergy.analysis.work_table import no_work_rows, work_rows
 from traceenergy.critical_path.collectives import Collectives, match_collectives
 from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions
@@ -63,7 +63,6 @@ from traceenergy.phases.rules import read_rules
 from traceenergy.phases.telling_path import telling_path
 from traceenergy.projection.project import project_work
 from traceenergy.records import dataclass
-from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from traceenergy.analysis.model import Window
     from traceenergy.caveats import Caveat
     from traceenergy.components.model import PartsModel
+    from traceenergy.intervals import Int
     from traceenergy.phases.rules import RuleSet
     from traceenergy.projection.project import Projection
     from traceenergy.serving.request_log import RequestLog
@@ -124,8 +124,8 @@ def analyze(
     """
     options = options or AnalysisOptions()
     logs = read_request_logs(options.requests)
-    trace = without_idle_ranges(on_one_clock(trace), options)
-    found = attribute_run(trace, options, calibration, layers_from)
+    trace, held = without_idle_ranges(on_one_clock(trace), options)
+    found = attribute_run(trace, options, calibration, layers_from, held)
     result = _assemble(trace, options, found, pieces=pieces)
     result = _with_serving(result, logs)
     others = {"calibration_inputs": calibration, "layers_from_inputs": layers_from}
@@ -188,6 +188,7 @@ def attribute_run(
     options: AnalysisOptions,
     calibration: Trace | None,
     layers_from: Trace | None = None,
+    held: Int | None = None,
 ) -> AttributedRun:
     """Attribute energy to all work of a run, before anything is summed.
 
@@ -197,6 +198,8 @@ def attribute_run(
     options : AnalysisOptions
     calibration, layers_from : Trace or None
         As for `analyze`.
+    held : ndarray of int64, optional
+        Rows of the ranges in which something was launched or captured, where they are known.
 
     Returns
     -------
@@ -209,7 +212,7 @@ def attribute_run(
     """
     rules = read_rules(options.rules)
     projection = project_work(
-        trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes
+        trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes, held
     )
     parent_row = _rows(projection.nesting["parent_row"])
     range_row = _rows(projection.work["range_row"])
@@ -296,9 +299,7 @@ def _assemble(
         kernels=kernels,
         ranges=range_rows(ledger, found.numberless),
         steps=told.steps,
-        work=(
-            work_rows(ledger, labels, found.tree, trace.names) if pieces else empty_table(WORK_ROW)
-        ),
+        work=(work_rows if pieces else no_work_rows)(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase),
         power_curve=power_curve(ledger, window),
         max_vs_sum=max_vs_sum(window, critical, ledger, levels | whole_rows(work.cells)),

@@ -13,10 +13,11 @@ from traceenergy.trace.tables import NvtxRanges
 
 if TYPE_CHECKING:
     from traceenergy.analysis.options import AnalysisOptions
+    from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
 
 
-def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> Trace:
+def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, Int]:
     """Leave out ranges in which nothing was launched or captured.
 
     Parameters
@@ -29,19 +30,19 @@ def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> Trace:
     Trace
         With the ranges around launches, and those that name a pause of Python. The whole one where
         `filter_nvtx` counts ranges, or where most have work: a copy would cost more than it saves.
+    ndarray of int64
+        Rows of its ranges in which something was launched or captured.
 
     Notes
     -----
     PyTorch marks every operator: of the ranges of recorded training, four of five hold no launch.
     """
     ranges = trace.nvtx_ranges
-    if options.filter_nvtx or ranges.is_empty():
-        return trace
-    kept = np.zeros(len(ranges), dtype=bool)
-    kept[rows_around(ranges, trace.launches, trace.graph_nodes)] = True
-    is_pause = trace.names.str.contains(PAUSES)
-    if is_pause.any():
-        kept |= is_pause.gather(ranges["name_id"]).to_numpy()
-    if kept.sum() > len(ranges) / 2:
-        return trace
-    return replace(trace, nvtx_ranges=NvtxRanges(ranges[np.flatnonzero(kept)]))
+    held = rows_around(ranges, trace.launches, trace.graph_nodes)
+    if options.filter_nvtx or len(held) > len(ranges) / 2:
+        return trace, held
+    is_held = np.zeros(len(ranges), dtype=bool)
+    is_held[held] = True
+    is_pause = trace.names.str.contains(PAUSES).gather(ranges["name_id"]).to_numpy()
+    kept = np.flatnonzero(is_held | is_pause)
+    return replace(trace, nvtx_ranges=NvtxRanges(ranges[kept])), np.flatnonzero(is_held[kept])

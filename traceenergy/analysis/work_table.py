@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from traceenergy.analysis.model import WORK_ROW
+from traceenergy.trace.tables import empty_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,11 @@ def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series)
         pl.lit(None if ledger.slack_ns is None else pl.Series(ledger.slack_ns)).alias("slack_ns"),
     )
     return frame.select(pl.col(column.name).cast(column.dtype) for column in WORK_ROW)
+
+
+def no_work_rows(*_: object) -> pl.DataFrame:
+    """Give that table without rows."""
+    return empty_table(WORK_ROW)
 
 
 def _texts(tree: RangeTree, path: NDArray[np.int64]) -> pl.Series:

@@ -11,18 +11,10 @@ from traceenergy.projection.thread_line import draw_line
 
 if TYPE_CHECKING:
     from traceenergy.intervals import Int
-    from traceenergy.projection.thread_line import ThreadLine
     from traceenergy.trace.tables import GraphNodes, Launches, NvtxRanges
 
 
 def rows_around(ranges: NvtxRanges, launches: Launches, nodes: GraphNodes) -> Int:
-    """Find the ranges that hold a launch, as `ranges_around` does, and draw their threads first."""
-    return ranges_around(ranges, launches, nodes, *draw_line(ranges))
-
-
-def ranges_around(
-    ranges: NvtxRanges, launches: Launches, nodes: GraphNodes, line: ThreadLine, lane: Int
-) -> Int:
     """Find the ranges that hold a launch, or the making of a graph node, on their thread.
 
     Parameters
@@ -30,10 +22,6 @@ def ranges_around(
     ranges : NvtxRanges
     launches : Launches
     nodes : GraphNodes
-    line : ThreadLine
-        Threads of the ranges end to end.
-    lane : ndarray of int64 (n_ranges,)
-        Lane of each range.
 
     Returns
     -------
@@ -46,6 +34,7 @@ def ranges_around(
     A range holds one if, of those that begin no earlier than it on its thread, the first to
     end ends no later.
     """
+    line, lane = draw_line(ranges)
     calls = launches.select("rank", "thread_id", "start_ns", "end_ns")
     if len(nodes):
         moment = pl.col("created_ns")

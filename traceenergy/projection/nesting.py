@@ -53,20 +53,18 @@ class OrderedRanges:
     end_ns: Int
 
 
-def order_ranges(ranges: NvtxRanges, drawn: tuple[ThreadLine, Int] | None = None) -> OrderedRanges:
+def order_ranges(ranges: NvtxRanges) -> OrderedRanges:
     """Sort ranges by thread so that a range comes after all that enclose it.
 
     Parameters
     ----------
     ranges : NvtxRanges
-    drawn : tuple of ThreadLine and ndarray of int64 (n_ranges,), optional
-        Their threads end to end with the lane of each, where that is known; others may be on it.
 
     Returns
     -------
     OrderedRanges
     """
-    line, lane = draw_line(ranges) if drawn is None else drawn
+    line, lane = draw_line(ranges)
     start_ns = line.place(lane, ranges["start_ns"].to_numpy())
     end_ns = np.maximum(start_ns, line.place(lane, ranges["end_ns"].to_numpy()))
     row = np.argsort(start_ns, kind="stable")

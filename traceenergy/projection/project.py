@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 
 from traceenergy.projection.capture import match_captures
-from traceenergy.projection.held import ranges_around
+from traceenergy.projection.held import rows_around
 from traceenergy.projection.launches import innermost_ordered, match_launches
 from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
 from traceenergy.projection.paths import range_paths
-from traceenergy.projection.thread_line import draw_line
 from traceenergy.records import dataclass
 from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, NvtxRanges, empty_table
 
@@ -63,12 +62,13 @@ class Projection:
     caveats: tuple[Caveat, ...]
 
 
-def project_work(
+def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is known
     work: GpuWork,
     launches: Launches,
     ranges: NvtxRanges,
     names: pl.Series,
     nodes: GraphNodes | None = None,
+    held: Int | None = None,
 ) -> Projection:
     """Find the launch, the innermost range and its path for each piece of GPU work.
 
@@ -85,6 +85,8 @@ def project_work(
         Text by id.
     nodes : GraphNodes, optional
         None: not recorded.
+    held : ndarray of int64, optional
+        What `rows_around` finds of these; None: it is asked.
 
     Returns
     -------
@@ -93,11 +95,10 @@ def project_work(
     """
     if nodes is None:
         nodes = GraphNodes(empty_table(GRAPH_NODES))
-    line, lane = draw_line(ranges)
-    held = ranges_around(ranges, launches, nodes, line, lane)
+    if held is None:
+        held = rows_around(ranges, launches, nodes)
     some = ranges if len(held) == len(ranges) else NvtxRanges(ranges[held])
-    ordered = order_ranges(some, (line, lane[held]))
-    del lane
+    ordered = order_ranges(some)
     call_range = np.append(_row_of(innermost_ordered(launches, ordered), held), -1)
     nesting = nest_ordered(ordered, (some["style"] == "start_end").to_numpy())
     captures = match_captures(work, nodes, ordered, has_ranges=len(ranges) > 0)
