@@ -96,7 +96,7 @@ class Contents:
         row = work.row[inside]
         known_j = self.ledger.static_j[row] + self.ledger.dynamic_j[row]
         energy_j = np.nan_to_num(known_j) * time_s / length_s
-        layer = self.labels.layer.gather(row)
+        layer = self._layer[row]
         phase, phases = self._phases
         kernel, kernels = self._kernels
         return Content(
@@ -106,35 +106,38 @@ class Contents:
         )
 
     @cached_property
-    def _phases(self) -> tuple[Int, pl.Series]:
+    def _phases(self) -> tuple[Int, list[str]]:
         """Number of the phase of each piece of work, with their names."""
         code, keys = codes_of(pl.DataFrame({"name": self.labels.phase}), ["name"])
-        return code, keys["name"].cast(pl.String)
+        return code, keys["name"].cast(pl.String).to_list()
 
     @cached_property
-    def _kernels(self) -> tuple[Int, pl.Series]:
+    def _kernels(self) -> tuple[Int, list[str]]:
         """Number of the short name of each piece of work, with these names."""
         code, keys = codes_of(self.ledger.work.select("name_id"), ["name_id"])
         of_id, names = codes_of(
             pl.DataFrame({"name": self.names.gather(keys["name_id"])}), ["name"]
         )
-        return of_id[code], names["name"]
+        return of_id[code], names["name"].to_list()
+
+    @cached_property
+    def _layer(self) -> Int:
+        """Layer of each piece of work; -1 for none."""
+        return self.labels.layer.fill_null(-1).to_numpy()
 
 
-def _by_energy(code: Int, names: pl.Series, energy_j: Float, layer: pl.Series) -> list[Share]:
+def _by_energy(code: Int, names: list[str], energy_j: Float, layer: Int) -> list[Share]:
     total_j = float(energy_j.sum())
     if total_j <= 0:
         return []
     of_name_j = np.bincount(code, energy_j, len(names))
     there = np.flatnonzero(np.bincount(code, minlength=len(names))).tolist()
-    shares = [
-        (-float(of_name_j[number]) / total_j, name, number)
-        for number, name in zip(there, names.gather(there).to_list(), strict=True)
-    ]
+    shares = sorted((-float(of_name_j[one]) / total_j, names[one], one) for one in there)
     found = []
-    for share, name, number in sorted(shares)[:MOST_NAMES]:
+    for share, name, number in shares[:MOST_NAMES]:
         mine = np.flatnonzero(code == number)
-        found.append(Share(name, -share, layer[int(mine[np.argmax(energy_j[mine])])]))
+        of_most = int(layer[mine[np.argmax(energy_j[mine])]])
+        found.append(Share(name, -share, of_most if of_most >= 0 else None))
     return found
 
 
