@@ -79,9 +79,10 @@ def find_instances(work: GpuWork, layer: pl.Series, step: Int, backward: Bool) -
     row = np.flatnonzero(layer.is_not_null().to_numpy())
     layer_of = layer.drop_nulls().to_numpy().astype(np.int64)
     device = _device_of(work)[row]
-    by_device = np.argsort(device, kind="stable")
-    row, layer_of = row[by_device], layer_of[by_device]
-    key = device[by_device].astype(np.int64) * (int(step.max(initial=-1)) + 2) + step[row] + 1
+    if (device[1:] < device[:-1]).any():
+        by_device = np.argsort(device, kind="stable")
+        row, layer_of, device = row[by_device], layer_of[by_device], device[by_device]
+    key = device.astype(np.int64) * (int(step.max(initial=-1)) + 2) + step[row] + 1
     key = key * (int(layer_of.max(initial=0)) + 1) + layer_of
     instance = _split_backward(_passes(key), backward[row])
     stream = work["stream_id"].to_numpy()[row]
@@ -120,8 +121,9 @@ def _split_backward(instance: Int, backward: Bool) -> Int:
 
 def _in_lanes(row: Int, instance: Int, stream: Int) -> Instances:
     key = instance * (int(stream.max(initial=0)) + 1) + stream
-    order = np.argsort(key, kind="stable")
-    row, instance, key = row[order], instance[order], key[order]
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        row, instance, key = row[order], instance[order], key[order]
     begins = _changes(key)
     size = np.diff(np.append(begins, len(key)))
     of_lane = instance[begins]

@@ -115,16 +115,12 @@ def _in_marked_steps(work: pl.DataFrame, found: Structure, marked: Bool, step: I
     """
     if not marked.any():
         return marked
-    length_ns = (work["end_ns"] - work["start_ns"]).to_numpy().astype(np.float64)
-    length_ns *= (work["table"] == "KERNEL").to_numpy()
-    n_steps = int(step.max(initial=-1)) + 2
-
-    def busy_ns(chosen: Bool) -> NDArray[np.float64]:
-        return np.bincount(step + 1, length_ns * chosen, n_steps).astype(np.float64)
-
     in_layers = found.layer >= 0
-    mostly = 2 * busy_ns(in_layers & marked) >= busy_ns(in_layers)
-    return np.asarray((mostly & (busy_ns(marked) > 0))[step + 1])
+    kind = (step + 1) * 4 + 2 * in_layers + marked
+    n_steps = int(step.max(initial=-1)) + 2
+    of_kind = np.bincount(kind, _busy_ns(work), 4 * n_steps).reshape(n_steps, 2, 2)
+    mostly = 2 * of_kind[:, 1, 1] >= of_kind[:, 1].sum(axis=1)
+    return np.asarray((mostly & (of_kind[:, :, 1].sum(axis=1) > 0))[step + 1])
 
 
 def _relabel(work: pl.DataFrame, found: Structure, in_new_layer: Bool) -> pl.DataFrame:
@@ -197,7 +193,7 @@ def _doubts(
         doubts.append(Caveat("steps-by-order", text, n=found.n_passes))
     n_placed = int((found.place >= 0).sum())
     if n_placed:
-        busy_ns = _busy_ns(trace)
+        busy_ns = _busy_ns(trace.gpu_work)
         share = busy_ns[found.place >= 0].sum() / max(1, busy_ns.sum())
         text = (
             f"{share:.1%} of kernel time has its phase from its place in the layer, as names like "
@@ -209,7 +205,7 @@ def _doubts(
 
 
 def _layers_by_order(trace: Trace, found: Structure, layer: pl.Series) -> Caveat:
-    busy_ns = _busy_ns(trace)
+    busy_ns = _busy_ns(trace.gpu_work)
     outside = np.flatnonzero(layer.is_null().to_numpy())
     name_id, mine_ns = trace.gpu_work["name_id"].to_numpy()[outside], busy_ns[outside]
     share = mine_ns.sum() / max(1, busy_ns.sum())
@@ -226,8 +222,7 @@ def _layers_by_order(trace: Trace, found: Structure, layer: pl.Series) -> Caveat
     return Caveat("layers-by-order", text, n=found.n_layers)
 
 
-def _busy_ns(trace: Trace) -> Int:
+def _busy_ns(work: pl.DataFrame) -> Int:
     """Measure kernels; 0 for other work."""
-    is_kernel = (trace.gpu_work["table"] == "KERNEL").to_numpy()
-    length_ns = trace.gpu_work["end_ns"] - trace.gpu_work["start_ns"]
-    return np.asarray(length_ns.to_numpy() * is_kernel)
+    length_ns = work["end_ns"].to_numpy() - work["start_ns"].to_numpy()
+    return np.asarray(length_ns * (work["table"] == "KERNEL").to_numpy())
