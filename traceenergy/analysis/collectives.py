@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -63,8 +63,7 @@ class Waits:
     last_of_group: Int
 
 
-@dataclass(frozen=True)
-class CollectiveTables:
+class CollectiveTables(NamedTuple):
     """Result tables of collectives: `COLLECTIVE_ROW`, `STRAGGLER_ROW`, `EXPERT_BALANCE_ROW`."""
 
     collectives: pl.DataFrame
