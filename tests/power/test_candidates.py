@@ -63,8 +63,10 @@ def test_most_times_of_a_curve_with_one_peak_are_left_out() -> None:
     row = candidates(
         curve.edges.within(0.0, 99_600.0, 0.0),
         400.0,
-        lambda first: first.between_j(0.0, 400.0),
-        lambda first, last: last.until_j(400.0) - first.until_j(0.0),
+        lambda first, last: (
+            first.between_j(0.0, 400.0)[None],
+            (last.until_j(400.0) - first.until_j(0.0))[None],
+        ),
         0.0,
     )
 

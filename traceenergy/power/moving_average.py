@@ -141,13 +141,12 @@ def _highest(places: Places, window_ns: int) -> Places:
     curve = places.curve
     if not curve.never_negative:
         return places
-    row = candidates(
-        places,
-        window_ns,
-        lambda first: first.between_j(0.0, window_ns),
-        lambda first, last: last.until_j(window_ns) - first.until_j(0.0),
-        2 * ROUNDING * curve.total_j,
-    )
+
+    def bounds_j(first: Places, last: Places) -> tuple[Float, Float]:
+        most_j = last.until_j(window_ns) - first.until_j(0.0)
+        return first.between_j(0.0, window_ns)[None], most_j[None]
+
+    row = candidates(places, window_ns, bounds_j, 2 * ROUNDING * curve.total_j)
     return places if len(row) == len(places.near_ns) else places.of_rows(row)
 
 

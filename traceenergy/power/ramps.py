@@ -92,24 +92,22 @@ def _change_j(middles: Places, over_ns: float) -> Float:
 
 def _steepest(middles: Places, over_ns: int) -> Places:
     """Leave out middles at which neither the steepest rise nor the steepest fall can be."""
-    if not middles.curve.never_negative:
+    curve = middles.curve
+    if not curve.never_negative:
         return middles
 
-    # Energy grows with time: its differences are largest between outermost times.
-    def most_rise_j(first: Places, last: Places) -> Float:
-        return last.until_j(over_ns) + last.until_j(-over_ns) - 2 * first.until_j(0.0)
+    def bounds_j(first: Places, last: Places) -> tuple[Float, Float]:
+        # Energy grows with time: its differences are largest between outermost times.
+        (before, low, after), (until_before, high, until_after) = (
+            [one.until_j(later_ns) for later_ns in (-over_ns, 0.0, over_ns)]
+            for one in (first, last)
+        )
+        change = _change_j(first, over_ns) if curve.has_gaps else before + after - 2 * low
+        most = np.stack((until_before + until_after - 2 * low, 2 * high - before - after))
+        return np.stack((change, -change)), most
 
-    def most_fall_j(first: Places, last: Places) -> Float:
-        return 2 * last.until_j(0.0) - first.until_j(over_ns) - first.until_j(-over_ns)
-
-    even_j = 3 * ROUNDING * middles.curve.total_j
-    rises = candidates(middles, over_ns, lambda one: _change_j(one, over_ns), most_rise_j, even_j)
-    if len(rises) == len(middles.near_ns):
-        return middles
-    falls = candidates(middles, over_ns, lambda one: -_change_j(one, over_ns), most_fall_j, even_j)
-    stays = np.zeros(len(middles.near_ns), dtype=bool)
-    stays[rises] = stays[falls] = True
-    return middles.of_rows(np.flatnonzero(stays))
+    row = candidates(middles, over_ns, bounds_j, 3 * ROUNDING * curve.total_j)
+    return middles if len(row) == len(middles.near_ns) else middles.of_rows(row)
 
 
 def _first(found: list[tuple[Float, Float]], even_j: float) -> float:
