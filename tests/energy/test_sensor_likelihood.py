@@ -22,10 +22,10 @@ from traceenergy.energy.sensor_likelihood import (
     misfits_w2,
     place,
     slopes,
-    spread,
     weigh,
 )
 from traceenergy.energy.sensor_response import respond
+from traceenergy.energy.sensor_spread import spread
 from traceenergy.energy.work_grid import WorkGrid, lay_grid
 
 TRUE_MS = np.array([7.0, 1.5, 25.0])

@@ -14,8 +14,8 @@ from traceenergy.energy.sensor_likelihood import (
     liveliest,
     misfits_w2,
     place,
-    spread,
 )
+from traceenergy.energy.sensor_spread import spread
 from traceenergy.energy.work_grid import CoarseWork, WorkGrid, lay_grid
 from traceenergy.records import dataclass
 

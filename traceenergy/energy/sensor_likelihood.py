@@ -28,8 +28,6 @@ ROUNDS = 8
 LEAST_GAIN = 1e-4  # share of the misfit that another round must be worth
 NATS = 3.0  # what is within e^-3 of the best likelihood is not ruled out
 WITHIN_NATS_SE = float(np.sqrt(2 * NATS))
-MOST_LEVERAGE = 0.8  # readings that decide alone would leave nothing
-NEAR_ROWS = 8  # misfits of readings so near to each other may have one cause
 MOST_TEMPER_ROWS = 200
 ROWS_AT_ONCE = 1024  # readings at all lags that are looked at together
 LEAST_VARIANCE = 0.05  # of a reading, over the mean of all: idle is never that sure
@@ -325,87 +323,6 @@ def _walk_down(
 def _cost_w2(found: Explained, limits: Limits, weight_w2: float) -> float:
     square_w2 = float(found.left_w @ found.left_w)
     return square_w2 + 2 * weight_w2 * limits.prior_nats(found.shape_ms)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How sure lag, smoothing and window are.
-
-    Attributes
-    ----------
-    se_ms : ndarray of float64 (3,) [ms]
-        Zero for what is given.
-    n_edges : float
-        About how many changes of power tell the lag.
-    """
-
-    se_ms: Float
-    n_edges: float
-
-
-def spread(  # noqa: PLR0913, PLR0917 - what was found, and of what
-    readings: Readings,
-    work: Source,
-    found: Explained,
-    limits: Limits,
-    moves: Sequence[int],
-    reach_rows: int,
-) -> Spread:
-    """Tell the standard errors of an explanation.
-
-    Parameters
-    ----------
-    readings : Readings
-    work : Source
-    found : Explained
-    limits : Limits
-        Its prior is part of what is known.
-    moves : sequence of int
-        Which of lag, smoothing, window are not given.
-    reach_rows : int
-        Readings so near to each other may see the same edge.
-
-    Returns
-    -------
-    Spread
-
-    Notes
-    -----
-    The larger of two: from the curvature, as if misfits were independent; and from the misfits
-    themselves (heteroscedastic, correlated over neighbors, corrected for leverage), since what
-    the categories do not explain sits at the edges that tell the lag.
-
-    References
-    ----------
-    .. [1] Newey, West, "A Simple, Positive Semi-Definite, Heteroskedasticity and
-       Autocorrelation Consistent Covariance Matrix", Econometrica 55 (1987).
-    """
-    ways = DIRECTIONS[:, list(moves)]
-    rate = slopes(readings, work, found, moves)
-    misfit_w2 = found.misfit_w2 + FLOOR_W2
-    prior = ways.T @ (limits.usual_sd_ms[:, None] ** -2.0 * ways)
-    inverse = np.linalg.pinv(rate.T @ rate / misfit_w2 + prior, hermitian=True)
-    # The three are orthogonal to each other.
-    leverage = sum(_leverage(part) for part in (rate, found.columns, readings.level))
-    leverage = np.minimum(leverage, MOST_LEVERAGE)
-    score = rate * (found.left_w / (1 - leverage))[:, None] / misfit_w2
-    near = min(NEAR_ROWS + reach_rows, len(score) - 1)
-    middle = score.T @ score + prior
-    for apart in range(1, near + 1):
-        cross = score[apart:].T @ score[:-apart]
-        middle += (1 - apart / (near + 1)) * (cross + cross.T)
-    both = (ways @ one @ ways.T for one in (inverse, inverse @ middle @ inverse))
-    variance = np.maximum(*(np.diag(one) for one in both))
-    told = rate[:, 0] ** 2
-    reach = min(reach_rows, len(told) - 1)
-    around = np.convolve(told, np.ones(2 * reach + 1))[reach : reach + len(told)]
-    n_edges = float(told.sum() ** 2 / max(float(told @ around), 1e-300))
-    return Spread(np.sqrt(variance), n_edges)
-
-
-def _leverage(columns: Float) -> Float:
-    inverse = np.linalg.pinv(columns.T @ columns, hermitian=True)
-    return np.asarray(np.einsum("ij,ij->i", columns @ inverse, columns))
 
 
 def independent_rows(left_w: Float) -> float:

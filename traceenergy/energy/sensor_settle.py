@@ -19,7 +19,6 @@ from traceenergy.energy.sensor_likelihood import (
     descend,
     explain,
     independent_rows,
-    spread,
     weigh,
 )
 from traceenergy.energy.sensor_response import RESPONSE_ERROR
@@ -31,6 +30,7 @@ from traceenergy.energy.sensor_search import (
     limits_of,
     misfit_ratio,
 )
+from traceenergy.energy.sensor_spread import spread
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
