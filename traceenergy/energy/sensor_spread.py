@@ -1,4 +1,4 @@
-"""How sure lag, smoothing and window of a power sensor are."""
+"""Standard errors of the lag, the smoothing, the window of a power sensor."""
 
 from __future__ import annotations
 
