@@ -106,19 +106,20 @@ def expert_imbalance(facts: Facts) -> Verdict:
 def copies_on_path(facts: Facts) -> Verdict:
     """Ask whether copies set the time of the run."""
     is_copy = (facts.ledger.work["table"] == "MEMCPY").to_numpy()
-    path_ns = facts.critical.path_ns * is_copy
+    on_path = np.flatnonzero(is_copy & (facts.critical.path_ns > 0))
+    path_ns = facts.critical.path_ns[on_path]
     time_s = float(path_ns.sum() * S_PER_NS)
     if time_s < COPY_SHARE * facts.elapsed_s:
         return None
-    on_path = path_ns > 0
-    length_ns = (facts.ledger.end_ns - facts.ledger.start_ns)[on_path]
-    spent_j = facts.ledger.energy_j[on_path] * path_ns[on_path] / length_ns
+    ledger = facts.ledger
+    length_ns = ledger.end_ns[on_path] - ledger.start_ns[on_path]
+    spent_j = (ledger.static_j[on_path] + ledger.dynamic_j[on_path]) * path_ns / length_ns
     energy_j = None if np.isnan(spent_j).all() else float(np.nansum(spent_j))
-    moved = int(facts.ledger.work["bytes"].filter(pl.Series(on_path)).sum())
+    moved = int(ledger.work["bytes"].gather(on_path).sum())
     return Finding(
         "copies-on-path",
         f"Copies hold the critical path for {time_s / facts.elapsed_s:.1%} of the run",
-        f"{int(on_path.sum()):,} copies of {quantity(moved / 1e6, 'MB')}, "
+        f"{len(on_path):,} copies of {quantity(moved / 1e6, 'MB')}, "
         f"{quantity(time_s, 's')}{at_stake(energy_j)}.",
         "Pin host memory, copy asynchronously on a stream of its own before the data is needed, "
         "or keep it on the GPU.",

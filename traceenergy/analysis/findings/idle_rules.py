@@ -107,9 +107,10 @@ def idle_gaps(facts: Facts) -> Verdict:
 
 def gc_stalls(facts: Facts) -> Verdict:
     """Ask whether pauses of Python lie where GPUs wait for the host."""
-    is_pause = facts.trace.names.str.contains(PAUSES)
+    is_pause = facts.trace.names.str.contains(PAUSES).fill_null(value=False).to_numpy()
     named = facts.trace.nvtx_ranges
-    ranges = named.filter(is_pause.gather(named["name_id"]))
+    found = np.flatnonzero(is_pause[named["name_id"].to_numpy()])
+    ranges = named.select("start_ns", "end_ns")[found]
     if ranges.is_empty():
         return NotEvaluated(
             "gc-stalls",
