@@ -73,5 +73,6 @@ def case(*pieces: Piece) -> Case:
         np.zeros(len(pieces), dtype=bool),
         (),
     )
-    phase = pl.Series([p.phase for p in pieces])
+    names = [p.phase for p in pieces]
+    phase = pl.Series(names, dtype=pl.Enum(list(dict.fromkeys(names))))
     return Case(ledger, critical, phase, list(pieces))
