@@ -22,7 +22,9 @@ CATEGORY_SHARE = {"gemm": 0.42, "attention": 0.50, "elementwise": 0.24, "communi
 _PATTERNS = (
     ("communication", r"nccl|all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|nvshmem|deep_ep"),
     ("communication", r"cross_device_reduce"),
-    ("communication", r"memcpy|memset"),
+    # Within the device they keep its memory as busy as kernels that stream through it.
+    ("elementwise", r"memcpy (DtoD|device-to-device)|memset"),
+    ("communication", r"memcpy"),
     (
         "attention",
         (
