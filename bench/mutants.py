@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -233,26 +234,30 @@ def try_all(
     """Try changes side by side, one in each copy of the tree."""
     free, outcomes = list(copies), []
     running: dict[int, Trial] = {}
-    waiting = list(reversed(places))
+    # Most changes are noticed by tests that name the module; those that are not wait for the rest.
+    waiting = deque((place, True) for place in places)
     with out.open("a") as log:
         while waiting or running:
             while waiting and free:
-                place, copy = waiting.pop(), free.pop()
-                trial = Trial(place, copy)
-                running[trial.start(int(LONGER * cpu_s[place.room]) + 1)] = trial
+                trial = Trial(*waiting.popleft(), free.pop())
+                running[trial.start(int(LONGER * cpu_s[trial.place.room]) + 1)] = trial
             number, status, _ = os.wait3(0)
             trial = running.pop(number)
             free.append(trial.copy)
-            outcomes.append(trial.end(status))
-            print(*asdict(outcomes[-1]).values(), sep="  ", flush=True)
-            log.write(json.dumps(asdict(outcomes[-1])) + "\n")
+            outcome = trial.end(status)
+            print(*asdict(outcome).values(), "(near)" if trial.near else "", sep="  ", flush=True)
+            if trial.near and not outcome.killed_by:
+                waiting.append((trial.place, False))
+                continue
+            outcomes.append(outcome)
+            log.write(json.dumps(asdict(outcome)) + "\n")
             log.flush()
     return outcomes
 
 
 def cpu_of(room: str, copy: Path) -> float:
     """Measure what the tests of a room need; they must pass."""
-    sound = Trial(Place(room, f"traceenergy/{room}/__init__.py", 0, -1), copy)
+    sound = Trial(Place(room, f"traceenergy/{room}/__init__.py", 0, -1), near=False, copy=copy)
     _, status, used = os.wait4(sound.start(None), 0)
     if failed := sound.end(status).killed_by:
         print(sound.said())
@@ -269,13 +274,15 @@ class Trial:
     ----------
     place : Place
         Nothing is changed if its `nth` is negative.
+    near : bool
+        Run tests that name the module, else the others of its room.
     copy : pathlib.Path
     """
 
     _n_written = 0
 
-    def __init__(self, place: Place, copy: Path) -> None:
-        self.place, self.copy = place, copy
+    def __init__(self, place: Place, near: bool, copy: Path) -> None:  # noqa: FBT001 - as said
+        self.place, self.near, self.copy = place, near, copy
         self._module, self._said = copy / place.path, copy / "said.txt"
         self._sound = self._module.read_text()
         self._line, self._change = 0, ""
@@ -342,13 +349,9 @@ class Trial:
             for part in ROOMS[self.place.room]
             for file in (sorted(Path(part).glob("test_*.py")) or [Path(part)])
         ]
-        near = [file for file in files if module in file.read_text()]
-        # Those that name the module come first: most changes need no more.
-        for some in (near, [file for file in files if file not in near]):
-            code = pytest.main([*_WORDS, *map(str, some)]) if some else pytest.ExitCode.OK
-            if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-                return int(code)
-        return 0
+        chosen = [str(file) for file in files if (module in file.read_text()) == self.near]
+        code = pytest.main([*_WORDS, *chosen]) if chosen else pytest.ExitCode.OK
+        return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else int(code)
 
 
 def copy_tree(copy: Path) -> Path:
