@@ -168,7 +168,7 @@ def test_errors_cannot_move_the_cursor_nor_fill_the_screen() -> None:
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 # Results on their way between processes of one run; never a file, never what a user names.
-BETWEEN_PROCESSES = {"mapping.py", "sweep_runs.py"}
+BETWEEN_PROCESSES = {"mapping.py", "sweep_runs.py", "portion.py"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml"}
 
 

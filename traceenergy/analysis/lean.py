@@ -29,7 +29,8 @@ def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, 
     -------
     Trace
         With the ranges around launches, and those that name a pause of Python. The whole one where
-        `filter_nvtx` counts ranges, or where most have work: a copy would cost more than it saves.
+        `filter_nvtx` or `steps` asks for ranges, or where most have work: a copy would cost more
+        than it saves.
     ndarray of int64
         Rows of its ranges in which something was launched or captured.
 
@@ -39,7 +40,7 @@ def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, 
     """
     ranges = trace.nvtx_ranges
     held = rows_around(ranges, trace.launches, trace.graph_nodes)
-    if options.filter_nvtx or len(held) > len(ranges) / 2:
+    if options.filter_nvtx or options.steps or len(held) > len(ranges) / 2:
         return trace, held
     is_held = np.zeros(len(ranges), dtype=bool)
     is_held[held] = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import polars as pl
 from traceenergy.analysis.classes import SIZE_COLUMNS, class_work
 from traceenergy.analysis.pieces import Pieces
 from traceenergy.caveats import Caveat
-from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_device
+from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_devices
 from traceenergy.energy.clock_factor import Clocks
 from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
@@ -28,11 +27,7 @@ from traceenergy.trace.tables import (
 )
 from traceenergy.units import S_PER_NS
 
-_THREADS = 2  # devices at once: each takes memory of its own
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from traceenergy.analysis.model import Window
@@ -220,7 +215,8 @@ def open_ledger(
         )
         for work, samples, counter in zip(devices, samples_of, counters, strict=True)
     ]
-    found = _attributed(devices, evidences, window, options)
+    span = (window.start_ns, window.end_ns)
+    found = attribute_devices(devices, evidences, span, options)
     for work, one in zip(devices, found, strict=True):
         if one is None:
             caveats += [] if time_only else [_unpowered(work)]
@@ -232,24 +228,6 @@ def open_ledger(
         tuple(None if one is None else one[0] for one in found), tuple(evidences),
     )  # fmt: skip
     return ledger, (*caveats, *_coverage_doubts(ledger), *_calibration_doubts(ledger, options))
-
-
-def _attributed(
-    devices: Sequence[DeviceWork],
-    evidences: Sequence[Evidence | None],
-    window: Window,
-    options: AttributionOptions,
-) -> list[tuple[DeviceEnergy, tuple[Caveat, ...]] | None]:
-    """Attribute the energy of several devices at once: numpy works without Python's lock."""
-    span = (window.start_ns, window.end_ns)
-
-    def attribute(
-        work: DeviceWork, evidence: Evidence | None
-    ) -> tuple[DeviceEnergy, tuple[Caveat, ...]] | None:
-        return None if evidence is None else attribute_device(work, evidence, span, options)
-
-    with ThreadPoolExecutor(min(len(devices), _THREADS)) as threads:
-        return list(threads.map(attribute, devices, evidences))
 
 
 def _rows_in(work: pl.DataFrame, window: Window) -> Int:

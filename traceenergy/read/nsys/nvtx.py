@@ -117,7 +117,8 @@ def read_nvtx_ranges(
     first_ns, start_ns, end_ns = ranges.select(
         first=pl.col("start_ns").min(), last=pl.col("start_ns").max(), end=pl.col("end_ns").max()
     ).row(0)
-    seen_ns = start_ns if end_ns is None else max(start_ns, end_ns)
+    # Starts are null in damaged files only.
+    seen_ns = max((time_ns for time_ns in (start_ns, end_ns) if time_ns is not None), default=0)
     shift_ns = layout.shift_ns(schema.NVTX, first_ns, seen_ns)
     if shift_ns:
         ranges = ranges.with_columns(pl.col("start_ns", "end_ns") - shift_ns)
