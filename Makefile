@@ -9,13 +9,11 @@ AXE := axe-core@4.14.1
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 
 # What libraries and Python change most: reading, projection, energy, path, results, command line.
-PART := tests/read tests/projection tests/energy tests/critical_path tests/cli tests/comparison \
-	tests/simulate tests/laws/test_path_laws.py tests/test_path_truth.py tests/test_durations.py \
-	tests/analysis/test_analyze.py tests/analysis/test_clock_tables.py \
-	tests/report/test_golden_page.py tests/report/test_json_load.py \
-	tests/report/test_json_report.py tests/report/test_parquet_report.py \
-	tests/report/test_sqlite_report.py tests/report/test_csv_report.py \
-	tests/report/test_figures.py
+PART := tests/read/nsys tests/projection tests/energy/test_regression.py \
+	tests/energy/test_class_power.py tests/critical_path/test_path_and_slack.py \
+	tests/cli/test_run_analysis.py tests/cli/test_compare.py tests/test_codes.py \
+	tests/test_records.py tests/report/test_golden_page.py tests/report/test_json_load.py \
+	tests/report/test_sqlite_report.py tests/report/test_parquet_report.py
 
 FIXTURE := fixtures/nsys/3.25.0/decode
 PAGE := demo/decode.html
