@@ -93,7 +93,11 @@ def test_a_sum_is_written_and_loaded_like_any_result(summed: Analysis, tmp_path:
     path = te.write(summed, tmp_path / "sum.json")
 
     assert render_json(te.load(path)) == path.read_text()
-    assert "analyzed each for itself" in render_html(summed)
+    page = render_html(summed)
+    assert "analyzed each for itself" in page
+    assert page.count("Not in a sum over parts of the run.") == 2
+    assert "were not recorded" not in page
+    assert "No steps:" not in page
     assert command_line(summed).endswith("--power power.csv --by-report")
 
 

@@ -107,6 +107,7 @@ class PageView:
     caveats_note: str
     assumptions: tuple[tuple[str, str], ...]
     command: str
+    is_sum: bool
     inputs: tuple[InputView, ...]
     inputs_note: str
     options: tuple[tuple[str, str], ...]
@@ -170,6 +171,7 @@ def page_view(result: Analysis, *, made_at: datetime | None = None) -> PageView:
         caveats_note=_cut_note(len(notes), MAX_NOTES),
         assumptions=_assumptions(result),
         command=clean_name(command_line(result)),
+        is_sum="by_report" in result.options or "slices" in result.options,
         inputs=input_views(result)[:MAX_INPUTS],
         inputs_note=_cut_note(len(result.origins), MAX_INPUTS),
         options=_options(result),
