@@ -145,6 +145,11 @@ def test_a_damaged_report_ends_the_run_or_is_left_out(
     )
 
 
+def test_a_missing_report_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError, match="not there"):
+        te.analyze_by_report(tmp_path / "x.sqlite", workers=te.Workers(jobs=None))
+
+
 def test_options_that_need_all_reports_are_refused(run: tuple[list[Path], Path]) -> None:
     options = te.AnalysisOptions(tokens_per_step=5, filter_time_ns=(0, 10))
 

@@ -192,7 +192,7 @@ def _summed(
     if inputs.calibration is not None or inputs.layers_from is not None:
         raise UsageError(
             "--calibration and --layers-from cannot be had report by report",
-            next_step="leave them out, or leave out --by-report",
+            next_step="leave them out, or leave out --by-report and --slices",
         )
     from traceenergy.portions.run import analyze_by_report
 

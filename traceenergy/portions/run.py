@@ -153,7 +153,7 @@ def _check_options(options: AnalysisOptions) -> None:
     if given:
         raise UsageError(
             f"{', '.join(given)} cannot be had report by report",
-            next_step="leave it out, or leave out --by-report",
+            next_step="leave it out, or leave out --by-report and --slices",
         )
 
 
@@ -188,5 +188,7 @@ def _answers(
 
 
 def _jobs_that_pay(portions: Sequence[Portion]) -> int:
-    n_bytes = sum(portion.report.path.stat().st_size for portion in portions)
+    paths = (portion.report.path for portion in portions)
+    # What is missing is said by who reads it.
+    n_bytes = sum(path.stat().st_size for path in paths if path.exists())
     return 1 if n_bytes < _WORTH_PROCESSES_BYTES else len(os.sched_getaffinity(0))
