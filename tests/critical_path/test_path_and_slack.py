@@ -276,3 +276,15 @@ def test_times_may_be_those_of_utc(offset: int) -> None:
     path, slack_ns = path_and_slack(*columns, window)
     assert [part[1] - offset for part in as_parts(path, 1)] == [30, 60]
     assert np.array_equal(slack_ns, [19 + 1, 0, 0])
+
+
+@pytest.mark.parametrize(("begun", "waited"), [(9, True), (10, False)])
+def test_a_thread_that_began_to_wait_before_the_end_waited(begun: int, waited: bool) -> None:  # noqa: FBT001 - a case
+    pieces = as_pieces([Piece(0, 10), Piece(32, 40, 0, 30, 0)], 1)
+
+    path, _ = path_and_slack(
+        pieces, as_events([]), as_calls([Call(0, begun, 12, 0)], 1), (0, 40)
+    )  # fmt: skip
+
+    before = [(0, 10, "WORK", 0), (10, 32, "HOST", 1)] if waited else [(0, 32, "HOST", 1)]
+    assert as_parts(path, 1) == [*before, (32, 40, "WORK", 1)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.build import Work, build_trace
 from tests.critical_path.collective_runs import ALL_REDUCE, US, lockstep, trace_of
 from traceenergy import read_trace
+from traceenergy.critical_path import rank_clocks as module
 from traceenergy.critical_path.collectives import find_calls, match_collectives
 from traceenergy.critical_path.rank_clocks import find_rank_clocks, on_one_clock, shift_ranks
 from traceenergy.simulate.options import Options
@@ -225,3 +226,64 @@ def test_all_tables_of_a_rank_move() -> None:
         by_ns = (before["rank"] * 700).cast(int)
         for column in ("start_ns", "end_ns"):
             assert (after[column] - before[column]).to_list() == by_ns.to_list()
+
+
+def test_a_long_chain_of_few_collectives_is_walked() -> None:
+    rng = np.random.default_rng(2)
+    true_ns = [0, *rng.integers(-5 * MS, 5 * MS, 19).tolist()]
+    work = [
+        Work(
+            f"ncclDevKernel_AllReduce_Sum_{chr(97 + pair)}",
+            int(begin) + true_ns[rank],
+            int(end) + true_ns[rank],
+            rank=rank,
+            pid=rank + 1,
+        )
+        for pair in range(19)
+        for rank, *lane in zip((pair, pair + 1), *lockstep(2, 8, rng), strict=True)
+        for begin, end in zip(*lane, strict=True)
+    ]
+
+    trace = build_trace(work)
+    found = find_rank_clocks(find_calls(trace.gpu_work, trace.names))
+
+    assert found.offset_ns.tolist() == true_ns
+    assert found.n_groups.tolist() == [8] + [16] * 18 + [8]
+
+
+def test_of_very_many_collectives_some_tell_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_ENDS", 200)
+    start_ns, end_ns = lockstep(2, 110, np.random.default_rng(1))
+    trace = trace_of(start_ns, end_ns, clock_ns=[0, 3 * MS])
+
+    found = find_rank_clocks(find_calls(trace.gpu_work, trace.names))
+
+    # 220 ends are too many: every other collective.
+    assert found.n_groups.tolist() == [55, 55]
+    assert found.offset_ns.tolist() == [0, 3 * MS]
+
+
+def test_the_caveat_says_which_ranks_were_moved() -> None:
+    start_ns, end_ns = lockstep(4, 40, np.random.default_rng(1))
+
+    (told,) = on_one_clock(trace_of(start_ns, end_ns, clock_ns=[0, 3 * MS, 0, -8 * MS])).caveats
+
+    assert told.text == (
+        "Ranks were moved so that collectives end together: rank 3 by +8.0000 ms (± 0.01 us), "
+        "rank 1 by -3.0000 ms (± 0.01 us). Single ends spread by 0.01 us about that."
+    )
+    assert told.n == 2
+
+
+def test_of_many_ranks_the_caveat_names_the_farthest() -> None:
+    start_ns, end_ns = lockstep(7, 60, np.random.default_rng(1), jitter_us=30.0)
+    ahead_ns = [0, 3 * MS, -2 * MS, 7 * MS, MS, -6 * MS, MS // 2]
+
+    (told,) = on_one_clock(trace_of(start_ns, end_ns, clock_ns=ahead_ns)).caveats
+
+    named = ["rank 3 by -7.0", "rank 5 by +6.0", "rank 1 by -3.0", "rank 2 by +"]
+    assert [told.text.index(name) for name in named] == sorted(map(told.text.index, named))
+    assert ", 2 others by less. Single ends spread by " in told.text
+    assert told.text.endswith("; waits shorter than this mean nothing.")
+    assert "rank 4" not in told.text
+    assert told.n == 6
