@@ -35,7 +35,7 @@ def names(trace: te.Trace) -> list[str]:
 def test_ranges_around_work_stay_with_pauses_of_python() -> None:
     lean, held = without_idle_ranges(TRACE, AnalysisOptions())
 
-    assert held.tolist() == [0, 1, 2, 3, 4, 5]
+    assert held.row.tolist() == [0, 1, 2, 3, 4, 5]
     assert names(lean) == ["run", *(f"step {i}" for i in range(5)), "garbage collection"]
 
 
@@ -43,7 +43,7 @@ def test_ranges_that_a_filter_counts_all_stay() -> None:
     whole, held = without_idle_ranges(TRACE, AnalysisOptions(filter_nvtx="operator/3"))
 
     assert whole is TRACE
-    assert held.tolist() == [0, 1, 2, 3, 4, 5]
+    assert held.row.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_trace_whose_ranges_have_work_is_not_copied() -> None:

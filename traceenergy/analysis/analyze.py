@@ -72,8 +72,8 @@ if TYPE_CHECKING:
     from traceenergy.analysis.model import Window
     from traceenergy.caveats import Caveat
     from traceenergy.components.model import PartsModel
-    from traceenergy.intervals import Int
     from traceenergy.phases.rules import RuleSet
+    from traceenergy.projection.held import HeldRanges
     from traceenergy.projection.project import Projection
     from traceenergy.serving.request_log import RequestLog
     from traceenergy.trace.model import Trace
@@ -188,7 +188,7 @@ def attribute_run(
     options: AnalysisOptions,
     calibration: Trace | None,
     layers_from: Trace | None = None,
-    held: Int | None = None,
+    held: HeldRanges | None = None,
 ) -> AttributedRun:
     """Attribute energy to all work of a run, before anything is summed.
 
@@ -198,8 +198,8 @@ def attribute_run(
     options : AnalysisOptions
     calibration, layers_from : Trace or None
         As for `analyze`.
-    held : ndarray of int64, optional
-        Rows of the ranges in which something was launched or captured, where they are known.
+    held : HeldRanges, optional
+        Ranges in which something was launched or captured, where they are known.
 
     Returns
     -------

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.analysis.findings.idle_rules import PAUSES
-from traceenergy.projection.held import rows_around
+from traceenergy.projection.held import HeldRanges, ranges_around
 from traceenergy.trace.tables import NvtxRanges
 
 if TYPE_CHECKING:
     from traceenergy.analysis.options import AnalysisOptions
-    from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
 
 
-def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, Int]:
+def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, HeldRanges]:
     """Leave out ranges in which nothing was launched or captured.
 
     Parameters
@@ -31,19 +30,20 @@ def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, 
         With the ranges around launches, and those that name a pause of Python. The whole one where
         `filter_nvtx` or `steps` asks for ranges, or where most have work: a copy would cost more
         than it saves.
-    ndarray of int64
-        Rows of its ranges in which something was launched or captured.
+    HeldRanges
+        Its ranges in which something was launched or captured.
 
     Notes
     -----
     PyTorch marks every operator: of the ranges of recorded training, four of five hold no launch.
     """
     ranges = trace.nvtx_ranges
-    held = rows_around(ranges, trace.launches, trace.graph_nodes)
-    if options.filter_nvtx or options.steps or len(held) > len(ranges) / 2:
+    held = ranges_around(ranges, trace.launches, trace.graph_nodes)
+    if options.filter_nvtx or options.steps or len(held.row) > len(ranges) / 2:
         return trace, held
     is_held = np.zeros(len(ranges), dtype=bool)
-    is_held[held] = True
+    is_held[held.row] = True
     is_pause = trace.names.str.contains(PAUSES).gather(ranges["name_id"]).to_numpy()
     kept = np.flatnonzero(is_held | is_pause)
-    return replace(trace, nvtx_ranges=NvtxRanges(ranges[kept])), np.flatnonzero(is_held[kept])
+    left = replace(trace, nvtx_ranges=NvtxRanges(ranges[kept]))
+    return left, HeldRanges(np.flatnonzero(is_held[kept]), held.placed)

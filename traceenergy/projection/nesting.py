@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.projection.enclosure import first_of_prefix, max_tree
-from traceenergy.projection.thread_line import ThreadLine, draw_line
+from traceenergy.projection.held import HeldRanges, all_ranges
 from traceenergy.records import dataclass
 from traceenergy.trace.tables import Column
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.intervals import Int
+    from traceenergy.projection.thread_line import ThreadLine
     from traceenergy.trace.tables import NvtxRanges
 
     Mask = NDArray[np.bool]
@@ -25,7 +26,7 @@ _SHALLOW = 100  # ranges inside a range on average: up to here looking at each c
 NESTING = (
     Column(
         "parent_row",
-        pl.Int64,
+        pl.Int32,
         "",
         "row of the tightest enclosing range of the same thread",
         "outermost",
@@ -53,27 +54,30 @@ class OrderedRanges:
     end_ns: Int
 
 
-def order_ranges(ranges: NvtxRanges) -> OrderedRanges:
+def order_ranges(ranges: NvtxRanges, held: HeldRanges | None = None) -> OrderedRanges:
     """Sort ranges by thread so that a range comes after all that enclose it.
 
     Parameters
     ----------
     ranges : NvtxRanges
+    held : HeldRanges, optional
+        Those to take; None: all.
 
     Returns
     -------
     OrderedRanges
     """
-    line, lane = draw_line(ranges)
-    start_ns = line.place(lane, ranges["start_ns"].to_numpy())
-    end_ns = np.maximum(start_ns, line.place(lane, ranges["end_ns"].to_numpy()))
-    row = np.argsort(start_ns, kind="stable")
-    same = np.diff(start_ns[row]) == 0
+    held = all_ranges(ranges) if held is None else held
+    start_ns, end_ns = held.placed.start_ns, held.placed.end_ns
+    if np.all(start_ns[1:] > start_ns[:-1]):  # as exports of one thread come
+        return OrderedRanges(held.placed.line, held.row, start_ns, end_ns)
+    place = np.argsort(start_ns, kind="stable")
+    same = np.diff(start_ns[place]) == 0
     tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-    some = row[tied]
-    range_id = ranges["range_id"].to_numpy()[some]
-    row[tied] = some[np.lexsort((range_id, -end_ns[some], start_ns[some]))]
-    return OrderedRanges(line, row, start_ns[row], end_ns[row])
+    some = place[tied]
+    range_id = ranges["range_id"].to_numpy()[held.row[some]]
+    place[tied] = some[np.lexsort((range_id, -end_ns[some], start_ns[some]))]
+    return OrderedRanges(held.placed.line, held.row[place], start_ns[place], end_ns[place])
 
 
 def nest_ordered(ordered: OrderedRanges, may_cross: Mask) -> pl.DataFrame:
@@ -118,14 +122,14 @@ def nest_ordered(ordered: OrderedRanges, may_cross: Mask) -> pl.DataFrame:
         found = _tightest(start_ns[some], end_ns[some], crossing)
         parent[some] = np.where(found >= 0, some[found], -1)
         depth[some] = _depth(found)
-    parent_row = np.empty(len(row), dtype=np.int64)
+    parent_row = np.empty(len(row), dtype=np.int32)
     parent_row[row] = np.where(parent >= 0, row[parent], -1)
     depth_row = np.empty(len(row), dtype=np.int32)
     depth_row[row] = depth
     return pl.DataFrame({"parent_row": none_below_zero(parent_row), "depth": depth_row})
 
 
-def none_below_zero(index: Int) -> pl.Series:
+def none_below_zero(index: NDArray[np.integer]) -> pl.Series:
     """Turn an array with -1 for "none" into a column with nulls."""
     column = pl.DataFrame({"index": index}).select(pl.when(pl.col("index") >= 0).then("index"))
     return column.to_series()

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.codes import number_codes
 from traceenergy.projection.nesting import none_below_zero
-from traceenergy.projection.thread_line import distinct, index_of
 from traceenergy.trace.tables import RANGE_PATHS, RangePaths, check_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from traceenergy.intervals import Int
-    from traceenergy.trace.tables import NvtxRanges
 
 UNNAMED = "(unnamed)"
 DEEPEST = 1000  # levels; a path longer than that is a runaway recursion, its text no help
 
 
 def range_paths(
-    ranges: NvtxRanges, nesting: pl.DataFrame, names: pl.Series
+    ranges: pl.DataFrame, nesting: pl.DataFrame, names: pl.Series
 ) -> tuple[RangePaths, pl.Series]:
     """List the distinct paths of a run with the path of each range.
 
@@ -30,7 +31,8 @@ def range_paths(
 
     Parameters
     ----------
-    ranges : NvtxRanges
+    ranges : polars.DataFrame
+        With `name_id` and `domain_name_id` of `NvtxRanges`.
     nesting : polars.DataFrame
         As `nest_ordered` returns it.
     names : polars.Series of String
@@ -47,7 +49,77 @@ def range_paths(
     -----
     A range more than `DEEPEST` levels down has the path of its ancestor there.
     """
-    return _distinct_paths(ranges, nesting["parent_row"], nesting["depth"], names)
+    numbered, path_id = number_paths(ranges, nesting, len(names))
+    return spell_paths(numbered, names), path_id
+
+
+def number_paths(
+    ranges: pl.DataFrame, nesting: pl.DataFrame, n_names: int
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Tell the distinct paths apart, without their texts.
+
+    Parameters
+    ----------
+    ranges, nesting : polars.DataFrame
+        As for `range_paths`.
+    n_names : int
+        Number of texts of the trace.
+
+    Returns
+    -------
+    numbered : polars.DataFrame
+        `parent` (-1: none), `name_id`, `domain_name_id`, `depth`; in the order of `range_paths`.
+    path_id : polars.Series of UInt32 (n_ranges,)
+        Row in them of each range.
+    """
+    label, labels = _labels(ranges, n_names)
+    parent_row = nesting["parent_row"].fill_null(-1).to_numpy()
+    depth = nesting["depth"].to_numpy()
+    shown = np.flatnonzero(depth < DEEPEST)
+    order = shown[np.argsort(depth[shown].astype(np.int16), kind="stable")]
+    path_id = np.zeros(len(depth), dtype=np.int64)
+    keys: list[Int] = []
+    n_paths = 0
+    for rows in np.split(order, np.cumsum(np.bincount(depth[shown]))[:-1]) if len(order) else ():
+        parent = parent_row[rows]
+        key = np.where(parent >= 0, path_id[parent] + 1, 0) * len(labels) + label[rows]
+        there, number = number_codes(key, (n_paths + 1) * len(labels))
+        keys.append(there)
+        path_id[rows] = n_paths + number
+        n_paths += len(there)
+    if len(shown) < len(depth):
+        path_id = path_id[_shown_ancestor(parent_row, depth)]
+    return _numbered(keys, labels, n_names), pl.Series("path_id", path_id, dtype=pl.UInt32)
+
+
+def join_paths(parts: Sequence[pl.DataFrame], n_names: int) -> tuple[pl.DataFrame, list[pl.Series]]:
+    """Join the paths of several parts of a run.
+
+    Parameters
+    ----------
+    parts : sequence of polars.DataFrame
+        Each as `number_paths` returns it.
+    n_names : int
+        Number of texts of the trace.
+
+    Returns
+    -------
+    numbered : polars.DataFrame
+        Likewise.
+    path_id : list of polars.Series of UInt32
+        For each part, row in `numbered` of each of its paths.
+    """
+    begins = np.cumsum([0, *(len(part) for part in parts)])
+    if len(parts) == 1:
+        return parts[0], [pl.Series(np.arange(begins[-1], dtype=np.uint32))]
+    parents = [
+        part.select(pl.when(pl.col("parent") >= 0).then(pl.col("parent") + int(begin)))
+        for part, begin in zip(parts, begins, strict=False)
+    ]
+    own = pl.concat(parts)
+    nesting = pl.concat(parents).select(parent_row="parent").with_columns(own["depth"])
+    joined, path_id = number_paths(own, nesting, n_names)
+    return joined, [path_id[int(low) : int(high)] for low, high in pairwise(begins)]
 
 
 def merge_paths(paths: RangePaths, names: pl.Series) -> tuple[RangePaths, pl.Series]:
@@ -72,37 +144,19 @@ def merge_paths(paths: RangePaths, names: pl.Series) -> tuple[RangePaths, pl.Ser
     own = paths.select("name_id", "domain_name_id").with_columns(
         pl.col("name_id").replace_strict(same["name_id"], same["first"], return_dtype=pl.UInt32)
     )
-    return _distinct_paths(own, paths["parent_path_id"].cast(pl.Int64), paths["depth"], names)
-
-
-def _distinct_paths(
-    ranges: pl.DataFrame, parents: pl.Series, depths: pl.Series, names: pl.Series
-) -> tuple[RangePaths, pl.Series]:
-    label, labels = _labels(ranges, len(names))
-    parent_row = parents.fill_null(-1).to_numpy()
-    depth = depths.to_numpy()
-    shown = np.flatnonzero(depth < DEEPEST)
-    order = shown[np.argsort(depth[shown].astype(np.int16), kind="stable")]
-    path_id = np.zeros(len(depth), dtype=np.int64)
-    keys: list[Int] = []
-    n_paths = 0
-    for rows in np.split(order, np.cumsum(np.bincount(depth[shown]))[:-1]) if len(order) else ():
-        parent = parent_row[rows]
-        key = np.where(parent >= 0, path_id[parent] + 1, 0) * len(labels) + label[rows]
-        keys.append(distinct(key))
-        path_id[rows] = n_paths + index_of(key, keys[-1])
-        n_paths += len(keys[-1])
-    if len(shown) < len(depth):
-        path_id = path_id[_shown_ancestor(parent_row, depth)]
-    return _table(keys, labels, names), pl.Series("path_id", path_id, dtype=pl.UInt32)
+    nesting = paths.select("depth", parent_row=pl.col("parent_path_id").cast(pl.Int64))
+    numbered, path_id = number_paths(own, nesting, len(names))
+    return spell_paths(numbered, names), path_id
 
 
 def _labels(ranges: pl.DataFrame, n_names: int) -> tuple[Int, Int]:
     """Code of each range's domain name, text; the distinct pairs behind the codes."""
-    domain = ranges["domain_name_id"].cast(pl.Int64).fill_null(-1).to_numpy() + 1
-    pair = domain * n_names + ranges["name_id"].to_numpy()
-    labels = distinct(pair)
-    return index_of(pair, labels), labels
+    names = ranges["name_id"].to_numpy().astype(np.int64)
+    domain = ranges["domain_name_id"]
+    if domain.null_count() < len(domain):
+        names += (domain.cast(pl.Int64).fill_null(-1).to_numpy() + 1) * n_names
+    labels, label = number_codes(names, int(names.max(initial=-1)) + 1)
+    return label, labels
 
 
 def _shown_ancestor(parent_row: Int, depth: Int) -> Int:
@@ -112,24 +166,46 @@ def _shown_ancestor(parent_row: Int, depth: Int) -> Int:
     return ancestor
 
 
-def _table(keys: list[Int], labels: Int, names: pl.Series) -> RangePaths:
-    """Spell out the paths that were found level by level."""
+def _numbered(keys: list[Int], labels: Int, n_names: int) -> pl.DataFrame:
+    """Take apart the keys of paths that were found level by level."""
     key = np.concatenate((np.zeros(0, dtype=np.int64), *keys))
-    parent = key // max(1, len(labels)) - 1
     pair = labels[key % len(labels)] if len(key) else key
-    name_id = pair % max(1, len(names))
-    own = names.gather(name_id).replace("", UNNAMED)
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
-            "path_id": np.arange(len(key), dtype=np.uint32),
-            "parent_path_id": none_below_zero(parent).cast(pl.UInt32),
-            "name_id": name_id.astype(np.uint32),
-            "domain_name_id": none_below_zero(pair // max(1, len(names)) - 1).cast(pl.UInt32),
+            "parent": key // max(1, len(labels)) - 1,
+            "name_id": (pair % max(1, n_names)).astype(np.uint32),
+            "domain_name_id": none_below_zero(pair // max(1, n_names) - 1).cast(pl.UInt32),
             "depth": np.repeat(
                 np.arange(len(keys), dtype=np.int32), [len(level) for level in keys]
             ),
-            "path": _spell(parent, own, [len(level) for level in keys]),
         }
+    )
+
+
+def spell_paths(numbered: pl.DataFrame, names: pl.Series) -> RangePaths:
+    """Give paths their texts.
+
+    Parameters
+    ----------
+    numbered : polars.DataFrame
+        As `number_paths` returns it.
+    names : polars.Series of String
+        Text by id.
+
+    Returns
+    -------
+    RangePaths
+    """
+    own = names.gather(numbered["name_id"]).replace("", UNNAMED)
+    parent = numbered["parent"].to_numpy()
+    sizes = np.bincount(numbered["depth"].to_numpy()).tolist()
+    frame = numbered.select(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("path_id"),
+        none_below_zero(parent).cast(pl.UInt32).alias("parent_path_id"),
+        "name_id",
+        "domain_name_id",
+        "depth",
+        _spell(parent, own, sizes).alias("path"),
     )
     return RangePaths(check_table(frame, RANGE_PATHS, "range_paths"))
 

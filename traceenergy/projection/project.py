@@ -8,17 +8,17 @@ import numpy as np
 import polars as pl
 
 from traceenergy.projection.capture import match_captures
-from traceenergy.projection.held import rows_around
+from traceenergy.projection.held import ranges_around
 from traceenergy.projection.launches import innermost_ordered, match_launches
-from traceenergy.projection.nesting import nest_ordered, none_below_zero, order_ranges
-from traceenergy.projection.paths import range_paths
+from traceenergy.projection.nesting import none_below_zero, order_ranges
+from traceenergy.projection.stretches import grow_ranges, nesting_frame
 from traceenergy.records import dataclass
-from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, NvtxRanges, empty_table
+from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, empty_table
 
 if TYPE_CHECKING:
     from traceenergy.caveats import Caveat
-    from traceenergy.intervals import Int
-    from traceenergy.trace.tables import GpuWork, Launches, RangePaths
+    from traceenergy.projection.held import HeldRanges
+    from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges, RangePaths
 
 PROJECTED_WORK = (
     Column("launch_row", pl.Int64, "", "row in the launches", "no launch known"),
@@ -68,7 +68,7 @@ def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is know
     ranges: NvtxRanges,
     names: pl.Series,
     nodes: GraphNodes | None = None,
-    held: Int | None = None,
+    held: HeldRanges | None = None,
 ) -> Projection:
     """Find the launch, the innermost range and its path for each piece of GPU work.
 
@@ -85,8 +85,8 @@ def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is know
         Text by id.
     nodes : GraphNodes, optional
         None: not recorded.
-    held : ndarray of int64, optional
-        What `rows_around` finds of these; None: it is asked.
+    held : HeldRanges, optional
+        What `ranges_around` finds of these; None: it is asked.
 
     Returns
     -------
@@ -95,21 +95,18 @@ def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is know
     """
     if nodes is None:
         nodes = GraphNodes(empty_table(GRAPH_NODES))
-    if held is None:
-        held = rows_around(ranges, launches, nodes)
-    some = ranges if len(held) == len(ranges) else NvtxRanges(ranges[held])
-    ordered = order_ranges(some)
-    call_range = np.append(_row_of(innermost_ordered(launches, ordered), held), -1)
-    nesting = nest_ordered(ordered, (some["style"] == "start_end").to_numpy())
+    ordered = order_ranges(ranges, held or ranges_around(ranges, launches, nodes))
+    del held
+    call_range = np.append(innermost_ordered(launches, ordered), -1)
     captures = match_captures(work, nodes, ordered, has_ranges=len(ranges) > 0)
+    tree = grow_ranges(ranges, ordered, names)
     del ordered  # the largest arrays here
-    paths, path_of_held = range_paths(some, nesting, names)
     launch = match_launches(work, launches)
     launch_row = none_below_zero(launch)
     # Row -1 is the sentinel appended above: no launch, no range.
     range_row = none_below_zero(call_range[launch])
-    capture_row = none_below_zero(_row_of(captures.range_row, held))
-    range_path_id = _spread(path_of_held, held, len(ranges))
+    capture_row = none_below_zero(captures.range_row)
+    range_path_id = none_below_zero(tree.path_id).cast(pl.UInt32)
     projected = pl.DataFrame(
         {
             "launch_row": launch_row,
@@ -120,25 +117,4 @@ def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is know
             "capture_path_id": range_path_id.gather(capture_row),
         }
     )
-    parent = none_below_zero(_row_of(nesting["parent_row"].fill_null(-1).to_numpy(), held))
-    tree = pl.DataFrame(
-        {
-            "parent_row": _spread(parent, held, len(ranges)),
-            "depth": _spread(nesting["depth"], held, len(ranges)),
-        }
-    )
-    return Projection(projected, tree, paths, range_path_id, captures.caveats)
-
-
-def _row_of(index: Int, held: Int) -> Int:
-    """Turn places among the held ranges, -1 for none, into rows of all."""
-    return np.append(held, -1)[index]
-
-
-def _spread(values: pl.Series, held: Int, n_ranges: int) -> pl.Series:
-    """Lay values of the held ranges beside all, null for the others."""
-    if len(held) == n_ranges:
-        return values
-    place = np.full(n_ranges, -1, dtype=np.int64)
-    place[held] = np.arange(len(held))
-    return values.gather(none_below_zero(place))
+    return Projection(projected, nesting_frame(tree), tree.paths, range_path_id, captures.caveats)

@@ -67,8 +67,49 @@ class ThreadLine:
         return time_ns + self.shift_ns[lane]
 
 
+@dataclass(frozen=True)
+class PlacedRanges:
+    """Ranges on the line of their threads.
+
+    Attributes
+    ----------
+    line : ThreadLine
+    start_ns, end_ns : ndarray of int64 (n_ranges,) [ns]
+        Places on the line; none ends before it starts.
+    """
+
+    line: ThreadLine
+    start_ns: Int
+    end_ns: Int
+
+
+def place_ranges(ranges: pl.DataFrame) -> PlacedRanges:
+    """Place a table of ranges on the line of its threads.
+
+    Parameters
+    ----------
+    ranges : NvtxRanges
+
+    Returns
+    -------
+    PlacedRanges
+        In the order of the table.
+
+    Raises
+    ------
+    BadTableError
+        As `draw_line` does.
+    """
+    line, lane = draw_line(ranges)
+    start_ns = line.place(lane, ranges["start_ns"].to_numpy())
+    end_ns = line.place(lane, ranges["end_ns"].to_numpy())
+    return PlacedRanges(line, start_ns, np.maximum(start_ns, end_ns, out=end_ns))
+
+
 def distinct(values: Int) -> Int:
     """List distinct values in order."""
+    if len(values) and values.min() == values.max():  # one rank, process or thread: the usual case
+        return values[:1].astype(np.int64)
     return np.sort(pl.Series(values).unique().to_numpy())
 
 
@@ -127,6 +168,9 @@ def draw_line(ranges: pl.DataFrame) -> tuple[ThreadLine, Int]:
 def _spans(ranges: pl.DataFrame, lane: Int, n_lanes: int) -> tuple[Int, Int]:
     """First start and last time of each lane."""
     start_ns, end_ns = ranges["start_ns"].to_numpy(), ranges["end_ns"].to_numpy()
+    if n_lanes == 1:
+        last_ns = np.maximum(start_ns.max(), end_ns.max())
+        return start_ns.min(keepdims=True), np.array([last_ns])
     low_ns = np.full(n_lanes, np.iinfo(np.int64).max)
     high_ns = np.full(n_lanes, np.iinfo(np.int64).min)
     np.minimum.at(low_ns, lane, start_ns)
