@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+
 from tests.build import build_trace
+from tests.laws.test_projection_laws import spans
 from tests.literals import Range
 from traceenergy.projection import paths as module
 from traceenergy.projection.nesting import nest_ordered, order_ranges
-from traceenergy.projection.paths import range_paths
+from traceenergy.projection.paths import merge_paths, range_paths
 
 if TYPE_CHECKING:
-    import polars as pl
     import pytest
 
 
@@ -74,6 +79,62 @@ def test_no_ranges_make_no_paths() -> None:
 def test_a_runaway_recursion_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEEPEST", 2)
 
-    _, texts = paths_of(*[(f"f{i}", i, 100 - i) for i in range(6)])
+    paths, texts = paths_of(*[(f"f{i}", i, 100 - i) for i in range(6)])
 
     assert texts == ["f0", "f0/f1", "f0/f1", "f0/f1", "f0/f1", "f0/f1"]
+    assert paths["path"].to_list() == ["f0", "f0/f1"]
+
+
+def test_a_range_beside_a_runaway_recursion_keeps_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEEPEST", 1)
+
+    _, texts = paths_of(("a", 0, 10), ("b", 2, 8), ("c", 20, 30), ("d", 22, 28), ("e", 23, 24))
+
+    assert texts == ["a", "a", "c", "c", "c"]
+
+
+@given(ranges=spans())
+@settings(max_examples=25, deadline=None)
+def test_a_path_is_that_of_the_parent_with_the_own_name(ranges: list[Range]) -> None:
+    ranges = [replace(span, domain=len(span.name) % 2) for span in ranges]
+    trace = build_trace(ranges=ranges)
+    table = trace.nvtx_ranges
+    nesting = nest_ordered(order_ranges(table), (table["style"] == "start_end").to_numpy())
+
+    paths, path_id = range_paths(table, nesting, trace.names)
+
+    parents, ids = nesting["parent_row"].to_list(), path_id.to_list()
+    own = list(zip(table["domain_name_id"], table["name_id"], strict=True))
+    above = [None if parent is None else ids[parent] for parent in parents]
+    text = trace.names.gather(table["name_id"]).to_list()
+    for row, one in enumerate(paths.select(pl.all().gather(ids)).to_dicts()):
+        assert (one["domain_name_id"], one["name_id"]) == own[row]
+        assert (one["parent_path_id"], one["depth"]) == (above[row], nesting["depth"][row])
+        outer = "" if above[row] is None else paths["path"][above[row]] + "/"
+        assert one["path"] == outer + text[row]
+    assert len(set(ids)) == len(set(zip(above, own, strict=True))) == len(paths)
+
+
+def test_paths_stand_level_by_level_by_parent_domain_and_text() -> None:
+    paths, _ = paths_of(
+        Range("z", 0, 50, domain=1, domain_name="own"), ("y", 1, 2), ("x", 3, 4),
+        ("x", 60, 90), Range("y", 61, 62, domain=1, domain_name="own"), ("y", 70, 71),
+    )  # fmt: skip
+
+    # Texts are numbered as they come: z, own, y, x. No domain stands before a domain.
+    assert paths["path"].to_list() == ["x", "z", "x/y", "x/y", "z/y", "z/x"]
+    assert paths["domain_name_id"].is_null().to_list() == [True, False, True, False, True, True]
+
+
+def test_names_that_became_the_same_merge_their_paths() -> None:
+    steps = [("step 1", 0, 10), ("layer", 1, 2), ("step 2", 20, 30), ("layer", 21, 22)]
+    trace = build_trace(ranges=[*steps, ("x", 40, 50)])
+    table = trace.nvtx_ranges
+    nesting = nest_ordered(order_ranges(table), np.zeros(len(table), dtype=bool))
+    paths, path_id = range_paths(table, nesting, trace.names)
+
+    merged, new_id = merge_paths(paths, trace.names.str.replace(r" \d", ""))
+
+    assert merged["path"].to_list() == ["step", "x", "step/layer"]
+    assert merged["parent_path_id"].to_list() == [None, None, 0]
+    assert new_id.gather(path_id).to_list() == [0, 2, 0, 2, 1]

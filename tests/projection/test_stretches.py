@@ -1,88 +1,58 @@
-"""Ranges cut where none is open, each stretch for itself."""
+"""The tree of ranges does not depend on where it is cut."""
 
 from __future__ import annotations
 
-import numpy as np
-import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from tests.build import build_trace
+from tests.laws.test_projection_laws import spans
 from tests.literals import Range
 from traceenergy.projection.nesting import nest_ordered, order_ranges
 from traceenergy.projection.paths import range_paths
-from traceenergy.projection.stretches import cut_stretches, grow_ranges, nesting_frame
+from traceenergy.projection.stretches import cut_stretches, grow_ranges
 
 
-def cuts(*spans: tuple[int, int], rows: int = 1) -> list[int]:
-    ranges = [Range("r", begin, end) for begin, end in spans]
-    return cut_stretches(order_ranges(build_trace(ranges=ranges).nvtx_ranges), rows)
-
-
-def test_ranges_are_cut_where_none_is_open() -> None:
-    assert cuts((0, 10), (2, 5), (11, 20), (15, 30), (25, 40), (41, 42)) == [0, 2, 5, 6]
-
-
-def test_a_range_that_ends_where_the_next_begins_stays_with_it() -> None:
-    assert cuts((0, 10), (10, 20), (30, 40)) == [0, 2, 3]
-
-
-def test_a_range_of_no_length_counts_as_one_nanosecond() -> None:
-    assert cuts((0, 10), (10, 10), (11, 12)) == [0, 3]
-
-
-def test_a_stretch_has_at_least_so_many_ranges() -> None:
-    spans = [(10 * i, 10 * i + 5) for i in range(7)]
-    assert cuts(*spans, rows=3) == [0, 3, 6, 7]
-    assert cuts(*spans, rows=7) == [0, 7]
-
-
-def test_no_range_is_one_stretch_of_none() -> None:
-    assert cuts() == [0, 0]
-
-
-def test_paths_of_stretches_are_one_list() -> None:
-    texts = [("step", 0, 9), ("b", 1, 2), ("step", 20, 29), ("a", 21, 22), ("b", 23, 24)]
-    trace = build_trace(ranges=[Range(*text) for text in texts])
-
-    tree = grow_ranges(trace.nvtx_ranges, order_ranges(trace.nvtx_ranges), trace.names, rows=1)
-
-    path = tree.paths["path"].gather(tree.path_id)
-    assert path.to_list() == ["step", "step/b", "step", "step/a", "step/b"]
-    assert tree.paths["path"].n_unique() == len(tree.paths)
-    assert tree.parent_row.tolist() == [-1, 0, -1, 2, 2]
-
-
-@st.composite
-def ranges_apart(draw: st.DrawFn) -> list[Range]:
-    """Draw ranges on two threads, in bursts with pauses between them, in any order."""
-    ranges = []
-    for burst in range(draw(st.integers(0, 4))):
-        spans = st.tuples(
-            st.sampled_from("abc"), st.integers(0, 12), st.integers(0, 6), st.integers(1, 2),
-            st.sampled_from([None, "torch"]), st.sampled_from(["push_pop", "start_end"]),
-        )  # fmt: skip
-        for name, begin, length, tid, domain, style in draw(st.lists(spans, max_size=8)):
-            begin_ns = 30 * burst + begin
-            ranges.append(
-                Range(name, begin_ns, begin_ns + length, tid=tid, style=style,
-                      domain=0 if domain is None else 1, domain_name=domain)
-            )  # fmt: skip
-    return draw(st.permutations(ranges))
-
-
-@given(ranges=ranges_apart(), rows=st.integers(1, 10))
-@settings(max_examples=200, deadline=None)
-def test_stretches_give_the_tree_of_the_whole(ranges: list[Range], rows: int) -> None:
+@given(ranges=spans(), rows=st.integers(1, 6))
+@settings(max_examples=25, deadline=None)
+def test_stretches_make_the_tree_of_the_whole(ranges: list[Range], rows: int) -> None:
     trace = build_trace(ranges=ranges)
     ordered = order_ranges(trace.nvtx_ranges)
+
+    found = grow_ranges(trace.nvtx_ranges, ordered, trace.names, rows)
+
     may_cross = (trace.nvtx_ranges["style"] == "start_end").to_numpy()
     nesting = nest_ordered(ordered, may_cross)
     paths, path_id = range_paths(trace.nvtx_ranges, nesting, trace.names)
+    assert found.parent_row.tolist() == nesting["parent_row"].fill_null(-1).to_list()
+    assert found.depth.tolist() == nesting["depth"].to_list()
+    assert found.path_id.tolist() == path_id.to_list()
+    assert found.paths.equals(paths)
 
-    tree = grow_ranges(trace.nvtx_ranges, ordered, trace.names, rows)
 
-    assert_frame_equal(nesting_frame(tree), nesting)
-    assert_frame_equal(tree.paths, paths)
-    assert np.array_equal(tree.path_id, path_id.cast(pl.Int64).to_numpy())
+@pytest.mark.parametrize(
+    ("rows", "bounds"), [(1, [0, 3, 4, 6]), (3, [0, 3, 6]), (4, [0, 4, 6]), (5, [0, 6])]
+)
+def test_a_cut_is_where_no_range_is_open(rows: int, bounds: list[int]) -> None:
+    # a   [-----------)                       a reaches over b's end up to c
+    # b   [--)   c [--)
+    # d                 [---)
+    # e                       [------)
+    # tick                           |        stands where e ends: e is left open there
+    spans_ns = [("a", 0, 50), ("b", 0, 10), ("c", 40, 50), ("d", 60, 70)]
+    spans_ns += [("e", 80, 90), ("tick", 90, 90)]
+
+    ordered = order_ranges(build_trace(ranges=spans_ns).nvtx_ranges)
+
+    assert cut_stretches(ordered, rows) == bounds
+
+
+def test_two_threads_are_two_stretches() -> None:
+    ranges = [("a", 0, 50), Range("b", 10, 20, tid=2), ("c", 60, 70)]
+
+    assert cut_stretches(order_ranges(build_trace(ranges=ranges).nvtx_ranges), 1) == [0, 1, 2, 3]
+
+
+def test_no_ranges_are_one_empty_stretch() -> None:
+    assert cut_stretches(order_ranges(build_trace().nvtx_ranges), 1) == [0, 0]
