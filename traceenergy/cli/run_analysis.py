@@ -19,6 +19,7 @@ from traceenergy.read.options import RAISE, Workers
 from traceenergy.records import dataclass
 from traceenergy.report import (
     STDOUT,
+    begin_pages,
     check_outputs,
     needs_pieces,
     render_json,
@@ -157,6 +158,7 @@ def run_analysis(
         Whatever the library raises.
     """
     check_outputs(outs, [*inputs.files, *options.requests], force=force)
+    begin_pages(outs)
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
         if by_report or slices > 1:

@@ -18,7 +18,7 @@ from traceenergy.comparison import compare
 from traceenergy.errors import NoPowerError, UsageError
 from traceenergy.read.options import ReadOptions
 from traceenergy.records import dataclass
-from traceenergy.report import STDOUT, check_outputs
+from traceenergy.report import STDOUT, begin_pages, check_outputs
 from traceenergy.report.comparison_outputs import (
     ENDINGS,
     comparison_summary,
@@ -157,6 +157,7 @@ def run_comparison(
         Whatever the library raises; for gates only when everything was written.
     """
     check_outputs(outs, sides.files, force=force, endings=ENDINGS)
+    begin_pages(outs)
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
         base, head = sides.analyses(say)

@@ -13,7 +13,7 @@ from rich.text import Text
 from traceenergy.cli.run_analysis import print_summary, progress
 from traceenergy.errors import RunsLeftOutError
 from traceenergy.read.options import RAISE, SKIP
-from traceenergy.report import STDOUT, check_outputs
+from traceenergy.report import STDOUT, begin_pages, check_outputs
 from traceenergy.report.sweep_outputs import (
     ENDINGS,
     render_sweep_json,
@@ -65,6 +65,7 @@ def run_sweep(
     """
     files = [path for source in list_sources(runs) for path in source.all_files]
     check_outputs(outs, [*runs, *files], force=force, endings=ENDINGS)
+    begin_pages(outs)
     console = Console(stderr=True)
     with progress(console, quiet=quiet) as say:
         say(f"reading {len(runs)} runs")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from traceenergy.analysis.model import Analysis
 from traceenergy.errors import OutputError, OutputExistsError, UsageError
 from traceenergy.report.tables import DECLARED
-from traceenergy.whole_files import put_file, put_folder
+from traceenergy.whole_files import put_file, put_folder, real_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +34,20 @@ _ALSO_ACCEPTED = ", a folder that ends in / for one parquet per table, or - for 
 def needs_pieces(outs: Iterable[str]) -> bool:
     """Tell whether one of some outputs of an analysis shows its table of pieces of work."""
     return any(out.lower().endswith(_WITH_PIECES) for out in outs)
+
+
+def begin_pages(outs: Iterable[str]) -> None:
+    """Begin what pages need whatever they show: their script is packed while inputs are read.
+
+    Parameters
+    ----------
+    outs : iterable of str
+        All outputs; those that are no page need nothing.
+    """
+    if any(out.lower().endswith(".html") for out in outs):
+        from traceenergy.report.page_charts import pack_plotly
+
+        pack_plotly()
 
 
 def write(
@@ -153,14 +167,14 @@ def _ending(path: Path) -> str:
 def _check_distinct(texts: list[str]) -> None:
     seen: dict[str, str] = {}
     for text in texts:
-        key = text if text == STDOUT else str(Path(text).resolve())
+        key = text if text == STDOUT else str(real_path(text))
         if key in seen:
             raise UsageError(f"{text} is asked for twice", next_step="give each output its name")
         seen[key] = text
 
 
 def _check_not_input(text: str, source: Path) -> None:
-    target, origin = Path(text).resolve(), source.resolve()
+    target, origin = real_path(text), real_path(source)
     same = target == origin or (target.exists() and origin.exists() and target.samefile(origin))
     is_in_input = origin.is_dir() and origin in target.parents
     if same or (is_in_input and (_is_folder(text) or target.suffix.lower() in _INPUT_LIKE)):
