@@ -1,11 +1,13 @@
-"""Files that appear under their names only when they are complete."""
+"""Files that appear under their names only when they are complete, links followed."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import uuid
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,7 +16,11 @@ from traceenergy.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+
+def real_path(path: str | Path) -> Path:
+    """Follow the links of a path; links in a circle, which `Path.resolve` fails at, stay."""
+    return Path(os.path.realpath(path))
 
 
 def put_file(path: Path, write_part: Callable[[Path], object]) -> None:
