@@ -1,4 +1,4 @@
-"""Work read from a grid: the same as summed piece by piece."""
+"""Work seen by windows on a grid: the same as summed piece by piece."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from traceenergy.energy import time_grid
-from traceenergy.energy.coverage import ClassTimes, covered_s
-from traceenergy.energy.time_grid import on_grid
+from traceenergy.energy.coverage import ClassTimes, one_class
+from traceenergy.energy.time_grid import Looks, on_grid
 
 N_CLASSES = 3
+SHORT, LONG = 1e9, 0.0  # share of pairs in which windows count as short; long ones never do
 
 
 def drawn(seed: int, n_work: int = 400) -> ClassTimes:
@@ -26,27 +27,53 @@ def drawn(seed: int, n_work: int = 400) -> ClassTimes:
     )
 
 
-@pytest.mark.parametrize("most_cells", [1 << 22, 12, 1])
-@pytest.mark.parametrize("seed", range(4))
+def summed_s(times: ClassTimes, looks: Looks) -> np.ndarray:
+    """Sum piece by piece what the windows of each reading hold."""
+    found = np.zeros((len(looks.last_ns), times.n_classes))
+    member = times.of_class[:, None] == np.arange(times.n_classes)
+    for before_ns in looks.before_ns:
+        high_ns = looks.last_ns - before_ns
+        low_ns = high_ns - looks.width_ns
+        overlap_ns = np.minimum(times.end_ns, high_ns[:, None]) - np.maximum(
+            times.start_ns, low_ns[:, None]
+        )
+        found += np.maximum(overlap_ns, 0) * times.weight * 1e-9 @ member
+    return found
+
+
+@pytest.mark.parametrize(("share", "most_sums"), [(SHORT, 1), (LONG, 1 << 20), (LONG, 40)])
+@pytest.mark.parametrize("width_ns", [3, 700, 30_000])
+@pytest.mark.parametrize("seed", range(3))
 def test_windows_hold_what_a_sum_over_pieces_gives(
-    monkeypatch: pytest.MonkeyPatch, seed: int, most_cells: int
+    monkeypatch: pytest.MonkeyPatch, seed: int, width_ns: int, share: float, most_sums: int
 ) -> None:
-    monkeypatch.setattr(time_grid, "MOST_CELLS", most_cells)
+    monkeypatch.setattr(time_grid, "MOST_PAIRS_SHARE", share)
+    monkeypatch.setattr(time_grid, "MOST_SUMS", most_sums)
+    monkeypatch.setattr(time_grid, "PAIRS_AT_ONCE", 200)
     times = drawn(seed)
     rng = np.random.default_rng(seed + 100)
-    low_ns = 10**9 + rng.integers(-3000, 30_000, 60)
-    low_ns[:20] = times.start_ns[:20]  # ends of windows where work starts, and ends
-    high_ns = low_ns + rng.integers(1, 3000, 60)
-    high_ns[20:40] = np.maximum(times.end_ns[20:40], low_ns[20:40])
+    last_ns = 10**9 + rng.integers(-3000, 60_000, 80)
+    last_ns[:40] = np.concatenate((times.start_ns[:20], times.end_ns[20:40]))
+    looks = Looks(last_ns, np.array([0, 5, 1900]), width_ns)
 
-    found = covered_s(on_grid(times), low_ns, high_ns)
+    found = on_grid(times).seen_s(looks)
 
-    overlap_ns = np.minimum(times.end_ns, high_ns[:, None]) - np.maximum(
-        times.start_ns, low_ns[:, None]
+    assert len(found) == 1
+    assert found[0] == pytest.approx(summed_s(times, looks), abs=1e-15)
+
+
+def test_columns_of_the_same_pieces_are_each_summed() -> None:
+    times = drawn(3)
+    other = one_class(times.start_ns, times.end_ns, times.weight**2)
+    looks = Looks(np.arange(10**9, 10**9 + 25_000, 400), np.array([0]), 100)
+
+    found = on_grid(times, other).seen_s(looks)
+
+    assert found[0] == pytest.approx(summed_s(times, looks), abs=1e-15)
+    assert found[1] == pytest.approx(
+        summed_s(other, looks),
+        abs=1e-15,
     )
-    weighted_s = np.maximum(overlap_ns, 0) * times.weight * 1e-9
-    member = times.of_class[:, None] == np.arange(N_CLASSES)
-    assert found == pytest.approx(weighted_s @ member, abs=1e-15)
 
 
 def test_work_in_any_order_is_the_same_work() -> None:
@@ -59,18 +86,17 @@ def test_work_in_any_order_is_the_same_work() -> None:
         times.of_class[order],
         N_CLASSES,
     )
-    low_ns = np.arange(10**9, 10**9 + 20_000, 77)
+    looks = Looks(np.arange(10**9, 10**9 + 20_000, 77), np.array([0, 9]), 50)
 
-    found, expected = (
-        covered_s(on_grid(one), low_ns, low_ns + 50) for one in (times, sorted_times)
-    )
+    found, expected = (on_grid(one).seen_s(looks)[0] for one in (times, sorted_times))
 
     assert found == pytest.approx(expected, abs=1e-18)
 
 
-def test_without_work_there_is_no_grid_and_no_time() -> None:
+def test_without_work_nothing_is_seen() -> None:
     none = np.zeros(0, dtype=np.int64)
-    times = on_grid(ClassTimes(none, none, np.zeros(0), none, 2))
+    grid = on_grid(ClassTimes(none, none, np.zeros(0), none, 2))
 
-    assert times.grid is None
-    assert covered_s(times, np.array([0, 5]), np.array([10, 20])).tolist() == [[0, 0], [0, 0]]
+    found = grid.seen_s(Looks(np.array([5, 20]), np.array([0]), 10))
+
+    assert found[0].tolist() == [[0, 0], [0, 0]]

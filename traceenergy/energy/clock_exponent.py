@@ -132,7 +132,6 @@ def _at_exponent(design: Design, log_clock: Float, exponent: float) -> Design:
     return replace(
         design,
         busy=one_class(start_ns, end_ns, share_rate),
-        beside=one_class(start_ns, end_ns, beside_w),
         sizes=replace(design.sizes, weight=design.sizes.weight * factor),
         classes=replace(design.classes, weight=factor),
         share_rate=share_rate,

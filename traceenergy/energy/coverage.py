@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from traceenergy.energy.time_grid import TimeGrid
-
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
@@ -38,8 +36,6 @@ class ClassTimes:
     of_class : ndarray of int64 (n_work,)
         0 to n_classes - 1.
     n_classes : int
-    grid : TimeGrid or None
-        Of the same work, where it is asked for at many times.
     """
 
     start_ns: Int
@@ -47,7 +43,6 @@ class ClassTimes:
     weight: Float
     of_class: Int
     n_classes: int
-    grid: TimeGrid | None = None
 
     @cached_property
     def origin_ns(self) -> int:
@@ -116,7 +111,7 @@ def covered_s(times: ClassTimes, low_ns: Int, high_ns: Int) -> Float:
         edge_ns, place = np.unique(
             np.concatenate((low_ns[part], high_ns[part])), return_inverse=True
         )
-        until = until_s(times, edge_ns) if times.grid is None else times.grid.until_s(edge_ns)
+        until = until_s(times, edge_ns)
         low, high = np.split(place, 2)
         result[part] = until[high] - until[low]
     return result

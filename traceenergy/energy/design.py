@@ -10,7 +10,7 @@ import numpy as np
 from traceenergy.energy.coverage import PIECES_AT_ONCE, ClassTimes, covered_s, one_class
 from traceenergy.energy.gain_parts import GainParts
 from traceenergy.energy.prior import ClassTraits, category_of
-from traceenergy.energy.time_grid import on_grid
+from traceenergy.energy.time_grid import Looks, TimeGrid, on_grid
 from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
 
@@ -67,13 +67,18 @@ class SensorShape:
         list of (low_ns, high_ns)
             One if nothing is smoothed, else one for each of `NODES` parts of the delay.
         """
+        window_ns = round(self.window_ms * NS_PER_MS)
+        ends = [update_ns - before_ns for before_ns in self._before_ns]
+        return [(high_ns - window_ns, high_ns) for high_ns in ends]
+
+    @property
+    def _before_ns(self) -> list[int]:
+        """How much before an update its windows end, ascending [ns]."""
         delays = [0.0]
         if self.smoothing_ms > 0:
             middle = (np.arange(NODES) + 0.5) / NODES
             delays = (-self.smoothing_ms * np.log1p(-middle)).tolist()
-        window_ns = round(self.window_ms * NS_PER_MS)
-        ends = [update_ns - round((self.lag_ms + delay) * NS_PER_MS) for delay in delays]
-        return [(high_ns - window_ns, high_ns) for high_ns in ends]
+        return [round((self.lag_ms + delay) * NS_PER_MS) for delay in delays]
 
     def seen(self, times: ClassTimes, update_ns: Int) -> Float:
         """Say how much of each class readings see.
@@ -96,6 +101,15 @@ class SensorShape:
         share = covered.reshape(-1, len(update_ns), times.n_classes).mean(axis=0)
         return np.asarray(share / window_s, dtype=np.float64)
 
+    def seen_on(self, grid: TimeGrid, update_ns: Int) -> list[Float]:
+        """Say the same of all columns of a grid."""
+        before_ns = np.array(self._before_ns)
+        looks = Looks(
+            update_ns - before_ns[0], before_ns - before_ns[0], round(self.window_ms * NS_PER_MS)
+        )
+        window_s = self.window_ms * NS_PER_MS * S_PER_NS
+        return [seen_s / (len(before_ns) * window_s) for seen_s in grid.seen_s(looks)]
+
 
 @dataclass(frozen=True)
 class Design:
@@ -108,8 +122,6 @@ class Design:
         Where static power may turn; empty for a short log.
     busy : ClassTimes
         Stretches with work, as one class.
-    beside : ClassTimes
-        Work beside other work, weighted by how much of it and by its usual power [W].
     sizes : ClassTimes
         Work by category, weighted by size and usual power [W].
     classes : ClassTimes
@@ -118,17 +130,20 @@ class Design:
         What a second of each piece counts for in the columns of busy, beside.
     limit_w : float [W]
         Scale of the prior.
+    grids : tuple of TimeGrid
+        Of all columns in their order, for rows at many shapes of the sensor; none before
+        `on_grids`.
     """
 
     traits: ClassTraits
     knot_ns: Int
     busy: ClassTimes
-    beside: ClassTimes
     sizes: ClassTimes
     classes: ClassTimes
     share_rate: Float
     beside_w: Float
     limit_w: float
+    grids: tuple[TimeGrid, ...] = ()
 
     @property
     def n_background(self) -> int:
@@ -146,14 +161,10 @@ class Design:
         return self.first_class + self.classes.n_classes
 
     def on_grids(self) -> Design:
-        """Sum up the work along grids, for rows at many shapes of the sensor."""
-        return replace(
-            self,
-            busy=on_grid(self.busy),
-            beside=on_grid(self.beside),
-            sizes=on_grid(self.sizes),
-            classes=on_grid(self.classes),
-        )
+        """Lay grids over the work, for rows at many shapes of the sensor; they may be large."""
+        beside = one_class(self.classes.start_ns, self.classes.end_ns, self.beside_w)
+        pieces = on_grid(beside, self.sizes, self.classes)
+        return replace(self, grids=(on_grid(self.busy), pieces))
 
     def rows(self, update_ns: Int, shape: SensorShape) -> Float:
         """Build the rows of the model for readings.
@@ -167,10 +178,8 @@ class Design:
         -------
         ndarray of float64 (n_rows, n_columns)
         """
-        shares = [
-            shape.seen(times, update_ns)
-            for times in (self.busy, self.beside, self.sizes, self.classes)
-        ]
+        grids = self.grids or self.on_grids().grids
+        shares = [seen for grid in grids for seen in shape.seen_on(grid, update_ns)]
         middle_ns = update_ns - round(shape.delay_ms * NS_PER_MS)
         return np.column_stack((np.ones(len(update_ns)), self._wander(middle_ns), *shares))
 
@@ -337,13 +346,11 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     beside_w = np.clip(2 * (1 - share_rate), 0, 1) * usual_w
     size_w = _size(classes.of_all, length_ns, len(classes.names)) * usual_w
     weight = np.broadcast_to(1.0, len(start_ns)) if clock_factor is None else clock_factor
-    shared = np.flatnonzero(beside_w > 0)
     stretches = clock.stretches
     return Design(
         traits=traits,
         knot_ns=_knots(span_ns),
         busy=one_class(*stretches, np.broadcast_to(1.0, len(stretches[0]))),
-        beside=one_class(start_ns[shared], end_ns[shared], beside_w[shared]),
         sizes=ClassTimes(
             start_ns, end_ns, size_w, category[classes.of_all], int(category.max()) + 1
         ),

@@ -98,7 +98,7 @@ def model_power(
         clock_factor=clock_factor(clocks, work.all_start_ns, work.all_end_ns),
     )
     prior = _prior(work, classes, design, evidence.calibration)
-    found, shape, fit = _fit_in_turn(series, work, design, prior, found)
+    found, shape, fit = _fit_in_turn(series, work, design.on_grids(), prior, found)
     return PowerModel(
         series=_as_seen(whole, shape, found),
         shape=shape,
@@ -149,7 +149,6 @@ def _fit_at_lags(
     window_ms = sensor.window_ms if sensor.source in {KNOWN, GIVEN, COUNTED} else first.window_ms
     window_ms = max(window_ms, LEAST_WINDOW_MS)
     others = [SensorShape(window_ms, BOARD_MS, lag_ms) for lag_ms in others_ms]
-    design = design.on_grids()
     # Sensors take some ms beyond the age of a value, seldom many.
     most_ms = series.usual_lags_ms[1] - LARGEST_LAG_MS
     return fit_at_lags(
