@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.codes import codes_of, first_places, joined_key, number_codes, order_of
+from traceenergy.codes import (
+    codes_of,
+    first_places,
+    joined_key,
+    number_codes,
+    order_of,
+    places_in,
+)
 
 WIDE = 2**61  # too far apart for a table
 
@@ -70,3 +77,19 @@ def test_the_order_of_keys_is_that_of_a_stable_sort(pairs: list[tuple[int, int]]
     code, time_ns = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
     order = order_of(code, joined_key(code, time_ns, 9))
     assert order.tolist() == sorted(range(len(pairs)), key=pairs.__getitem__)
+
+
+@given(st.lists(st.integers(-40, 40)), st.lists(st.integers(-50, 50)))
+def test_places_are_those_of_a_search(ordered: list[int], asked: list[int]) -> None:
+    line, values = np.array(sorted(ordered), dtype=np.int64), np.array(asked, dtype=np.int64)
+    assert places_in(line, values).tolist() == np.searchsorted(line, values).tolist()
+
+
+@pytest.mark.parametrize("n_rare", [0, 1, 40_000])
+def test_few_codes_far_apart_are_numbered_though_a_first_look_misses_some(n_rare: int) -> None:
+    code = np.tile(np.array([WIDE, 5, WIDE // 3]), 40_000)
+    code[1 : 1 + n_rare] = np.arange(n_rare) * 7 + 11
+    there, number = number_codes(code, WIDE + 1)
+    expected, places = np.unique(code, return_inverse=True)
+    assert there.tolist() == expected.tolist()
+    assert number.tolist() == places.tolist()

@@ -58,7 +58,7 @@ def number_codes(code: Int, limit: int) -> tuple[Int, Int]:
 
 
 def _number_few(code: Int) -> tuple[Int, Int] | None:
-    """Number codes of which few occur; None if a first look finds many, or not nearly all."""
+    """Number codes; None if a first look finds many of them, or not nearly all."""
     there = np.unique(code[:: max(1, len(code) // _FIRST_LOOK)])
     if not 0 < len(there) <= _FEW:
         return None
