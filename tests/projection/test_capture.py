@@ -141,6 +141,12 @@ def test_nodes_in_a_circle_are_counted_and_left_without_a_range(circle: list[Nod
     assert doubts(into, replayed(40), replayed(1), replayed(51)) == {"graph-node-cycle": 2}
 
 
+def test_of_one_range_alone_it_is_told_that_capture_was_outside() -> None:
+    found = project([Node(1, 250)], [replayed(1)], [Range("step", 300, 400)])[1]
+
+    assert {caveat.slug: caveat.n for caveat in found.caveats} == {"captured-outside-ranges": 1}
+
+
 def test_a_trace_without_ranges_is_not_told_that_capture_has_none() -> None:
     trace, found = project([Node(1, 20)], [replayed(1)], ranges=())
 
