@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 EXIT_GATE = 1
 EXIT_USAGE = 2
 EXIT_NO_POWER = 3
@@ -45,7 +43,8 @@ class TraceEnergyError(Exception):
         """Write the error as the shell shows it, one part a line.
 
         Words of a file may be among them: what would move the cursor, or turn the direction of
-        text, is replaced by a visible mark; lines that are too long, or too many, are cut.
+        text, and spaces that are none of ASCII, are replaced by a visible mark; lines that are too
+        long, or too many, are cut.
         """
         lines = [f"error[{self.slug}]: {self.what}"]
         lines += [f"  {line}" for line in self.details.splitlines()]
@@ -64,14 +63,9 @@ class TraceEnergyError(Exception):
 def _harmless(line: str) -> str:
     if len(line) > _LONGEST_LINE:
         line = f"{line[:_LONGEST_LINE]}... ({len(line) - _LONGEST_LINE:,} more characters)"
-    if line.isascii() and line.isprintable():
+    if line.isprintable():
         return line
-    return "".join(_MARK if _is_unsafe(letter) else letter for letter in line)
-
-
-def _is_unsafe(letter: str) -> bool:
-    kind = unicodedata.category(letter)
-    return kind[0] == "C" or kind in ("Zl", "Zp")
+    return "".join(letter if letter.isprintable() else _MARK for letter in line)
 
 
 def _rebuild(

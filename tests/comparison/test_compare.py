@@ -187,6 +187,20 @@ def test_other_meters_are_marked_and_widen_intervals(column: str, value: str, sl
     assert found.change("elapsed_s")["verdict"] == "same"
 
 
+def test_a_gpu_without_power_beside_one_with_it_is_compared() -> None:
+    run = sample.rich_analysis()
+    dark = run.devices.with_columns(
+        power_source=pl.when(pl.int_range(pl.len()) > 0).then("power_source")
+    )
+    other = replace(run, devices=dark)
+
+    assert (
+        "nothing"
+        in {mark.slug: mark.text for mark in compare(run, other).marks}["other-power-source"]
+    )
+    assert "other-power-source" not in {mark.slug for mark in compare(other, other).marks}
+
+
 def test_clocks_and_temperatures_that_differ_are_named() -> None:
     run = decode()
     cool = run.devices.with_columns(sm_clock_mhz=pl.lit(1700.0), temperature_c=pl.lit(50.0))

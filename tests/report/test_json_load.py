@@ -97,6 +97,22 @@ def test_a_real_result_comes_back_too(real: Analysis, tmp_path: Path) -> None:
     assert render_json(loaded(real, tmp_path)) == render_json(real)
 
 
+def test_a_result_of_times_alone_comes_back(tmp_path: Path) -> None:
+    trace = te.read_trace(FIXTURE / "trace.sqlite")
+    result = te.analyze(trace, te.AnalysisOptions(time_only=True))
+
+    quadrants = {entry["quadrant"] for entry in result.max_vs_sum["levels"]}
+    assert quadrants == {None}
+    assert render_json(loaded(result, tmp_path)) == render_json(result)
+
+
+def test_what_is_not_told_of_the_path_is_filled_up(tmp_path: Path) -> None:
+    told = load(written(tmp_path, max_vs_sum={"elapsed_s": None})).max_vs_sum
+
+    assert told["elapsed_s"] == sample.rich_analysis().window.elapsed_ns * 1e-9
+    assert (told["parts"], told["holders"], told["levels"]) == (None, [], [])
+
+
 def test_a_cut_table_is_not_said_to_be_cut_twice(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -159,6 +175,7 @@ def test_a_result_of_before_there_were_comparisons_is_read(real: Analysis, tmp_p
         (render_json(sample.rich_analysis())[:-200], "is no JSON, or cut short"),
         ('{"format": NaN}', "is no JSON"),
         ("[" * 100_000, "is no JSON"),
+        ('{"format": "half of a \\ud83d"}', "is no JSON"),
         ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     ],
 )
@@ -212,6 +229,21 @@ def test_a_result_of_a_newer_form_is_refused(tmp_path: Path) -> None:
     [
         {"window": ...},
         {"window": {"start_ns": 0}},
+        {"window": {"start_ns": 0, "end_ns": 2**63, "utc_start": None}},
+        {"window": {"start_ns": 1, "end_ns": 0, "utc_start": None}},
+        {"options": {"power_exponent": [2.2]}},
+        {"options": {"power_exponent_source": "guess"}},
+        {"options": {"power_exponent_interval": [1.9]}},
+        {"options": {"calibration_inputs": ["run.sqlite"]}},
+        {"options": {"rules": "mine.toml"}},
+        {"options": {"skip_steps": 1.5}},
+        {"options": {"of_a_newer_version": {"deep": [1e300]}}},
+        {"max_vs_sum": []},
+        {"max_vs_sum": {"parts": {"work_s": 1.0}}},
+        {"max_vs_sum": {"holders": 3}},
+        {"max_vs_sum": {"holders": [{"rank": 0, "device_id": 0, "path_s": 1.0}]}},
+        {"max_vs_sum": {"n_handovers": "many"}},
+        {"max_vs_sum": {"levels": [{"level": "phase", "name": "moe"}]}},
         {"devices": None},
         {"devices": [{"rank": 0}]},
         {"devices": 3},

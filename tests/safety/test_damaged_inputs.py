@@ -36,6 +36,12 @@ FOUND = (
     ("tokens", 1), ("tokens", 93), ("runs of a sweep", 1024376), ("request log", 93),
     ("request tree", 1171), ("result", 12), ("result", 168), ("result", 529), ("result", 606),
     ("result", 1088), ("result", 1007130), ("result", 1082512), ("simulator's power", 173),
+    ("result", 4002528), ("result", 4037902), ("result", 4051833), ("result", 4059337),
+    ("result", 4061711), ("result", 4075520), ("result", 4087772), ("result", 4131146),
+    ("result", 4226902), ("result", 4242398), ("result", 4265459), ("result", 4355833),
+    ("runs of a sweep", 4025376), ("runs of a sweep", 4047116), ("runs of a sweep", 4134665),
+    ("runs of a sweep", 4216535), ("runs of a sweep", 4239161), ("runs of a sweep", 4278705),
+    ("runs of a sweep", 4314604), ("runs of a sweep", 4322490), ("tokens", 4115586),
 )  # fmt: skip
 
 

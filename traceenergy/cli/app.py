@@ -12,7 +12,8 @@ import typer
 from traceenergy import __version__
 from traceenergy.cli.interrupts import kept_interrupts
 from traceenergy.cli.stdout import checked_stdout
-from traceenergy.errors import InternalError, TraceEnergyError
+from traceenergy.errors import InternalError, TraceEnergyError, UsageError
+from traceenergy.foreign_text import is_text
 
 EXIT_INTERRUPTED = 130  # as shells say of a program that Ctrl-C ended
 
@@ -74,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     try:
+        _check_words(words)
         with kept_interrupts(), checked_stdout():
             make_app()(words, prog_name="traceenergy")
     except TraceEnergyError as error:
@@ -91,6 +93,17 @@ def main(argv: list[str] | None = None) -> None:
             traceback.print_exc()
         _say(_defect(error))
         sys.exit(InternalError.exit_code)
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse words that no output could say again, such as names of files of another time."""
+    odd = [word for word in words if not is_text(word)]
+    if odd:
+        raise UsageError(
+            f"a word of the call is no text in {sys.getfilesystemencoding()}",
+            details=", ".join(odd),
+            next_step="rename the file; a folder of such a name can be entered with cd",
+        )
 
 
 def _version(on: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -231,7 +232,8 @@ def compare(
         )
         for run, power in ((base, base_power), (head, head_power))
     )
-    names = "redacted" if redact else f"{base.resolve().stem}-{head.resolve().stem}"
+    stems = (Path(os.path.realpath(run)).stem for run in (base, head))
+    names = "redacted" if redact else "-".join(stems)
     run_comparison(
         Sides(base_inputs, head_inputs, options),
         outs=out or [f"traceenergy-compare-{names}.html"],

@@ -143,7 +143,10 @@ def _power(base: Analysis, head: Analysis) -> list[Mark]:
         which = "base" if totals_j[0] is None else "head"
         return [Mark("no-power", f"the {which} has no measured power: only time is compared")]
     marks = _modelled(base, head)
-    sources = [sorted(set(run.devices["power_source"].to_list())) for run in (base, head)]
+    sources = [
+        run.devices["power_source"].fill_null("nothing").unique().sort().to_list()
+        for run in (base, head)
+    ]
     if sources[0] != sources[1]:
         text = f"power of the base is from {', '.join(sources[0])}, of the head from "
         marks.append(Mark("other-power-source", text + ", ".join(sources[1])))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 from traceenergy.components.model import PartsModel
-from traceenergy.components.serving_sim import parse_json
+from traceenergy.components.serving_sim import parse_simulator
 from traceenergy.components.toml_form import parse_toml
 from traceenergy.errors import BadPowerModelError, UnreadableFileError
+from traceenergy.foreign_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def read_parts(path: Path, phase_problem: Callable[[str], str | None]) -> PartsM
     content = _parsed(text, path.name, is_json=is_json)
     remarks: tuple[str, ...] = ()
     if is_json:
-        gpus, nodes, remarks, problems = parse_json(content)
+        gpus, nodes, remarks, problems = parse_simulator(content)
     else:
         gpus, nodes, problems = parse_toml(content, phase_problem)
     if problems:
@@ -72,7 +72,7 @@ def read_parts(path: Path, phase_problem: Callable[[str], str | None]) -> PartsM
 
 def _parsed(text: str, name: str, *, is_json: bool) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(text) if is_json else tomllib.loads(text)
+        found: dict[str, Any] = parse_json(text) if is_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         kind = "JSON" if is_json else "TOML"
         raise BadPowerModelError(

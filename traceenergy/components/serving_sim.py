@@ -18,7 +18,7 @@ _STANDBY_REMARK = (
 )
 
 
-def parse_json(
+def parse_simulator(
     content: object,
 ) -> tuple[tuple[GpuPower, ...], tuple[NodePower, ...], tuple[str, ...], list[str]]:
     """Read a cluster configuration, one node of it, or the `power` block alone.

@@ -107,7 +107,12 @@ def _is_packed(head: bytes, name: str) -> bool:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    files = sorted((file for file in folder.iterdir() if file.is_file()), key=_natural)
+    try:
+        files = sorted((file for file in folder.iterdir() if file.is_file()), key=_natural)
+    except OSError as error:
+        raise UnreadableFileError(
+            f"the folder {folder.name} cannot be read", details=str(error.strerror)
+        ) from error
     for endings in ((".sqlite",), _REPORT_ENDINGS):
         found = [file for file in files if file.name.lower().endswith(endings)]
         if found:

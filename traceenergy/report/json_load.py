@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -20,6 +19,7 @@ from traceenergy.errors import (
     NotAResultError,
     UnreadableFileError,
 )
+from traceenergy.foreign_text import parse_json
 from traceenergy.read.nsys.sqlite_file import check_there
 from traceenergy.report.json_report import (
     FORMAT,
@@ -27,9 +27,10 @@ from traceenergy.report.json_report import (
     POWER_TABLES,
     ROW_TABLES,
     SERVING_TABLES,
+    whole_max_vs_sum,
 )
 from traceenergy.report.tables import DECLARED
-from traceenergy.report.told_types import check_told
+from traceenergy.report.told_types import MOST_NUMBER, check_told, is_a, types_of
 from traceenergy.trace.model import Origin
 from traceenergy.trace.tables import check_table, empty_table
 from traceenergy.units import NS_PER_S, NS_PER_US
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from traceenergy.trace.tables import Column
 
 Kind = TypeVar(
-    "Kind", Caveat, EnergyTotals, ExpectedError, Finding, Footprint, NotEvaluated, Origin
+    "Kind", Caveat, EnergyTotals, ExpectedError, Finding, Footprint, NotEvaluated, Origin, Window
 )
 _AGAIN = "write it again: traceenergy analyze TRACE -o result.json"
 # What reading a value raises that is not there, or is of another type.
@@ -49,8 +50,6 @@ UNFIT = (
     KeyError, TypeError, ValueError, AttributeError, OverflowError, BadTableError,
     pl.exceptions.PolarsError,
 )  # fmt: skip
-_MOST_WHOLE = 2**63
-_MOST_NUMBER = 1e30  # squares and sums of such stay finite
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -117,20 +116,15 @@ def parsed(file: Path) -> object:
     """
     check_there(file, next_step=_AGAIN)
     try:
-        return json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        return parse_json(file.read_text(encoding="utf-8-sig"), strict=True)
     except json.JSONDecodeError as error:
         raise UnreadableFileError(
             f"{file.name} is no JSON, or cut short",
             details=f"line {error.lineno}, column {error.colno}: {error.msg}",
             next_step=_AGAIN,
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnreadableFileError(f"{file.name} is no JSON", next_step=_AGAIN) from error
-
-
-def _refuse(constant: str) -> NoReturn:
-    message = f"{constant} is no JSON"
-    raise ValueError(message)
 
 
 def checked(found: object, name: str) -> dict[str, Any]:
@@ -190,15 +184,16 @@ def analysis_of(found: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Analy
     Analysis
     """
     power = found.get("power") or {}
+    window = _window(found["window"])
     check_told(found["options"], found["max_vs_sum"])
     _check_kinds(tables["step_costs"])
     return Analysis(
         origins=tuple(_origin(entry) for entry in found["inputs"]),
         options=dict(found["options"]),
-        window=_window(found["window"]),
+        window=window,
         confidence_level=_share(found["confidence_level"]),
         energy=_energy(found["energy"]),
-        max_vs_sum=dict(found["max_vs_sum"]),
+        max_vs_sum=whole_max_vs_sum(found["max_vs_sum"], window),
         findings=tuple(made(Finding, entry) for entry in found["findings"]),
         not_evaluated=tuple(
             made(NotEvaluated, entry) for entry in found.get("not_evaluated") or []
@@ -237,8 +232,8 @@ def declared_rows(
     frame = check_table(pl.DataFrame(told, schema=schema), columns, name)
     for column in frame:
         values = column.explode() if isinstance(column.dtype, pl.List) else column
-        if values.dtype.is_float() and (values.abs() > _MOST_NUMBER).any():
-            message = f"{name}.{column.name}: numbers beyond {_MOST_NUMBER:.0e}"
+        if values.dtype.is_float() and (values.abs() > MOST_NUMBER).any():
+            message = f"{name}.{column.name}: numbers beyond {MOST_NUMBER:.0e}"
             raise ValueError(message)
     return frame
 
@@ -258,7 +253,14 @@ def _window(entry: dict[str, Any]) -> Window:
     utc_ns = None
     if since is not None:
         utc_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * NS_PER_US
-    return Window(int(entry["start_ns"]), int(entry["end_ns"]), utc_ns)
+    window = made(
+        Window,
+        {"start_ns": entry["start_ns"], "end_ns": entry["end_ns"], "utc_start_ns": utc_ns},
+    )
+    if window.end_ns < window.start_ns:
+        message = "window: ends before it begins"
+        raise ValueError(message)
+    return window
 
 
 def _energy(entry: dict[str, Any]) -> EnergyTotals:
@@ -273,23 +275,9 @@ def _footprint(entry: dict[str, Any] | None) -> Footprint | None:
 
 def made(kind: type[Kind], entry: dict[str, Any]) -> Kind:
     """Fill a class with the fields that it has; a newer version may tell more."""
-    types = _types_of(kind)
-    odd = [key for key, value in entry.items() if key in types and not _is_a(value, types[key])]
+    types = types_of(kind)
+    odd = [key for key, value in entry.items() if key in types and not is_a(value, types[key])]
     if odd:
         message = f"{kind.__name__}: of another type: {', '.join(odd)}"
         raise TypeError(message)
     return kind(**{key: value for key, value in entry.items() if key in types})
-
-
-def _types_of(kind: type[Kind]) -> dict[str, object]:
-    return {name: hint for name, hint in get_type_hints(kind).items() if name != "return"}
-
-
-def _is_a(value: object, hint: object) -> bool:
-    if isinstance(hint, UnionType):
-        return any(_is_a(value, one) for one in get_args(hint))
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(_is_a(one, get_args(hint)[0]) for one in value)
-    if isinstance(value, int) and hint in (int, float):
-        return not isinstance(value, bool) and abs(value) < _MOST_WHOLE
-    return isinstance(value, hint) if isinstance(hint, type) else False

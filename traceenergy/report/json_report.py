@@ -109,7 +109,7 @@ def analysis_object(result: Analysis) -> dict[str, Any]:
         "producer": {"name": "traceenergy", "version": __version__},
         **analysis_head(result),
         **rows,
-        "max_vs_sum": _max_vs_sum(result),
+        "max_vs_sum": whole_max_vs_sum(plain(result.max_vs_sum), result.window),
         "power": _power(result),
         "serving": _serving(result),
         "findings": [_finding(finding) for finding in result.findings],
@@ -235,10 +235,11 @@ def _energy(energy: EnergyTotals) -> dict[str, Any]:
     }
 
 
-def _max_vs_sum(result: Analysis) -> dict[str, Any]:
-    known = plain(result.max_vs_sum)
+def whole_max_vs_sum(known: dict[str, Any], window: Window) -> dict[str, Any]:
+    """Fill up what is known of the critical path: each member that JSON has is there."""
+    elapsed_s = known.get("elapsed_s")
     return {
-        "elapsed_s": known.get("elapsed_s", result.window.elapsed_ns * S_PER_NS),
+        "elapsed_s": window.elapsed_ns * S_PER_NS if elapsed_s is None else elapsed_s,
         "critical_path_s": known.get("critical_path_s"),
         "parts": known.get("parts"),
         "unmatched_s": known.get("unmatched_s"),

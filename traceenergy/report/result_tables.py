@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.errors import UnreadableFileError
+from traceenergy.foreign_text import parse_json
 from traceenergy.report.json_load import UNFIT, analysis_of, checked, parsed, unfit_error
 from traceenergy.report.json_report import POWER_TABLES, SERVING_TABLES
 from traceenergy.report.parquet_report import META
@@ -134,7 +134,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _facts(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    return {key: json.loads(value) for key, value in rows}
+    return {key: parse_json(value, strict=True) for key, value in rows}
 
 
 def _declared(frame: pl.DataFrame, table: str, columns: Sequence[str]) -> pl.DataFrame:

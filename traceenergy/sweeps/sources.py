@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from traceenergy.components.fields import Fields
 from traceenergy.errors import BadSweepError, UnreadableFileError, UsageError
+from traceenergy.foreign_text import is_text
 from traceenergy.records import dataclass
+from traceenergy.whole_files import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +102,7 @@ def list_sources(runs: Sequence[Path]) -> list[RunSource]:
         raise UsageError("no run is named", next_step="name results, traces or a TOML file")
     seen: dict[tuple[Path, ...], str] = {}
     for source in found:
-        key = tuple(sorted(path.resolve() for path in source.files))
+        key = tuple(sorted(real_path(path) for path in source.files))
         if key and key in seen:
             raise UsageError(
                 f"run {source.name} is named twice",
@@ -112,7 +114,9 @@ def list_sources(runs: Sequence[Path]) -> list[RunSource]:
 
 
 def _stem(run: Path) -> str:
-    return run.resolve().stem if not run.is_dir() else run.resolve().name
+    real = real_path(run)
+    name = real.name if run.is_dir() else real.stem
+    return name if is_text(name) else run.stem
 
 
 def read_description(path: Path) -> list[RunSource]:
@@ -202,8 +206,10 @@ def _paths(table: Fields, key: str, folder: Path, names: list[str]) -> list[Path
 
 def _is_possible(path: Path) -> bool:
     try:
-        path.is_dir()
-    except (OSError, ValueError):
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # a NUL in it is a ValueError
         return False
     return True
 

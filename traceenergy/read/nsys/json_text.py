@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from traceenergy.foreign_text import parse_json
 
 
 def json_object(text: object) -> dict[str, object]:
@@ -20,8 +20,7 @@ def json_object(text: object) -> dict[str, object]:
         more digits, than Python's parser reads.
     """
     try:
-        value = json.loads(text) if isinstance(text, str) else {}
-        json.dumps(value, ensure_ascii=False).encode()  # JSON can write halves of characters
-    except (ValueError, RecursionError):
+        value = parse_json(text) if isinstance(text, str) else {}
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

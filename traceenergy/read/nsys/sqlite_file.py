@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import UnreadableFileError
+from traceenergy.foreign_text import is_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,9 @@ def check_there(path: Path, next_step: str = _EXPORT) -> bytes:
         If it is missing, a folder, empty, not to be opened, or a pointer of Git LFS.
     """
     what = ""
-    if path.is_dir():
+    if not is_text(path.name):
+        what = f"the name {path.name} is no text in UTF-8"
+    elif path.is_dir():
         what = f"{path.name} is a folder, not a file"
     elif not path.exists():
         what = f"{path.name} is not there"
