@@ -28,7 +28,7 @@ def waits(
         trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes
     )
     chosen = range(len(trace.gpu_work)) if rows is None else rows
-    return waits_of(trace, projection, np.array(chosen, dtype=np.int64))
+    return waits_of(trace, projection.work["launch_row"], np.array(chosen, dtype=np.int64))
 
 
 def kernel(  # noqa: PLR0913 - as `Work`

@@ -13,7 +13,6 @@ from traceenergy.analysis.clock_tables import clock_tables
 from traceenergy.analysis.collectives import collective_tables
 from traceenergy.analysis.components import component_tables
 from traceenergy.analysis.critical import find_critical, segments, with_path
-from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.findings.facts import Facts
 from traceenergy.analysis.findings.find import with_findings
@@ -21,7 +20,6 @@ from traceenergy.analysis.flame import flame_rows
 from traceenergy.analysis.folding import Marks
 from traceenergy.analysis.footprint import find_footprint
 from traceenergy.analysis.inseparable import doubt_split
-from traceenergy.analysis.lean import without_idle_ranges
 from traceenergy.analysis.levels import max_vs_sum, whole_rows
 from traceenergy.analysis.model import Analysis
 from traceenergy.analysis.modelled_power import open_or_model, parts_origin
@@ -29,7 +27,7 @@ from traceenergy.analysis.opportunities import choose_exponent, opportunity_rows
 from traceenergy.analysis.options import AnalysisOptions
 from traceenergy.analysis.overlap import overlap_rows
 from traceenergy.analysis.phase_activity import activity_rows
-from traceenergy.analysis.placing import Placed, place_work
+from traceenergy.analysis.placed_run import place_run
 from traceenergy.analysis.power_tables import power_tables
 from traceenergy.analysis.range_table import (
     RangeTree,
@@ -41,8 +39,6 @@ from traceenergy.analysis.redaction import redact
 from traceenergy.analysis.serving import log_origins, read_request_logs, serving_tables
 from traceenergy.analysis.step_costs import step_cost_rows
 from traceenergy.analysis.step_tables import step_tables
-from traceenergy.analysis.steps import Steps, find_steps
-from traceenergy.analysis.steps_asked import no_steps_error
 from traceenergy.analysis.tables import (
     Labels,
     device_rows,
@@ -53,28 +49,21 @@ from traceenergy.analysis.tables import (
 )
 from traceenergy.analysis.timeline import bin_activity, clock_curve, power_curve
 from traceenergy.analysis.totals import assumptions, doubt_classes, method_of, sum_devices
-from traceenergy.analysis.window import choose_window
 from traceenergy.analysis.work_table import no_work_rows, work_rows
 from traceenergy.critical_path.collectives import Collectives, match_collectives
 from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions
-from traceenergy.phases.classify import classify_work
-from traceenergy.phases.rules import read_rules
-from traceenergy.phases.telling_path import telling_path
-from traceenergy.projection.project import project_work
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
+    from traceenergy.analysis.placed_run import PlacedRun
+    from traceenergy.analysis.placing import Placed
+    from traceenergy.analysis.steps import Steps
     from traceenergy.caveats import Caveat
     from traceenergy.components.model import PartsModel
     from traceenergy.phases.rules import RuleSet
-    from traceenergy.projection.held import HeldRanges
-    from traceenergy.projection.project import Projection
     from traceenergy.serving.request_log import RequestLog
     from traceenergy.trace.model import Trace
 
@@ -124,8 +113,9 @@ def analyze(
     """
     options = options or AnalysisOptions()
     logs = read_request_logs(options.requests)
-    trace, held = without_idle_ranges(on_one_clock(trace), options)
-    found = attribute_run(trace, options, calibration, layers_from, held)
+    placed = place_run(on_one_clock(trace), options, layers_from)
+    trace = placed.trace  # not the one with all ranges
+    found = attribute_run(placed, options, calibration)
     result = _assemble(trace, options, found, pieces=pieces)
     result = _with_serving(result, logs)
     others = {"calibration_inputs": calibration, "layers_from_inputs": layers_from}
@@ -150,7 +140,8 @@ class AttributedRun:
     window : Window
     ledger : Ledger
     labels : Labels
-    projection : Projection
+    launch_row : polars.Series of Int64 (n_work,)
+        Row of the call that launched each piece of the trace; null where it is not known.
     tree, numberless : RangeTree
         Ranges; the same without numbers of steps in their names.
     steps : Steps
@@ -171,7 +162,7 @@ class AttributedRun:
     window: Window
     ledger: Ledger
     labels: Labels
-    projection: Projection
+    launch_row: pl.Series
     tree: RangeTree
     numberless: RangeTree
     steps: Steps
@@ -184,22 +175,16 @@ class AttributedRun:
 
 
 def attribute_run(
-    trace: Trace,
-    options: AnalysisOptions,
-    calibration: Trace | None,
-    layers_from: Trace | None = None,
-    held: HeldRanges | None = None,
+    run: PlacedRun, options: AnalysisOptions, calibration: Trace | None
 ) -> AttributedRun:
     """Attribute energy to all work of a run, before anything is summed.
 
     Parameters
     ----------
-    trace : Trace
+    run : PlacedRun
     options : AnalysisOptions
-    calibration, layers_from : Trace or None
+    calibration : Trace or None
         As for `analyze`.
-    held : HeldRanges, optional
-        Ranges in which something was launched or captured, where they are known.
 
     Returns
     -------
@@ -210,52 +195,29 @@ def attribute_run(
     TraceEnergyError
         As `analyze` does.
     """
-    rules = read_rules(options.rules)
-    projection = project_work(
-        trace.gpu_work, trace.launches, trace.nvtx_ranges, trace.names, trace.graph_nodes, held
-    )
-    parent_row = _rows(projection.nesting["parent_row"])
-    range_row = _rows(projection.work["range_row"])
-    patterns = rules.step_patterns if options.steps is None else (options.steps,)
-    by_ranges = find_steps(trace.nvtx_ranges, trace.names, parent_row, range_row, patterns)
-    if options.steps is not None and by_ranges.n_steps == 0:
-        raise no_steps_error(trace, options.steps, parent_row, range_row)
-    capture_path_id = projection.work["capture_path_id"]
-    path_id = telling_path(
-        projection.work["path_id"], capture_path_id, projection.paths, trace.names, rules
-    )
-    by_rules = classify_work(trace.gpu_work, path_id, projection.paths, trace.names, rules)
-    marks = None if layers_from is None else read_marks(layers_from, rules, tuple(patterns))
-    placed = place_work(trace, by_rules, by_ranges, marks)
-    classes, steps = placed.classes, placed.steps
-    window, window_doubts = choose_window(trace, projection.work["launch_row"], steps, options)
+    classes = run.placed.classes
     attribution = AttributionOptions(
         options.idle_power_w, options.sensor_window_ms, options.method, options.confidence_level
     )
     if calibration is not None and options.method != WINDOW_SHARE and not options.time_only:
         known = read_calibration(calibration, attribution)
         attribution = replace(attribution, calibration=known)
-    ledger, parts, power_doubts = open_or_model(trace, window, attribution, options, classes.work)
+    ledger, parts, power_doubts = open_or_model(
+        run.trace, run.window, attribution, options, classes.work
+    )
     kept = ledger.trace_index
     labels = Labels(
         phase=classes.work["phase"][kept],
         subphase=classes.work["subphase"][kept],
         layer=classes.work["layer"][kept],
-        step=steps.number_of_work[kept],
+        step=run.steps.number_of_work[kept],
         phase_names=classes.labels,
     )
-    tree = RangeTree(
-        range_row[kept],
-        _rows(projection.work["capture_row"])[kept],
-        parent_row,
-        _rows(projection.range_path_id),
-        projection.paths,
-    )
-    numberless = without_numbers(tree, trace.names, patterns)
-    doubts = (*projection.caveats, *placed.caveats, *window_doubts, *power_doubts)
+    tree = run.tree.of_work(kept)
+    numberless = without_numbers(tree, run.trace.names, run.step_patterns)
     return AttributedRun(
-        window, ledger, labels, projection, tree, numberless, steps, placed, rules,
-        patterns, attribution, doubts, parts,
+        run.window, ledger, labels, run.launch_row, tree, numberless, run.steps, run.placed,
+        run.rules, run.step_patterns, attribution, (*run.caveats, *power_doubts), parts,
     )  # fmt: skip
 
 
@@ -264,7 +226,7 @@ def _assemble(
 ) -> Analysis:
     window, labels = found.window, found.labels
     collectives = match_collectives(trace.gpu_work, trace.names)
-    critical = find_critical(trace, found.projection, found.ledger, window, collectives)
+    critical = find_critical(trace, found.launch_row, found.ledger, window, collectives)
     ledger = with_path(found.ledger, critical, window)
     waits = collective_tables(trace, ledger, labels, collectives)
     found = replace(found, ledger=ledger)
@@ -380,7 +342,3 @@ def _average_blocks(
     )
     labels = dict(named.select("name", "label").iter_rows())
     return average_blocks(trace.gpu_work, marks, found.ledger, found.window, labels)
-
-
-def _rows(rows: pl.Series) -> NDArray[np.int64]:
-    return rows.cast(pl.Int64).fill_null(-1).to_numpy()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from traceenergy.caveats import Caveat
     from traceenergy.critical_path.collectives import Collectives
     from traceenergy.critical_path.model import Path
-    from traceenergy.projection.project import Projection
     from traceenergy.trace.model import Trace
 
     Int = NDArray[np.int64]
@@ -64,7 +63,7 @@ class Critical:
 
 def find_critical(
     trace: Trace,
-    projection: Projection,
+    launch_row: pl.Series,
     ledger: Ledger,
     window: Window,
     collectives: Collectives,
@@ -74,8 +73,8 @@ def find_critical(
     Parameters
     ----------
     trace : Trace
-    projection : Projection
-        Of all its work.
+    launch_row : polars.Series of Int64 (n_work,)
+        Row of the call that launched each piece of the trace; null where it is not known.
     ledger : Ledger
         Work of the window.
     window : Window
@@ -88,7 +87,7 @@ def find_critical(
     """
     rows = ledger.trace_index
     group = collectives.group[rows]
-    pieces, events, host_waits, caveats = waits_of(trace, projection, rows, group)
+    pieces, events, host_waits, caveats = waits_of(trace, launch_row, rows, group)
     pieces = replace(pieces, start_ns=ledger.start_ns, end_ns=ledger.end_ns)
     span = (window.start_ns, window.end_ns)
     path, slack_ns = path_and_slack(pieces, events, host_waits, span)

@@ -9,6 +9,7 @@ import polars as pl
 
 from traceenergy.analysis.analyze import attribute_run
 from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.analysis.placed_run import place_run
 from traceenergy.errors import NoPowerError, TooFewSamplesError
 from traceenergy.phases.classify import classify_work
 from traceenergy.phases.explain import explain
@@ -64,8 +65,9 @@ def explain_rules(
 
 
 def _energy_of_work(trace: Trace, rules: Sequence[Path], *, needed: bool) -> pl.Series | None:
+    options = AnalysisOptions(rules=tuple(rules))
     try:
-        run = attribute_run(trace, AnalysisOptions(rules=tuple(rules)), None)
+        run = attribute_run(place_run(trace, options), options, None)
     except (NoPowerError, TooFewSamplesError):
         if needed:
             raise

@@ -12,6 +12,8 @@ from traceenergy.projection.held import HeldRanges, ranges_around
 from traceenergy.trace.tables import NvtxRanges
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from traceenergy.analysis.options import AnalysisOptions
     from traceenergy.trace.model import Trace
 
@@ -43,7 +45,26 @@ def without_idle_ranges(trace: Trace, options: AnalysisOptions) -> tuple[Trace, 
         return trace, held
     is_held = np.zeros(len(ranges), dtype=bool)
     is_held[held.row] = True
-    is_pause = trace.names.str.contains(PAUSES).gather(ranges["name_id"]).to_numpy()
-    kept = np.flatnonzero(is_held | is_pause)
+    kept = np.flatnonzero(is_held | _is_pause(trace))
     left = replace(trace, nvtx_ranges=NvtxRanges(ranges[kept]))
     return left, HeldRanges(np.flatnonzero(is_held[kept]), held.placed)
+
+
+def pauses_only(trace: Trace) -> NvtxRanges:
+    """Keep only the ranges that name a pause of Python.
+
+    Parameters
+    ----------
+    trace : Trace
+
+    Returns
+    -------
+    NvtxRanges
+    """
+    return NvtxRanges(trace.nvtx_ranges[np.flatnonzero(_is_pause(trace))])
+
+
+def _is_pause(trace: Trace) -> NDArray[np.bool_]:
+    named = trace.names.str.contains(PAUSES).fill_null(value=False).to_numpy()
+    is_pause: NDArray[np.bool_] = named[trace.nvtx_ranges["name_id"].to_numpy()]
+    return is_pause

@@ -41,18 +41,23 @@ class RangeTree:
         Row of the innermost range at launch; -1 for none.
     capture_of_work : ndarray of int64 (n_work,)
         Row of the innermost range where its graph node was made; -1 for none.
-    parent_row : ndarray of int64 (n_ranges,)
+    parent_row : ndarray of int32 (n_ranges,)
         Row of the enclosing range; -1 for none.
-    path_of_range : ndarray of int64 (n_ranges,)
+    path_of_range : ndarray of int32 (n_ranges,)
         Path of each range; -1 where it holds nothing.
     paths : RangePaths
     """
 
     range_of_work: NDArray[np.int64]
     capture_of_work: NDArray[np.int64]
-    parent_row: NDArray[np.int64]
-    path_of_range: NDArray[np.int64]
+    parent_row: NDArray[np.int32]
+    path_of_range: NDArray[np.int32]
     paths: RangePaths
+
+    def of_work(self, rows: NDArray[np.int64]) -> RangeTree:
+        """Keep some of the work."""
+        own, capture = self.range_of_work[rows], self.capture_of_work[rows]
+        return replace(self, range_of_work=own, capture_of_work=capture)
 
     @property
     def path_of_work(self) -> NDArray[np.int64]:
@@ -67,7 +72,8 @@ class RangeTree:
     def _paths_of(self, row: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self.path_of_range) == 0:
             return np.full(len(row), -1)
-        return np.where(row >= 0, self.path_of_range[np.maximum(row, 0)], -1)
+        path = np.where(row >= 0, self.path_of_range[np.maximum(row, 0)], -1)
+        return path.astype(np.int64)
 
 
 def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[str]) -> RangeTree:
@@ -95,7 +101,7 @@ def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[s
         is_step = names.str.contains(pattern).fill_null(value=False)
         texts = texts.zip_with(~is_step, texts.str.replace_all(r"\d+", "*"))
     merged, new_id = merge_paths(tree.paths, texts)
-    path_of_range = np.append(new_id.cast(pl.Int64).to_numpy(), -1)[tree.path_of_range]
+    path_of_range = np.append(new_id.cast(pl.Int32).to_numpy(), np.int32(-1))[tree.path_of_range]
     return replace(tree, paths=merged, path_of_range=path_of_range)
 
 

@@ -74,7 +74,7 @@ class Steps:
 def find_steps(
     ranges: NvtxRanges,
     names: pl.Series,
-    parent_row: NDArray[np.int64],
+    parent_row: NDArray[np.int32],
     range_of_work: NDArray[np.int64],
     patterns: Sequence[str],
 ) -> Steps:
@@ -85,7 +85,7 @@ def find_steps(
     ranges : NvtxRanges
     names : polars.Series of String
         Text by `name_id`.
-    parent_row : ndarray of int64 (n_ranges,)
+    parent_row : ndarray of int32 (n_ranges,)
         Row of the enclosing range; negative for none.
     range_of_work : ndarray of int64 (n_work,)
         Row of the innermost range of each piece of GPU work; negative for none.
@@ -203,7 +203,7 @@ def matching_names(names: pl.Series, patterns: Sequence[str]) -> NDArray[np.bool
     return matches
 
 
-def _outermost_match(matches: Bool, name_id: Int, parent_row: Int, row: Int) -> Int:
+def _outermost_match(matches: Bool, name_id: Int, parent_row: NDArray[np.int32], row: Int) -> Int:
     """Find the outermost of the matching ranges among each range with those around it."""
     top = np.full(len(row), NO_STEP)
     at = np.flatnonzero(row >= 0)
@@ -211,7 +211,7 @@ def _outermost_match(matches: Bool, name_id: Int, parent_row: Int, row: Int) -> 
     while len(row):
         hit = np.flatnonzero(matches[name_id[row]])
         top[at[hit]] = row[hit]
-        row = parent_row[row]
+        row = parent_row[row].astype(np.int64)
         goes_on = np.flatnonzero(row >= 0)
         if len(goes_on) < len(row):
             at, row = at[goes_on], row[goes_on]

@@ -23,7 +23,9 @@ _TEXT_LENGTH = 60
 _PRIVATE = r"\b[A-Z_][A-Z0-9_]{2,}=|(?i:passw|secret|api_?key|[/\\](?:home|users)[/\\])"
 
 
-def no_steps_error(trace: Trace, pattern: str, parent_row: Int, range_of_work: Int) -> UsageError:
+def no_steps_error(
+    trace: Trace, pattern: str, parent_row: NDArray[np.int32], range_of_work: Int
+) -> UsageError:
     """Say that a pattern for steps finds none, and what it could have matched.
 
     Parameters
@@ -31,7 +33,7 @@ def no_steps_error(trace: Trace, pattern: str, parent_row: Int, range_of_work: I
     trace : Trace
     pattern : str
         Of `--steps`.
-    parent_row : ndarray of int64 (n_ranges,)
+    parent_row : ndarray of int32 (n_ranges,)
         Row of the enclosing range; negative for none.
     range_of_work : ndarray of int64 (n_work,)
         Row of the innermost range of each piece of GPU work; negative for none.
@@ -61,13 +63,13 @@ def no_steps_error(trace: Trace, pattern: str, parent_row: Int, range_of_work: I
     )
 
 
-def _work_inside(parent_row: Int, range_of_work: Int) -> Int:
+def _work_inside(parent_row: NDArray[np.int32], range_of_work: Int) -> Int:
     """Count the pieces of GPU work of each range and the ranges inside it."""
     count = np.zeros(len(parent_row), dtype=np.int64)
     row = range_of_work[range_of_work >= 0]
     while len(row):
         count += np.bincount(row, minlength=len(count))
-        row = parent_row[row]
+        row = parent_row[row].astype(np.int64)
         row = row[row >= 0]
     return count
 

@@ -13,6 +13,7 @@ from traceenergy.analysis.analyze import attribute_run
 from traceenergy.analysis.expected_error import expect_error, lay_rows, modelled
 from traceenergy.analysis.label_cells import label_cells
 from traceenergy.analysis.options import AnalysisOptions
+from traceenergy.analysis.placed_run import place_run
 from traceenergy.analysis.redrawing import Draw, recorded_devices, redraw
 from traceenergy.energy.attribute import AUTO
 from traceenergy.energy.expected_error import expect_errors, gain_of
@@ -185,7 +186,7 @@ def validate(  # noqa: PLR0913 - what to validate, how often, who listens
     options = replace(options or AnalysisOptions(), method=AUTO, time_only=False)
     say = say or (lambda _: None)
     say("attributing energy")
-    run = attribute_run(trace, options, calibration)
+    run = attribute_run(place_run(trace, options), options, calibration)
     rows = lay_rows(run.ledger, run.labels)
     expected = expect_error(label_cells(run.ledger, run.labels), options.confidence_level)
     if expected is None:

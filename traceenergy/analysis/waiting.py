@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.caveats import Caveat
-    from traceenergy.projection.project import Projection
     from traceenergy.trace.model import Trace
 
     Int = NDArray[np.int64]
@@ -48,7 +47,7 @@ class _Work:
     call_end_ns: Int
     start_ns: Int
     end_ns: Int
-    holds_call: Bool  # a copy whose call returned only when it had ended
+    copies: Int  # rows of copies whose call returned only when they had ended
 
     def ordered(self, columns: list[str]) -> tuple[LaunchOrder, pl.DataFrame]:
         of_stream, keys = codes_of(self.streams, columns)
@@ -57,16 +56,56 @@ class _Work:
         return order, keys.with_row_index("lane").with_columns(pl.col("lane").cast(pl.Int64))
 
 
+@dataclass(frozen=True)
+class WaitingCalls:
+    """API calls that return only when GPU work has ended, by their names.
+
+    Attributes
+    ----------
+    row : ndarray of int64 (n_calls,)
+        In the trace's launches, rising.
+    is_sync, is_copy : ndarray of bool (n_calls,)
+        Whether it synchronizes, or copies.
+    """
+
+    row: Int
+    is_sync: Bool
+    is_copy: Bool
+
+
+def waiting_calls(trace: Trace) -> WaitingCalls:
+    """Find the API calls that may wait for GPU work.
+
+    Parameters
+    ----------
+    trace : Trace
+
+    Returns
+    -------
+    WaitingCalls
+    """
+    name_id = trace.launches["name_id"].to_numpy()
+    occurs = np.zeros(len(trace.names), dtype=bool)
+    occurs[name_id] = True
+    used = np.flatnonzero(occurs)
+    texts = trace.names.gather(used)
+    waits = np.zeros((2, len(trace.names)), dtype=bool)
+    is_copy = texts.str.contains(COPY_CALL) & ~texts.str.contains("Async", literal=True)
+    waits[:, used] = texts.str.contains(SYNC_CALL).to_numpy(), is_copy.to_numpy()
+    row = np.flatnonzero(waits.any(axis=0)[name_id])
+    return WaitingCalls(row, *waits[:, name_id[row]])
+
+
 def waits_of(
-    trace: Trace, projection: Projection, rows: Int, group: Int | None = None
+    trace: Trace, launch_row: pl.Series, rows: Int, group: Int | None = None
 ) -> tuple[Pieces, EventWaits, HostWaits, tuple[Caveat, ...]]:
     """Tell the critical path which work waited for what.
 
     Parameters
     ----------
     trace : Trace
-    projection : Projection
-        Of all its GPU work.
+    launch_row : polars.Series of Int64 (n_work,)
+        Row of the call that launched each piece of the trace; null where it is not known.
     rows : ndarray of int64 (n,)
         Row of each piece in the trace's GPU work.
     group : ndarray of int64 (n,), optional
@@ -86,16 +125,20 @@ def waits_of(
     All nodes of a graph are launched by its call, of which the path may make use. A synchronous
     copy is launched when its call begins, since the call ends after the copy.
     """
-    work = _work_of(trace, projection, rows)
+    waiting = waiting_calls(trace)
+    work = _work_of(trace, launch_row, rows, waiting)
     by_stream, streams = work.ordered(_STREAM)
     thread_of_call, threads = codes_of(trace.launches, _THREAD)
-    pieces = _pieces(work, np.append(thread_of_call, NONE), group)
+    pieces = _pieces(work, thread_of_call, group)
     recorded = _latest_records(trace, _of_kind(trace, "stream_wait"))
     events, n_odd = _event_waits(recorded, work, by_stream, streams)
     on_event = _latest_records(trace, _of_kind(trace, "event"))
     unrecorded = pl.concat(
         rows.select(*_PROCESS, "thread_id", "start_ns", "end_ns")
-        for rows in (on_event.filter(pl.col("recorded_ns").is_null()), _unrecorded_calls(trace))
+        for rows in (
+            on_event.filter(pl.col("recorded_ns").is_null()),
+            _unrecorded_calls(trace, waiting),
+        )
     )
     calls = [
         *_recorded_calls(trace, on_event.drop_nulls("recorded_ns"), work, by_stream, streams),
@@ -113,39 +156,53 @@ def waits_of(
     return pieces, events, _host_waits(calls, threads), caveats
 
 
-def _work_of(trace: Trace, projection: Projection, rows: Int) -> _Work:
+def _work_of(trace: Trace, launched: pl.Series, rows: Int, waiting: WaitingCalls) -> _Work:
     frame = trace.gpu_work.select(_WORK)
-    launch_row = projection.work["launch_row"].fill_null(NONE).to_numpy()
+    launch_row = launched.fill_null(NONE).to_numpy()
     if not np.array_equal(rows, np.arange(len(frame))):
         frame, launch_row = frame[rows], launch_row[rows]
     start_ns, end_ns = _times(frame)
-    call_start_ns, call_end_ns = (
-        np.append(times, 0)[launch_row] for times in _times(trace.launches)
-    )
-    is_copy_call = np.append(_is_call(trace, COPY_CALL, but="Async"), np.False_)[launch_row]
     stream, streams = codes_of(frame, [*_STREAM, "device_id"])
+    call_start_ns, call_end_ns = _times(trace.launches)
+    end_of_call_ns = _of_calls(call_end_ns, launch_row, 0)
+    copies = np.zeros(0, dtype=np.int64)
+    if waiting.is_copy.any():
+        is_copy = np.zeros(len(trace.launches) + 1, dtype=bool)  # no call finds the last
+        is_copy[waiting.row[waiting.is_copy]] = True
+        copies = np.flatnonzero(is_copy[launch_row])
+        # A call that returned before its copy ended, as of pageable memory, did not wait.
+        copies = copies[end_ns[copies] <= end_of_call_ns[copies]]
     return _Work(
         frame=frame,
         stream=stream,
         streams=streams,
         launch_row=launch_row,
-        call_start_ns=np.where(launch_row >= 0, call_start_ns, start_ns),
-        call_end_ns=call_end_ns,
+        call_start_ns=_of_calls(call_start_ns, launch_row, start_ns),
+        call_end_ns=end_of_call_ns,
         start_ns=start_ns,
         end_ns=end_ns,
-        # A call that returned before its copy ended, as of pageable memory, did not wait.
-        holds_call=is_copy_call & (launch_row >= 0) & (end_ns <= call_end_ns),
+        copies=copies,
     )
 
 
+def _of_calls(value: Int, launch_row: Int, unknown: Int | int) -> Int:
+    """Give each piece what its call has; `unknown` where no call is known."""
+    if not len(value):
+        return np.where(launch_row >= 0, 0, unknown)
+    known = launch_row >= 0
+    found = value[launch_row]
+    return found if known.all() else np.where(known, found, unknown)
+
+
 def _pieces(work: _Work, thread_of_call: Int, group: Int | None) -> Pieces:
-    thread = thread_of_call[work.launch_row]
-    launch_ns = np.where(work.holds_call, work.call_start_ns, work.call_end_ns)
+    thread = _of_calls(thread_of_call, work.launch_row, NONE)
+    launch_ns = work.call_end_ns
+    launch_ns[work.copies] = work.call_start_ns[work.copies]
     return Pieces(
         start_ns=work.start_ns,
         end_ns=work.end_ns,
         stream=work.stream,
-        launch_ns=np.where(thread >= 0, launch_ns, 0),
+        launch_ns=launch_ns,
         thread=thread,
         group=np.full(len(thread), NONE, dtype=np.int64) if group is None else group,
     )
@@ -230,25 +287,16 @@ def _process_calls(calls: pl.DataFrame, work: _Work) -> list[tuple[pl.DataFrame,
 
 
 def _copy_calls(trace: Trace, work: _Work) -> tuple[pl.DataFrame, Int]:
-    copies = np.flatnonzero(work.holds_call)
-    return trace.launches[work.launch_row[copies]], copies
+    return trace.launches[work.launch_row[work.copies]], work.copies
 
 
 def _times(calls: pl.DataFrame) -> tuple[Int, Int]:
     return calls["start_ns"].to_numpy(), calls["end_ns"].to_numpy()
 
 
-def _is_call(trace: Trace, pattern: str, but: str | None = None) -> Bool:
-    """Mark API calls by their name."""
-    is_one = trace.names.str.contains(pattern)
-    if but is not None:
-        is_one &= ~trace.names.str.contains(but, literal=True)
-    return is_one.gather(trace.launches["name_id"]).to_numpy()
-
-
-def _unrecorded_calls(trace: Trace) -> pl.DataFrame:
+def _unrecorded_calls(trace: Trace, waiting: WaitingCalls) -> pl.DataFrame:
     """List API calls that wait for GPU work of which the trace does not say what they wait for."""
-    calls = trace.launches.filter(pl.Series(_is_call(trace, SYNC_CALL), dtype=pl.Boolean))
+    calls = trace.launches[waiting.row[waiting.is_sync]]
     return calls.join(trace.synchronizations, on=_CALL, how="anti", maintain_order="left")
 
 
