@@ -4,10 +4,11 @@
     python bench/mutants.py --only energy:1234
 
 Of all places in a room where something can be changed (a comparison, a sign, a number, a condition,
-`min` for `max`), some are drawn. Each is changed in a copy of the tree, and the tests of the room
-run until the first fails: those that name the module first. A change that no test notices survives.
-Tests run as where a change is judged: laws try the same examples each time. Outcomes go to `--out`
-as JSON lines; what is there already is not tried again.
+`min` for `max`), some are drawn. Each is changed in a copy of the tree, and those tests of the room
+that call the function run until the first fails, quickest first; at a place outside of functions,
+all of them. A change that no test notices survives. Tests run as where a change is judged: laws
+try the same examples each time. Outcomes go to `--out` as JSON lines; what is there already is not
+tried again.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from called_functions import Chosen, Recorder
+from changes import changes, function_lines
 from scipy.stats import binomtest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {
@@ -44,6 +45,8 @@ ROOMS = {
         "tests/energy",
         "tests/laws/test_regression_laws.py",
         "tests/laws/test_modelled_energy.py",
+        "tests/analysis/test_calibration.py",
+        "tests/analysis/test_inseparable.py",
     ),
     "projection": ("tests/projection", "tests/laws/test_projection_laws.py"),
     "critical_path": (
@@ -51,35 +54,22 @@ ROOMS = {
         "tests/laws/test_path_laws.py",
         "tests/analysis/test_waiting.py",
         "tests/analysis/test_collectives.py",
+        "tests/analysis/test_exchange_rules.py",
+        "tests/analysis/test_step_paths.py",
         "tests/test_path_truth.py",
     ),
 }
-LONGER = 1.5  # times the CPU of the sound room after which a change is taken to hang
+LONGER = 3.0  # times the CPU of sound tests after which a change is taken to hang
+START_S = 20
 MOST_BYTES = 4 << 30
 # Not polars: it starts threads, which no fork takes along.
 LIBRARIES = ("hypothesis", "scipy.optimize", "scipy.sparse", "scipy.stats")
 CONFIDENCE = 0.95
 
-_COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
-_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-}  # fmt: skip
-_OTHER_WORD: dict[type[ast.boolop], type[ast.boolop]] = {ast.And: ast.Or, ast.Or: ast.And}
-_PAIRS = (
-    ("min", "max"), ("minimum", "maximum"), ("any", "all"), ("floor", "ceil"),
-    ("argmin", "argmax"), ("first", "last"), ("left", "right"), ("cum_min", "cum_max"),
-)  # fmt: skip
-_MANY = 10
 _WORDS = (
     "-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-k", "not against_nsys",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
-_NAMES = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 
 
 @dataclass(frozen=True)
@@ -139,9 +129,12 @@ def main() -> None:
         named = [name.split(":") for name in asked.only]
         drawn = [rooms[room][int(number)] for room, number in named]
     else:
-        rng = random.Random(asked.seed)  # noqa: S311 - no secret
-        drawn = [place for places in rooms.values() for place in rng.sample(places, asked.each)]
-        rng.shuffle(drawn)
+        # A room is drawn the same alone.
+        drawn = [
+            place
+            for room, places in rooms.items()
+            for place in random.Random(f"{asked.seed} {room}").sample(places, asked.each)  # noqa: S311 - no secret
+        ]
     known = []
     if asked.out.is_file():
         known = [Outcome(**json.loads(line)) for line in asked.out.read_text().splitlines()]
@@ -151,9 +144,11 @@ def main() -> None:
         import_module(name)
     with tempfile.TemporaryDirectory() as folder:
         copies = [copy_tree(Path(folder) / str(number)) for number in range(asked.workers)]
-        cpu_s = {room: cpu_of(room, copies[0]) for room in rooms}
-        print("sound:", ", ".join(f"{room} {used_s:.0f} s" for room, used_s in cpu_s.items()))
-        outcomes = try_all(drawn, copies, cpu_s, asked.out)
+        sound = {
+            room: run_sound(room, copies[0])
+            for room in dict.fromkeys(place.room for place in drawn)
+        }
+        outcomes = try_all(drawn, copies, sound, asked.out)
     say([*known, *outcomes], rooms)
 
 
@@ -167,102 +162,57 @@ def places_of(room: str) -> list[Place]:
     return [Place(room, path, number, nth) for number, (path, nth) in enumerate(found)]
 
 
-def changes(tree: ast.AST) -> Iterator[tuple[ast.AST, Callable[[], None]]]:
-    """Find what can be changed, in order: an expression, and how to change it in place.
-
-    Left alone are annotations, docstrings, what only type checkers read, texts, and what is raised.
-    """
-    for name, value in ast.iter_fields(tree):
-        if name in ("annotation", "returns", "decorator_list"):
-            continue
-        for node in value if isinstance(value, list) else [value]:
-            if not isinstance(node, ast.AST) or _is_talk(node):
-                continue
-            if (change := _change(node)) is not None:
-                yield node, change
-            yield from changes(node)
-
-
-def _is_talk(node: ast.AST) -> bool:
-    is_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    return is_types or isinstance(node, ast.JoinedStr | ast.Raise | ast.ImportFrom | ast.Import)
-
-
-def _change(node: ast.AST) -> Callable[[], None] | None:
-    match node:
-        case ast.Compare(ops=[operator, *_]):
-            change = partial(node.ops.__setitem__, 0, _COMPARISONS[type(operator)]())
-        case ast.BinOp() | ast.AugAssign() if type(node.op) in _OPERATORS:
-            change = partial(setattr, node, "op", _OPERATORS[type(node.op)]())
-        case ast.BoolOp(op=operator):
-            change = partial(setattr, node, "op", _OTHER_WORD[type(operator)]())
-        case ast.UnaryOp(op=ast.USub()):
-            change = partial(setattr, node, "op", ast.UAdd())
-        case ast.UnaryOp(op=ast.Not() | ast.Invert()):
-            # Twice the same is nothing, for truth and bits.
-            change = partial(setattr, node, "operand", ast.UnaryOp(node.op, node.operand))
-        case ast.If() | ast.IfExp() if isinstance(node.test, ast.Name | ast.Attribute | ast.Call):
-            change = partial(setattr, node, "test", ast.UnaryOp(ast.Not(), node.test))
-        case _:
-            return _change_word(node)
-    return change
-
-
-def _change_word(node: ast.AST) -> Callable[[], None] | None:
-    match node:
-        case ast.Constant(value=bool(value)):
-            change = partial(setattr, node, "value", not value)
-        case ast.Constant(value=int(value)):
-            # One more of a limit that was chosen freely is no defect.
-            change = partial(setattr, node, "value", value + 1 if abs(value) < _MANY else 2 * value)
-        case ast.Constant(value=float(value)):
-            change = partial(setattr, node, "value", 2 * value or 1.0)
-        case ast.Constant(value=str(value)) if value in _NAMES:
-            change = partial(setattr, node, "value", _NAMES[value])
-        case ast.Attribute(attr=name) if name in _NAMES:
-            change = partial(setattr, node, "attr", _NAMES[name])
-        case ast.Call(func=ast.Name(id=name) as function) if name in _NAMES:
-            change = partial(setattr, function, "id", _NAMES[name])
-        case _:
-            return None
-    return change
-
-
 def try_all(
-    places: Sequence[Place], copies: Sequence[Path], cpu_s: dict[str, float], out: Path
+    places: Sequence[Place], copies: Sequence[Path], sound: dict[str, dict[str, Any]], out: Path
 ) -> list[Outcome]:
     """Try changes side by side, one in each copy of the tree."""
-    free, outcomes = list(copies), []
+    free, outcomes, waiting = list(copies), [], list(places)[::-1]
     running: dict[int, Trial] = {}
-    # Most changes are noticed by tests that name the module; those that are not wait for the rest.
-    waiting = deque((place, True) for place in places)
     with out.open("a") as log:
         while waiting or running:
             while waiting and free:
-                trial = Trial(*waiting.popleft(), free.pop())
-                running[trial.start(int(LONGER * cpu_s[trial.place.room]) + 1)] = trial
+                place = waiting.pop()
+                tests, cpu_s = tests_of(place, sound[place.room])
+                trial = Trial(place, tests, free.pop())
+                running[trial.start(int(LONGER * cpu_s) + START_S)] = trial
             number, status, _ = os.wait3(0)
             trial = running.pop(number)
             free.append(trial.copy)
-            outcome = trial.end(status)
-            print(*asdict(outcome).values(), "(near)" if trial.near else "", sep="  ", flush=True)
-            if trial.near and not outcome.killed_by:
-                waiting.append((trial.place, False))
-                continue
-            outcomes.append(outcome)
-            log.write(json.dumps(asdict(outcome)) + "\n")
+            outcomes.append(trial.end(status))
+            said = asdict(outcomes[-1])
+            print(*said.values(), sep="  ", flush=True)
+            log.write(json.dumps(said) + "\n")
             log.flush()
     return outcomes
 
 
-def cpu_of(room: str, copy: Path) -> float:
-    """Measure what the tests of a room need; they must pass."""
-    sound = Trial(Place(room, f"traceenergy/{room}/__init__.py", 0, -1), near=False, copy=copy)
-    _, status, used = os.wait4(sound.start(None), 0)
-    if failed := sound.end(status).killed_by:
-        print(sound.said())
+def run_sound(room: str, copy: Path) -> dict[str, Any]:
+    """Run the tests of a room, which must pass: what each calls and needs."""
+    out = copy / "called.json"
+    place = Place(room, f"traceenergy/{room}/__init__.py", 0, -1)
+    recorder = Recorder(f"{copy}{os.sep}", out)
+    trial = Trial(place, ROOMS[room], copy, recorder)
+    _, status, _ = os.wait4(trial.start(None), 0)
+    if failed := trial.end(status).killed_by:
+        print(trial.said())
         sys.exit(f"{room}: {failed} fails without a change")
-    return used.ru_utime + used.ru_stime
+    called: dict[str, Any] = json.loads(out.read_text())
+    print(f"{room}: {len(called)} tests, {sum(test['cpu_s'] for test in called.values()):.0f} s")
+    return called
+
+
+def tests_of(place: Place, sound: dict[str, Any]) -> tuple[list[str], float]:
+    """Choose the tests that may notice a change, quickest first: those that call the function."""
+    tree = ast.parse((ROOT / place.path).read_text())
+    node, _ = next(islice(changes(tree), place.nth, None))
+    around = function_lines(tree, getattr(node, "lineno", 0))
+    chosen = [
+        (test["cpu_s"], name)
+        for name, test in sound.items()
+        if around is None
+        or any(around[0] <= line <= around[1] for line in test["lines"].get(place.path, ()))
+    ]
+    return [name for _, name in sorted(chosen)], sum(cpu_s for cpu_s, _ in chosen)
 
 
 class Trial:
@@ -274,15 +224,20 @@ class Trial:
     ----------
     place : Place
         Nothing is changed if its `nth` is negative.
-    near : bool
-        Run tests that name the module, else the others of its room.
+    tests : sequence of str
+        As pytest names them; files and folders if nothing is changed.
     copy : pathlib.Path
+    recorder : Recorder, optional
+        Notes what the tests call.
     """
 
     _n_written = 0
 
-    def __init__(self, place: Place, near: bool, copy: Path) -> None:  # noqa: FBT001 - as said
-        self.place, self.near, self.copy = place, near, copy
+    def __init__(
+        self, place: Place, tests: Sequence[str], copy: Path, recorder: Recorder | None = None
+    ) -> None:
+        self.place, self.copy = place, copy
+        self._tests, self._recorder = tests, recorder
         self._module, self._said = copy / place.path, copy / "said.txt"
         self._sound = self._module.read_text()
         self._line, self._change = 0, ""
@@ -343,15 +298,11 @@ class Trial:
         os.chdir(self.copy)
         sys.path[0] = str(self.copy)
         os.environ["CI"] = "true"
-        module = self.place.path.removesuffix(".py").replace("/", ".")
-        files = [
-            file
-            for part in ROOMS[self.place.room]
-            for file in (sorted(Path(part).glob("test_*.py")) or [Path(part)])
-        ]
-        chosen = [str(file) for file in files if (module in file.read_text()) == self.near]
-        code = pytest.main([*_WORDS, *chosen]) if chosen else pytest.ExitCode.OK
-        return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else int(code)
+        if not self._tests:
+            return 0
+        plugin = self._recorder or Chosen(self._tests)
+        files = dict.fromkeys(test.partition("::")[0] for test in self._tests)
+        return int(pytest.main([*_WORDS, *files], plugins=[plugin]))
 
 
 def copy_tree(copy: Path) -> Path:
