@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import traceenergy as te
 from tests.build import build_trace
 from tests.literals import Range, Work
-from traceenergy.analysis import AnalysisOptions
-from traceenergy.analysis import placed_run
+from traceenergy.analysis import AnalysisOptions, placed_run
 from traceenergy.analysis.lean import without_idle_ranges
 from traceenergy.report import needs_pieces, render_json
 from traceenergy.trace.tables import NvtxRanges
