@@ -13,6 +13,7 @@ from traceenergy.energy.class_power import (
     READ_SD_W,
     SHAPE_RANGE,
     Rows,
+    begin_fit,
     fit_class_power,
     information_of,
     inverse_of,
@@ -221,6 +222,23 @@ def test_the_size_of_noise_is_found_to_a_step(seed: int) -> None:
     # half a step of e on either side, and sqrt(2 / 400) = 7 % of luck
     assert abs(np.log(found.process_w2_s / 400)) < 0.5 + 3 * 0.07
     assert found.temper < 1.3
+
+
+@pytest.mark.parametrize("step_s", [0.1, 0.01])  # apart, or overlapping
+@pytest.mark.parametrize("seed", range(12))
+def test_noise_is_the_same_from_wherever_it_is_searched(seed: int, step_s: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows, theta = windows(rng, 60, step_s=step_s), draw(rng)
+    missed_w = rng.normal(0, rng.choice([2.0, 20.0, 120.0]), 60)
+    rows = replace(rows, power_w=rows.design @ theta + missed_w)
+
+    found = [
+        begin_fit(rows, MEAN_W, COVARIANCE_W2, log_noise)
+        for log_noise in (None, -np.inf, *np.arange(-6.0, 14.0, 2.5), np.inf)
+    ]
+
+    assert len({round(one.log_noise, 9) for one in found}) == 1
+    assert len({round(one.cost, 9) for one in found}) == 1
 
 
 def test_overlapping_windows_say_less_than_as_many_apart() -> None:

@@ -27,6 +27,17 @@ def test_samples_in_stretches_of_the_window_count_first() -> None:
     assert (idle.power_w, idle.source, idle.n_samples) == (91.0, "idle stretches in the window", 3)
 
 
+def test_a_reading_tells_of_what_was_before_it() -> None:
+    # work           [0.5-1 s)                    window 0-3 s
+    # idle   0                  1.2 1.5 3.0       the first is of time before the window
+    at = ms(0, 700, 1200, 1500, 3000)
+    power = np.array([60.0, 500.0, 90.0, 91.0, 92.0])
+
+    idle = measure_idle(at, power, (ms(500), ms(1000)), (0, 3000 * MS), INSTANT)
+
+    assert (idle.power_w, idle.source, idle.n_samples) == (91.0, "idle stretches in the window", 3)
+
+
 def test_a_sample_that_reaches_back_into_work_is_not_idle() -> None:
     # a mean of 1 s read 0.2-0.8 s after work ended still holds work: no idle sample is left
     at = ms(1200, 1500, 1800)

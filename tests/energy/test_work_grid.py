@@ -134,6 +134,22 @@ def test_a_sensor_shows_folded_columns_as_it_shows_their_sum() -> None:
     assert shown_w == pytest.approx(grid.shown(end_s, response) @ column_w, abs=1e-6)
 
 
+@pytest.mark.parametrize("n_rows", [20, 800])  # a few points are read, or nearly all
+@pytest.mark.parametrize("window_ms", [1.0, 25.0, 400.0])
+def test_several_sensors_show_columns_with_power_as_their_sum(
+    n_rows: int, window_ms: float
+) -> None:
+    grid = lay_grid(serve(1, 4.0).work, np.array([0.5, 3.5]))
+    column_w, end_s = np.linspace(50.0, 300.0, grid.done.shape[1]), np.linspace(-5.0, 6.0, n_rows)
+    sensors = [(late_s, respond(window_ms, smoothing_ms))
+               for late_s in (-0.01, 0.03) for smoothing_ms in (0.0, 2.0)]  # fmt: skip
+
+    shown_w = grid.drawn_by(column_w, end_s, sensors)
+
+    each_w = [grid.shown(end_s - late_s, one) @ column_w for late_s, one in sensors]
+    assert shown_w == pytest.approx(np.transpose(each_w), abs=1e-6)
+
+
 def test_work_in_parts_makes_the_same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     load, at_s = serve(1, 4.0), np.array([1.0, 3.0])
     work = load.work
