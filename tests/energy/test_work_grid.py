@@ -182,3 +182,23 @@ def test_expected_power_is_read_as_exactly_as_it_matters(
 
     # of some 300 W; a reading is known to half a watt
     assert np.abs(grid.shown(end_s, response)[:, 0] - exact_w).max() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("window_ms", "step_us"), [(1.0, 20), (5.0, 20), (25.0, 100), (50.0, 200), (1000.0, 250)]
+)
+def test_power_is_summed_in_a_250th_of_a_window_within_limits(
+    window_ms: float, step_us: int
+) -> None:
+    end_s = np.array([0.5, 3.5])
+
+    grid = lay_power(
+        np.array([0]), np.array([10 * MS]), np.array([200.0]), 0, end_s, window_ms
+    )  # fmt: skip
+
+    assert grid.step_s == pytest.approx(step_us * 1e-6)
+    # From 4 s before the first reading to 1 s behind the last.
+    assert grid.first_s == pytest.approx(-3.5)
+    assert (len(grid.done) - 2) * grid.step_s == pytest.approx(8.0, abs=2 * grid.step_s)
+    # 200 W over 10 ms.
+    assert grid.done[-1] == pytest.approx([2.0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ SHAPE_RANGE = (0.15, 3.0)  # process noise follows predicted dynamic power withi
 # What a linear model with a few numbers for each kernel misses of a window, over its dynamic
 # power. Residuals below it are luck of few parameters, not knowledge.
 MISFIT_SHARE = 0.05
-LOG_NOISE_SPAN = 8.0  # process noise is searched up to e^8 times the misfit [log W^2 s]
+NOISE_STEPS = 8  # process noise is searched up to e^8 times the misfit, in steps of e
 MOST_LAGS = 200
 QUIET = 2.0  # autocorrelations below this over the root of n are noise
 
@@ -121,13 +121,18 @@ def fit_class_power(rows: Rows, prior_mean: Float, prior_covariance: Float) -> C
     return begin_fit(rows, prior_mean, prior_covariance).finish()
 
 
-def begin_fit(rows: Rows, prior_mean: Float, prior_covariance: Float) -> BegunFit:
+def begin_fit(
+    rows: Rows, prior_mean: Float, prior_covariance: Float, log_noise: float | None = None
+) -> BegunFit:
     """Find how well the readings are explained, as the first half of `fit_class_power` does.
 
     Parameters
     ----------
     rows, prior_mean, prior_covariance
         As `fit_class_power` takes them.
+    log_noise : float, optional
+        About the likeliest process noise, such as that of the same readings at another lag: from
+        where to search.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def begin_fit(rows: Rows, prior_mean: Float, prior_covariance: Float) -> BegunFi
     """
     prior = _Prior(prior_mean, prior_covariance, inverse_of(prior_covariance))
     trial = _Trial(rows, prior, rows.power_w, prior_mean, _overlap_bands(rows))
-    return BegunFit(trial, *trial.likeliest_noise())
+    return BegunFit(trial, *trial.likeliest_noise(log_noise))
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ class BegunFit:
         clipped = np.clip(left_w, -CLIP_SD * spread_w, CLIP_SD * spread_w)
         pulled_w = rows.design @ fit.mean + clipped
         trial = replace(self.trial, power_w=pulled_w, expected=fit.mean)
-        fit = trial.posterior(trial.likeliest_noise()[0])
+        fit = trial.posterior(trial.likeliest_noise(self.log_noise)[0])
         return ClassPower(
             mean=fit.mean,
             covariance=fit.covariance,
@@ -222,34 +227,40 @@ class _Trial:
     def noise_shape(self) -> tuple[float, Float]:
         return _dynamic_w(self.rows, self.expected)
 
-    def whiten(self, log_noise: float) -> tuple[Float, Float]:
-        factor = _noise_factor(self.overlap, self.noise_shape[1], float(np.exp(log_noise)))
-        return factor, scipy.linalg.cho_solve_banded((factor, True), self.weighted)
+    def told(self, log_noise: float) -> tuple[Float, Float]:
+        """Factor the noise; say what readings tell of parameters, of themselves in the last row."""
+        noise = _noise_factor(self.overlap, self.noise_shape[1], float(np.exp(log_noise)))
+        white = _whitened(noise, self.weighted)
+        return noise, white.T @ white
 
     def misfit(self, log_noise: float) -> float:
-        noise, solved = self.whiten(log_noise)
-        told = self.rows.design.T @ solved
-        pull = told[:, -1]
-        factor = scipy.linalg.cho_factor(told[:, :-1] + self.prior.precision)
+        noise, told = self.told(log_noise)
+        pull = told[:-1, -1]
+        factor = scipy.linalg.cho_factor(told[:-1, :-1] + self.prior.precision)
         log_det = 2 * float(np.log(noise[0]).sum() + np.log(np.diag(factor[0])).sum())
-        explained = pull @ scipy.linalg.cho_solve(factor, pull)
-        return log_det + float(self.off_w @ solved[:, -1] - explained)
+        return log_det + float(told[-1, -1] - pull @ scipy.linalg.cho_solve(factor, pull))
 
-    def likeliest_noise(self) -> tuple[float, float]:
+    def likeliest_noise(self, log_noise: float | None) -> tuple[float, float]:
         window_s = float(np.median(self.rows.high_s - self.rows.low_s))
         least = float(np.log((MISFIT_SHARE * self.noise_shape[0]) ** 2 * window_s))
-        best, cost = least, self.misfit(least)
-        # One minimum: upward from the floor until it gets worse.
-        while best < least + LOG_NOISE_SPAN and (higher := self.misfit(best + 1.0)) < cost:
-            best, cost = best + 1.0, higher
-        return best, cost
+        misfit = cache(lambda steps: self.misfit(least + steps))
+        start = best = 0
+        if log_noise is not None:
+            start = best = round(float(np.clip(log_noise - least, 0, NOISE_STEPS)))
+        # One minimum: upward, from the floor or near it, until it gets worse; else downward.
+        while best < NOISE_STEPS and misfit(best + 1) < misfit(best):
+            best += 1
+        while 0 < best <= start and misfit(best - 1) <= misfit(best):
+            best -= 1
+        return least + best, misfit(best)
 
     def posterior(self, log_noise: float) -> _Posterior:
-        design, prior = self.rows.design, self.prior
-        noise, solved = self.whiten(log_noise)
-        information, pull = design.T @ solved[:, :-1], design.T @ solved[:, -1]
+        prior = self.prior
+        noise, told = self.told(log_noise)
+        information, pull = told[:-1, :-1], told[:-1, -1]
         first = inverse_of(information + prior.precision)
-        temper = _hanging_together(noise, self.off_w - design @ (first @ pull))
+        left_w = self.off_w - self.rows.design @ (first @ pull)
+        temper = _hanging_together(_whitened(noise, left_w))
         covariance = inverse_of(information / temper + prior.precision)
         mean = prior.mean + covariance @ (pull / temper)
         return _Posterior(mean, covariance, float(np.exp(log_noise)), temper)
@@ -271,9 +282,9 @@ def information_of(rows: Rows, fit: ClassPower) -> Float:
         ``Z' N^-1 Z``, tempered as in the fit; added to the precision of a prior it gives the
         precision of the posterior.
     """
-    factor = _noise_factor(_overlap_bands(rows), _dynamic_w(rows, fit.mean)[1], fit.process_w2_s)
-    told = rows.design.T @ scipy.linalg.cho_solve_banded((factor, True), rows.design)
-    return np.asarray(told / fit.temper, dtype=np.float64)
+    noise = _noise_factor(_overlap_bands(rows), _dynamic_w(rows, fit.mean)[1], fit.process_w2_s)
+    white = _whitened(noise, rows.design)
+    return np.asarray(white.T @ white / fit.temper, dtype=np.float64)
 
 
 def _dynamic_w(rows: Rows, expected: Float) -> tuple[float, Float]:
@@ -293,12 +304,16 @@ def _noise_factor(overlap: Float, shape: Float, process_w2_s: float) -> Float:
     return np.asarray(scipy.linalg.cholesky_banded(bands, lower=True), dtype=np.float64)
 
 
-def _hanging_together(noise: Float, left_w: Float) -> float:
+def _whitened(noise: Float, value: Float) -> Float:
+    """Make the noise of rows, ``(n_rows, ...)``, independent and of one, by its banded factor."""
+    if len(noise) == 1:  # readings that share nothing
+        return np.asarray((value.T / noise[0]).T, dtype=np.float64)
+    return np.asarray(scipy.linalg.lapack.dtbtrs(noise, value, uplo="L")[0], dtype=np.float64)
+
+
+def _hanging_together(white: Float) -> float:
     # Integrated autocorrelation of whitened residuals: 1 + 2 * sum while it is more than noise.
-    n_rows = len(left_w)
-    # Readings that share nothing make a diagonal, which some releases of scipy cannot solve.
-    bands = len(noise) - 1
-    white = scipy.linalg.solve_banded((bands, 0), noise, left_w) if bands else left_w / noise[0]
+    n_rows = len(white)
     white = white - white.mean()
     power = float(white @ white)
     total = 1.0

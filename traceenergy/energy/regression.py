@@ -118,11 +118,12 @@ def _fit_in_turn(
 ) -> tuple[SensorFit, SensorShape, ClassPower]:
     """Fit power and sensor in turn; at several lags, where the readings leave them open."""
     shape = _first_shape(series, found)
-    fit = _fit(series, design, shape, prior)
+    begun = _begin_fit(series, design, shape, prior)
     if found.other_lags_ms:
-        mixed = _fit_at_lags(series, design, shape, prior, found.other_lags_ms)
+        mixed = _fit_at_lags(series, design, shape, begun, found.other_lags_ms)
         if not (found.is_trusted and mixed.best == 0 and mixed.share[0] > SURE):
             return replace(found, is_trusted=False), mixed.shape, mixed.fit
+    fit = begun.finish()
     for _ in range(ROUNDS if found.is_trusted else 0):
         found = refine_sensor(
             series.sample_ns,
@@ -133,7 +134,7 @@ def _fit_in_turn(
             found,
         )
         shape = _shape_of(found)
-        fit = _fit(series, design, shape, prior)
+        fit = _begin_fit(series, design, shape, prior).finish()
     return found, shape, fit
 
 
@@ -141,10 +142,18 @@ def _fit_at_lags(
     series: PowerSeries,
     design: Design,
     first: SensorShape,
-    prior: Prior,
+    begun: BegunFit,
     others_ms: Sequence[float],
 ) -> LagMixture:
     """Fit power at a first lag and others; what was found beside that lag is not theirs."""
+
+    def fit_at(shape: SensorShape) -> BegunFit:
+        if shape == first:
+            return begun
+        # How noisy the readings are hardly depends on the lag.
+        rows, known = lay_rows(series, design, shape), begun.trial.prior
+        return begin_fit(rows, known.mean, known.covariance, begun.log_noise)
+
     sensor = series.sensor
     window_ms = sensor.window_ms if sensor.source in {KNOWN, GIVEN, COUNTED} else first.window_ms
     window_ms = max(window_ms, LEAST_WINDOW_MS)
@@ -152,7 +161,7 @@ def _fit_at_lags(
     # Sensors take some ms beyond the age of a value, seldom many.
     most_ms = series.usual_lags_ms[1] - LARGEST_LAG_MS
     return fit_at_lags(
-        lambda shape: _begin_fit(series, design, shape, prior),
+        fit_at,
         [first, *others],
         lambda shape: max(shape.lag_ms + shape.smoothing_ms - most_ms, 0.0) / UNUSUAL_MS,
     )
@@ -314,10 +323,6 @@ def _first_shape(series: PowerSeries, found: SensorFit) -> SensorShape:
 
 def _shape_of(found: SensorFit) -> SensorShape:
     return SensorShape(max(found.window_ms, LEAST_WINDOW_MS), found.smoothing_ms, found.lag_ms)
-
-
-def _fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> ClassPower:
-    return _begin_fit(series, design, shape, prior).finish()
 
 
 def _begin_fit(series: PowerSeries, design: Design, shape: SensorShape, prior: Prior) -> BegunFit:

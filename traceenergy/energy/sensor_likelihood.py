@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -39,11 +39,10 @@ class Source(Protocol):
     def shown(self, end_s: Float, response: Response) -> Float:
         """Say what a sensor shows of each column."""
 
-    def shown_by(self, end_s: Float, sensors: Sequence[tuple[float, Response]]) -> Float:
-        """Say what several sensors show of the only column."""
-
-    def fold(self, column_w: Float) -> Self:
-        """Add the columns up to one, each times its power."""
+    def drawn_by(
+        self, column_w: Float, end_s: Float, sensors: Sequence[tuple[float, Response]]
+    ) -> Float:
+        """Say what several sensors show of all columns, each times its power."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +230,7 @@ def slopes(readings: Readings, work: Source, found: Explained, moves: Sequence[i
         for index in moves
         for apart_ms in (backs_ms[index], steps_ms[index])
     ]
-    shown_w = work.fold(found.column_w).shown_by(readings.at_s, sensors)
+    shown_w = work.drawn_by(found.column_w, readings.at_s, sensors)
     apart_ms = np.array([steps_ms[index] - backs_ms[index] for index in moves])
     rate = readings.free((shown_w[:, 1::2] - shown_w[:, ::2]) / apart_ms)
     columns = found.columns

@@ -125,7 +125,7 @@ class WorkGrid:
         """
         n_columns = self.done.shape[1]
         if n_columns == 1:
-            return self._shown_of_one(end_s, response)
+            return self.shown_by(end_s, [(0.0, response)])
         below, part = self._find(end_s[:, None] - response.delay_s)
         done = self._pairs[below].reshape(len(end_s), -1, n_columns)
         weight = np.stack((1 - part, part), axis=-1) * response.weight_hz[:, None]
@@ -137,9 +137,6 @@ class WorkGrid:
         """A point and the next one, which lie side by side in memory, ``(n_points - 1, ...)``."""
         n_columns = self.done.shape[1]
         return sliding_window_view(self.done.ravel(), 2 * n_columns)[::n_columns]
-
-    def _shown_of_one(self, end_s: Float, response: Response) -> Float:
-        return self.shown_by(end_s, [(0.0, response)])
 
     def shown_by(self, end_s: Float, sensors: Sequence[tuple[float, Response]]) -> Float:
         """Say what several sensors show of the only column.
@@ -184,10 +181,37 @@ class WorkGrid:
 
     def fold(self, column_w: Float) -> WorkGrid:
         """Add the columns up to one, each times its power [W]."""
-        one = np.zeros(1, dtype=np.int64)
         # A product by BLAS would wake its threads for this little.
         done = np.einsum("ij,j->i", self.done, column_w)[:, None]
-        return WorkGrid(self.first_s, self.step_s, done, one)
+        return WorkGrid(self.first_s, self.step_s, done, self.category[:1])
+
+    def drawn_by(
+        self, column_w: Float, end_s: Float, sensors: Sequence[tuple[float, Response]]
+    ) -> Float:
+        """Say what several sensors show of all columns, each times its power.
+
+        Parameters
+        ----------
+        column_w : ndarray of float64 (n_columns,) [W]
+        end_s, sensors
+            As `shown_by` takes them.
+
+        Returns
+        -------
+        ndarray of float64 (n_rows, n_sensors) [W]
+        """
+        delays_s = [late_s + one.delay_s[[0, -1]] for late_s, one in sensors]
+        low, _ = self._find(end_s - np.max(delays_s))
+        n_points = self._find(end_s - np.min(delays_s))[0] + 2 - low
+        if 2 * int(n_points.sum()) > len(self.done):
+            return self.fold(column_w).shown_by(end_s, sensors)
+        # The rest of a long run is not looked at.
+        point = np.repeat(low - np.cumsum(n_points) + n_points, n_points)
+        point += np.arange(len(point))
+        done = np.empty(len(self.done))
+        done[point] = np.einsum("ij,j->i", self.done[point], column_w)
+        one = WorkGrid(self.first_s, self.step_s, done[:, None], self.category[:1])
+        return one.shown_by(end_s, sensors)
 
     def by_category(self) -> WorkGrid:
         """Add up the columns that belong together."""
