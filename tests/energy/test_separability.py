@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from traceenergy.energy import separability as module
 from traceenergy.energy.separability import (
     MOST_GROUPS,
     MOST_MEMBERS,
@@ -16,6 +19,7 @@ from traceenergy.energy.separability import (
     EnergySpread,
     find_inseparable,
     noticeable,
+    spread_of,
 )
 
 if TYPE_CHECKING:
@@ -251,3 +255,38 @@ def test_noticeable_are_so_many_at_most() -> None:
     energy_j = np.concatenate((np.full(MOST_GROUPS, 6.0), np.full(60, 5.9)))
     assert noticeable(energy_j).tolist() == list(range(MOST_GROUPS))
     assert noticeable(np.full(MOST_GROUPS + 101, 1.0)).tolist() == []  # each just below
+
+
+def test_what_devices_do_not_know_alike_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Standard errors 2 and 3 J on one device, 1 and 4 J on the other: 3 and 7 J of the sums.
+    one = EnergySpread(
+        np.array([10.0, 20.0]), np.array([[4.0, 3.0], [3.0, 9.0]]), np.diag([16.0, 25.0])
+    )
+    other = EnergySpread(
+        np.array([5.0, 6.0]), np.array([[1.0, -2.0], [-2.0, 16.0]]), np.diag([9.0, 0.0])
+    )
+    monkeypatch.setattr(module, "_of_device", lambda sums, *_: sums)
+    nobody = np.zeros(0, dtype=np.int64)
+
+    for unit in (1.0, 1e-3):
+        known: list[Any] = [
+            replace(
+                part,
+                covariance_j2=part.covariance_j2 * unit**2,
+                prior_covariance_j2=part.prior_covariance_j2 * unit**2,
+            )
+            for part in (one, other)
+        ]
+        found = spread_of([(part, nobody) for part in known], 2)
+
+        assert found is not None
+        assert found.energy_j.tolist() == [15.0, 26.0]
+        # The summed covariances correlate by 1 / (5 x 25)^0.5.
+        across = 3 * 7 / np.sqrt(5 * 25)
+        expected = np.array([[9.0, across], [across, 49.0]]) * unit**2
+        assert found.covariance_j2 == pytest.approx(expected)
+        assert found.prior_covariance_j2 == pytest.approx(np.diag([49.0, 25.0]) * unit**2)
+
+
+def test_no_device_with_a_model_has_no_spread() -> None:
+    assert spread_of([], 2) is None

@@ -123,3 +123,4 @@ def test_depth_does_not_make_it_slow() -> None:
     found = nested(NvtxRanges(deep))
 
     assert found["depth"].to_list() == list(range(n))
+    assert found["parent_row"].to_list() == [None, *range(n - 1)]
