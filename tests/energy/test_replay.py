@@ -10,11 +10,13 @@ import polars as pl
 import pytest
 
 from tests.laws.devices import FIELD, NAMES, WATTS, Device, long_kernels, polled
+from traceenergy.energy import replay as module
 from traceenergy.energy.attribute import AttributionOptions, attribute_device
 from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.power_model import MODEL_SD
 from traceenergy.energy.replay import (
+    MOST_STRETCH_SD,
     POSTERIOR,
     PRIOR,
     RecordedDevice,
@@ -169,3 +171,28 @@ def test_static_power_is_never_drawn_from_the_prior(again: RecordedDevice) -> No
 
     assert static_w.std() < 5
     assert static_w.mean() == pytest.approx(90, abs=5)
+
+
+@pytest.mark.parametrize(("noise", "sd"), [(0.0, 0.0), (0.2, 0.2), (9.0, MOST_STRETCH_SD)])
+def test_power_varies_from_stretch_to_stretch_as_the_fit_says(
+    again: RecordedDevice, monkeypatch: pytest.MonkeyPatch, noise: float, sd: float
+) -> None:
+    # Stretches as long as the sensor's window, whose mean varies by so much of the mean power.
+    monkeypatch.setattr(module, "PIECE_SD", 0.0)
+    monkeypatch.setattr(module, "MODEL_SD", 0.0)
+    model, work = again.model, again.energy.work
+    length_s = (work.end_ns - work.start_ns) * 1e-9  # no two run at once
+    mean_w = float(model.power_w @ length_s) / length_s.sum()
+    window_s = model.shape.window_ms * 1e-3
+    fit = replace(model.fit, process_w2_s=(noise * mean_w) ** 2 * window_s)
+    varied = replace(again, model=replace(model, fit=fit))
+
+    dynamic_j = as_told(varied).energy_j - length_s * model.design.background_w(
+        work.start_ns, model.fit.mean
+    )
+
+    log_factor = np.log(dynamic_j / (model.design.likely_w(model.fit.mean) * length_s))
+    stretch = (work.start_ns - work.start_ns.min()) // round(window_s * 1e9)
+    of_stretch = log_factor[np.unique(stretch, return_index=True)[1]]
+    assert log_factor == pytest.approx(of_stretch[np.unique(stretch, return_inverse=True)[1]])
+    assert of_stretch.std() == pytest.approx(sd, rel=4 / np.sqrt(2 * len(of_stretch)), abs=1e-9)
