@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -50,19 +51,23 @@ from traceenergy.analysis.tables import (
 from traceenergy.analysis.timeline import bin_activity, clock_curve, power_curve
 from traceenergy.analysis.totals import assumptions, doubt_classes, method_of, sum_devices
 from traceenergy.analysis.work_table import no_work_rows, work_rows
-from traceenergy.critical_path.collectives import Collectives, match_collectives
+from traceenergy.critical_path.collectives import match_collectives
 from traceenergy.critical_path.rank_clocks import on_one_clock
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
+    from traceenergy.analysis.components import Components
+    from traceenergy.analysis.critical import Critical
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
     from traceenergy.analysis.placed_run import PlacedRun
     from traceenergy.analysis.placing import Placed
+    from traceenergy.analysis.step_tables import StepTables
     from traceenergy.analysis.steps import Steps
     from traceenergy.caveats import Caveat
     from traceenergy.components.model import PartsModel
+    from traceenergy.critical_path.collectives import Collectives
     from traceenergy.phases.rules import RuleSet
     from traceenergy.serving.request_log import RequestLog
     from traceenergy.trace.model import Trace
@@ -115,8 +120,14 @@ def analyze(
     logs = read_request_logs(options.requests)
     placed = place_run(on_one_clock(trace), options, layers_from)
     trace = placed.trace  # not the one with all ranges
-    found = attribute_run(placed, options, calibration)
-    result = _assemble(trace, options, found, pieces=pieces)
+    with ThreadPoolExecutor(1) as beside:
+        collectives = match_collectives(trace.gpu_work, trace.names)
+        words = (trace, placed.launch_row, placed.window, collectives)
+        critical = beside.submit(find_critical, *words)
+        found = attribute_run(placed, options, calibration)
+        met = _OnPath(critical.result(), collectives)
+    del placed
+    result = _assemble(trace, options, found, met, pieces=pieces)
     result = _with_serving(result, logs)
     others = {"calibration_inputs": calibration, "layers_from_inputs": layers_from}
     result = replace(result, options={**result.options, **_other_runs(others)})
@@ -140,8 +151,6 @@ class AttributedRun:
     window : Window
     ledger : Ledger
     labels : Labels
-    launch_row : polars.Series of Int64 (n_work,)
-        Row of the call that launched each piece of the trace; null where it is not known.
     tree, numberless : RangeTree
         Ranges; the same without numbers of steps in their names.
     steps : Steps
@@ -162,7 +171,6 @@ class AttributedRun:
     window: Window
     ledger: Ledger
     labels: Labels
-    launch_row: pl.Series
     tree: RangeTree
     numberless: RangeTree
     steps: Steps
@@ -216,22 +224,50 @@ def attribute_run(
     tree = run.tree.of_work(kept)
     numberless = without_numbers(tree, run.trace.names, run.step_patterns)
     return AttributedRun(
-        run.window, ledger, labels, run.launch_row, tree, numberless, run.steps, run.placed,
+        run.window, ledger, labels, tree, numberless, run.steps, run.placed,
         run.rules, run.step_patterns, attribution, (*run.caveats, *power_doubts), parts,
     )  # fmt: skip
 
 
+class _OnPath(NamedTuple):
+    critical: Critical
+    collectives: Collectives
+
+
 def _assemble(
-    trace: Trace, options: AnalysisOptions, found: AttributedRun, *, pieces: bool
+    trace: Trace, options: AnalysisOptions, found: AttributedRun, met: _OnPath, *, pieces: bool
 ) -> Analysis:
-    window, labels = found.window, found.labels
-    collectives = match_collectives(trace.gpu_work, trace.names)
-    critical = find_critical(trace, found.launch_row, found.ledger, window, collectives)
-    ledger = with_path(found.ledger, critical, window)
+    found = replace(found, ledger=with_path(found.ledger, met.critical, found.window))
+    told = step_tables(trace, options, found, met.critical)
+    # Power over time and sums of work need nothing of each other.
+    with ThreadPoolExecutor(1) as beside:
+        over_time = beside.submit(_over_time, trace, options, found, told.steps, met.collectives)
+        result = _summed(trace, options, found, met, told, pieces=pieces)
+        power, parts = over_time.result()
+    result = replace(
+        result,
+        **power,
+        components=parts.rows,
+        component_curve=parts.curve,
+        footprint=find_footprint(options, result.energy, parts.rows),
+        caveats=(*result.caveats, *parts.caveats),
+    )
+    return with_findings(Facts(trace, found.ledger, found.labels, met.critical, result))
+
+
+def _summed(  # noqa: PLR0913 - all that is known of a run
+    trace: Trace,
+    options: AnalysisOptions,
+    found: AttributedRun,
+    met: _OnPath,
+    told: StepTables,
+    *,
+    pieces: bool,
+) -> Analysis:
+    """Sum time and energy by kernel, phase, layer, step, range, device."""
+    window, labels, ledger, work = found.window, found.labels, found.ledger, told.work
+    critical, collectives = met
     waits = collective_tables(trace, ledger, labels, collectives)
-    found = replace(found, ledger=ledger)
-    told = step_tables(trace, options, found, critical)
-    work = told.work
     phases = phase_rows(work, told.tokens)
     devices = device_rows(ledger, window, trace)
     expected = expect_error(work, options.confidence_level)
@@ -248,7 +284,7 @@ def _assemble(
     exponent = choose_exponent(ledger, options)
     layers = layer_rows(work)
     levels = {"kernel": kernels, "phase": phases, "layer": layers, "step": told.steps}
-    result = Analysis(
+    return Analysis(
         origins=(*trace.origins, *parts_origin(found.parts)),
         options={**stated, **assumptions(energy.method, found.placed), **exponent.record()},
         window=window,
@@ -279,37 +315,31 @@ def _assemble(
         flame=flame_rows(work, trace.names),
         clock_curve=clock_curve(trace, ledger, window),
     )
-    result = _with_power(result, trace, options, found, collectives)
-    return with_findings(Facts(trace, ledger, labels, critical, result))
 
 
-def _with_power(
-    result: Analysis,
+def _over_time(
     trace: Trace,
     options: AnalysisOptions,
     found: AttributedRun,
+    steps: pl.DataFrame,
     collectives: Collectives,
-) -> Analysis:
-    """Add power over time against limits, then what parts beside GPUs cost."""
-    power = power_tables(found, trace.names, result.steps, options)
+) -> tuple[dict[str, Any], Components]:
+    """Lay power over time beside limits and clocks; tell what parts beside GPUs cost."""
+    power = power_tables(found, trace.names, steps, options)
     parts = component_tables(trace, found.ledger, found.window, found.parts, collectives)
-    return replace(
-        result,
-        **clock_tables(trace, found, result.steps)._asdict(),
-        power_limits=power.limits,
-        power_transients=power.transients,
-        power_transitions=power.transitions,
-        power_swing=power.swing,
-        power_buffer=power.buffer,
-        power_flattening=power.flattening,
-        power_flattened=power.flattened,
-        power_map=power.heat,
-        activity=activity_rows(trace, found.ledger, found.labels, found.window),
-        components=parts.rows,
-        component_curve=parts.curve,
-        footprint=find_footprint(options, result.energy, parts.rows),
-        caveats=(*result.caveats, *parts.caveats),
-    )
+    told = {
+        **clock_tables(trace, found, steps)._asdict(),
+        "power_limits": power.limits,
+        "power_transients": power.transients,
+        "power_transitions": power.transitions,
+        "power_swing": power.swing,
+        "power_buffer": power.buffer,
+        "power_flattening": power.flattening,
+        "power_flattened": power.flattened,
+        "power_map": power.heat,
+        "activity": activity_rows(trace, found.ledger, found.labels, found.window),
+    }
+    return told, parts
 
 
 def _with_serving(result: Analysis, logs: tuple[RequestLog, ...]) -> Analysis:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.ledger import cut_work
 from traceenergy.analysis.path_columns import PATH_SEGMENT
 from traceenergy.analysis.path_segments import few_stretches
 from traceenergy.analysis.waiting import waits_of
@@ -44,8 +45,6 @@ class Critical:
         Time for which each piece holds the path.
     slack_ns : ndarray of int64 (n_work,) [ns]
         How much later each could end without moving the end of the window.
-    group : ndarray of int64 (n_work,)
-        Collective of each piece; -1 for none.
     unmatched : ndarray of bool (n_work,)
         Whether it is a collective by its name, but no other member of it was found: what part of
         it is waiting cannot be told.
@@ -56,17 +55,12 @@ class Critical:
     path: Path
     path_ns: Int
     slack_ns: Int
-    group: Int
     unmatched: NDArray[np.bool_]
     caveats: tuple[Caveat, ...]
 
 
 def find_critical(
-    trace: Trace,
-    launch_row: pl.Series,
-    ledger: Ledger,
-    window: Window,
-    collectives: Collectives,
+    trace: Trace, launch_row: pl.Series, window: Window, collectives: Collectives
 ) -> Critical:
     """Find the critical path of a window, with the slack of all work.
 
@@ -75,8 +69,6 @@ def find_critical(
     trace : Trace
     launch_row : polars.Series of Int64 (n_work,)
         Row of the call that launched each piece of the trace; null where it is not known.
-    ledger : Ledger
-        Work of the window.
     window : Window
     collectives : Collectives
         Of all work of the trace.
@@ -84,20 +76,22 @@ def find_critical(
     Returns
     -------
     Critical
+        Of the work that touches the window, as a ledger has it.
     """
-    rows = ledger.trace_index
-    group = collectives.group[rows]
+    rows, start_ns, end_ns = cut_work(trace.gpu_work, window)
+    group, is_collective = collectives.group, collectives.is_collective
+    if len(rows) < len(group):
+        group, is_collective = group[rows], is_collective[rows]
     pieces, events, host_waits, caveats = waits_of(trace, launch_row, rows, group)
-    pieces = replace(pieces, start_ns=ledger.start_ns, end_ns=ledger.end_ns)
+    pieces = replace(pieces, start_ns=start_ns, end_ns=end_ns)
     span = (window.start_ns, window.end_ns)
     path, slack_ns = path_and_slack(pieces, events, host_waits, span)
     if (group >= 0).any():
         path = split_waits_for_arrivals(path, _arrival_ns(trace, rows, collectives))
-    is_work = path.kind == PartKind.WORK
-    held_ns = (path.end_ns - path.start_ns)[is_work]
-    path_ns = np.bincount(path.piece[is_work], held_ns, len(rows)).astype(np.int64)
-    unmatched = collectives.is_collective[rows] & (group < 0)
-    return Critical(path, path_ns, slack_ns, group, unmatched, caveats)
+    works = np.flatnonzero(path.kind == PartKind.WORK)
+    path_ns = np.zeros(len(rows), dtype=np.int64)
+    path_ns[path.piece[works]] = path.end_ns[works] - path.start_ns[works]  # once for each piece
+    return Critical(path, path_ns, slack_ns, is_collective & (group < 0), caveats)
 
 
 def _arrival_ns(trace: Trace, rows: Int, collectives: Collectives) -> Int:

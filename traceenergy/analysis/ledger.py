@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from traceenergy.components.gpu_states import GpuUse
     from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
+    from traceenergy.trace.tables import GpuWork
 
 
 @dataclass(frozen=True)
@@ -191,10 +192,8 @@ def open_ledger(
     TooFewSamplesError
         If the samples of a device say nothing about the window.
     """
-    trace_index = _rows_in(trace.gpu_work, window)
+    trace_index, start_ns, end_ns = cut_work(trace.gpu_work, window)
     frame = _rows_of(trace.gpu_work, trace_index)
-    start_ns = np.clip(frame["start_ns"].to_numpy(), window.start_ns, window.end_ns)
-    end_ns = np.clip(frame["end_ns"].to_numpy(), start_ns, window.end_ns)
     device, devices = _split_by_device(trace, trace_index, start_ns, end_ns)
     static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
     caveats: list[Caveat] = []
@@ -228,6 +227,28 @@ def open_ledger(
         tuple(None if one is None else one[0] for one in found), tuple(evidences),
     )  # fmt: skip
     return ledger, (*caveats, *_coverage_doubts(ledger), *_calibration_doubts(ledger, options))
+
+
+def cut_work(work: GpuWork, window: Window) -> tuple[Int, Int, Int]:
+    """Find the work that touches a window.
+
+    Parameters
+    ----------
+    work : GpuWork
+        Of a trace.
+    window : Window
+
+    Returns
+    -------
+    row : ndarray of int64 (n,)
+        Rows of the trace, rising.
+    start_ns, end_ns : ndarray of int64 (n,) [ns]
+        Cut to the window.
+    """
+    row = _rows_in(work, window)
+    start_ns, end_ns = (_chosen(work[name].to_numpy(), row) for name in ("start_ns", "end_ns"))
+    start_ns = np.clip(start_ns, window.start_ns, window.end_ns)
+    return row, start_ns, np.clip(end_ns, start_ns, window.end_ns)
 
 
 def _rows_in(work: pl.DataFrame, window: Window) -> Int:
