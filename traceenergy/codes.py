@@ -17,6 +17,7 @@ _KEY_LIMIT = 2**62  # keeps keys inside int64
 MOST_APART, _SMALL_TABLE = 8, 1 << 16
 _FIRST_LOOK = 1 << 14  # values among which most numbers are found
 _FEW = 256  # codes that each value is searched among faster than all are sorted
+_BY_COMPARING = 4  # codes that each value is compared with faster than searched among
 
 
 def number_codes(code: Int, limit: int) -> tuple[Int, Int]:
@@ -58,19 +59,29 @@ def number_codes(code: Int, limit: int) -> tuple[Int, Int]:
 
 
 def _number_few(code: Int) -> tuple[Int, Int] | None:
-    """Number codes; None if a first look finds many of them, or not nearly all."""
+    """Give numbers to few codes; None if a first look finds many, or not nearly all."""
     there = np.unique(code[:: max(1, len(code) // _FIRST_LOOK)])
     if not 0 < len(there) <= _FEW:
         return None
-    number = places_in(there, code)
-    lost = there[np.minimum(number, len(there) - 1)] != code
+    number = _places_among(there, code)
+    lost = there[number] != code
     n_lost = int(np.count_nonzero(lost))
     if not n_lost:
         return there, number
     if n_lost > _FIRST_LOOK:
         return None
     there = np.union1d(there, code[lost])
-    return (there, places_in(there, code)) if len(there) <= _FEW else None
+    return (there, _places_among(there, code)) if len(there) <= _FEW else None
+
+
+def _places_among(few: Int, code: Int) -> Int:
+    """Find which of few rising values each is; any place for one that is none of them."""
+    if len(few) > _BY_COMPARING:
+        return np.minimum(places_in(few, code), len(few) - 1)
+    place = np.zeros(len(code), dtype=np.int64)
+    for one in few[1:].tolist():
+        place += code >= one
+    return place
 
 
 def places_in(ordered: Int, asked: Int) -> Int:
@@ -158,6 +169,8 @@ def order_of(code: Int, key: Int) -> Int:
     ndarray of int64 (n,)
         As a stable sort of the keys gives it, faster where those of one code are nearly in order.
     """
+    if (key[1:] >= key[:-1]).all():
+        return np.arange(len(key))
     # Numbers of 16 bits are sorted without comparing.
     order = np.argsort(code.astype(np.min_scalar_type(code.max(initial=0))), kind="stable")
     key = key[order]

@@ -92,7 +92,7 @@ def waiting_calls(trace: Trace) -> WaitingCalls:
     waits = np.zeros((2, len(trace.names)), dtype=bool)
     is_copy = texts.str.contains(COPY_CALL) & ~texts.str.contains("Async", literal=True)
     waits[:, used] = texts.str.contains(SYNC_CALL).to_numpy(), is_copy.to_numpy()
-    row = np.flatnonzero(waits.any(axis=0)[name_id])
+    row = np.flatnonzero((waits[0] | waits[1])[name_id])
     return WaitingCalls(row, *waits[:, name_id[row]])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from traceenergy.codes import joined_key
 from traceenergy.critical_path.host_calls import CLOCK_ERROR_NS, order_calls
-from traceenergy.critical_path.shared_launches import launched_with
+from traceenergy.critical_path.shared_launches import Launches, launched_with
 from traceenergy.critical_path.stream_order import order_streams
 from traceenergy.records import dataclass
 
@@ -86,29 +86,30 @@ def find_constraints(
     Constraints
     """
     lanes = order_streams(pieces, window)
-    calls = order_calls(pieces, lanes, host_waits, window)
-    place = np.full(len(pieces.start_ns) + 1, -1, dtype=np.int64)
-    place[lanes.row] = np.arange(len(lanes.row))
-    before = np.concatenate([lanes.before, place[events.before]])
-    after = np.concatenate([lanes.after, place[events.after]])
+    launches = Launches(pieces.thread[lanes.row], pieces.launch_ns[lanes.row])
+    calls = order_calls(launches, lanes, host_waits, window)
+    before = np.concatenate([lanes.before, lanes.place_of(events.before)])
+    after = np.concatenate([lanes.after, lanes.place_of(events.after)])
     before, after = _possible(lanes, before, after)
     stream_ns = np.minimum(np.append(-1, lanes.end_ns[:-1])[: len(lanes.row)], lanes.start_ns)
     stream_ns[lanes.first] = -1
-    known_ns = np.maximum(np.maximum(stream_ns, calls.launch_ns), 0)
-    np.maximum.at(known_ns, after, np.minimum(lanes.end_ns[before], lanes.start_ns[after]))
-    inside = _inside_graphs(pieces, lanes, known_ns)
+    latest_ns = np.maximum(np.maximum(stream_ns, calls.launch_ns), 0)
+    np.maximum.at(latest_ns, after, np.minimum(lanes.end_ns[before], lanes.start_ns[after]))
+    inside = _inside_graphs(launches, lanes, latest_ns)
     before, after = np.concatenate([before, inside[0]]), np.concatenate([after, inside[1]])
-    event_ns, event_piece = _last_event(lanes, before, after)
-    latest_ns = np.maximum(known_ns, event_ns)
-    by_stream = stream_ns == latest_ns
-    by_event = ~by_stream & (event_ns == latest_ns)
-    by_launch = ~by_stream & ~by_event & (calls.launch_ns == latest_ns)
-    binding = np.where(by_stream, np.arange(len(by_stream)) - 1, event_piece)
-    binding[~by_stream & ~by_event] = -1
-    holding = calls.holding_piece(calls.call[by_launch])
+    at, event_ns, event_piece = _last_events(lanes, before, after)
+    latest_ns[at] = np.maximum(latest_ns[at], event_ns)
+    binds = stream_ns == latest_ns
+    by_launch = (calls.launch_ns == latest_ns) & ~binds
+    binding = np.where(binds, np.arange(-1, len(binds) - 1), -1)
+    by_event = ~binds[at] & (event_ns == latest_ns[at])
+    binding[at[by_event]] = event_piece[by_event]
+    by_launch[at[by_event]] = False
+    launched = np.flatnonzero(by_launch)
+    holding = calls.holding_piece(calls.call[launched])
     # A clock error must not lead forward in time.
-    in_time = lanes.end_ns[holding] < lanes.start_ns[by_launch]
-    binding[by_launch] = np.where(in_time, holding, -1)
+    in_time = lanes.end_ns[holding] < lanes.start_ns[launched]
+    binding[launched] = np.where(in_time, holding, -1)
     return Constraints(
         lanes, calls, before, after, stream_ns, latest_ns, binding, by_launch, len(pieces.start_ns)
     )
@@ -127,27 +128,23 @@ def _possible(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
     return before[kept], after[kept]
 
 
-def _last_event(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int]:
-    """Last end that each piece waited for by an event, and its piece; -1 for none."""
-    time_ns = np.full(len(lanes.row), -1, dtype=np.int64)
-    piece = np.full(len(lanes.row), -1, dtype=np.int64)
+def _last_events(lanes: Lanes, before: Int, after: Int) -> tuple[Int, Int, Int]:
+    """Find pieces that waited for events: the last end that each waited for, and its piece."""
     order = np.lexsort((before, lanes.end_ns[before], after))
     before, after = before[order], after[order]
     last = np.append(after[1:] != after[:-1], True)[: len(after)]
-    piece[after[last]] = before[last]
-    time_ns[after[last]] = np.minimum(lanes.end_ns[before[last]], lanes.start_ns[after[last]])
-    return time_ns, piece
+    before, after = before[last], after[last]
+    return after, np.minimum(lanes.end_ns[before], lanes.start_ns[after]), before
 
 
-def _inside_graphs(pieces: Pieces, lanes: Lanes, known_ns: Int) -> tuple[Int, Int]:
+def _inside_graphs(launches: Launches, lanes: Lanes, known_ns: Int) -> tuple[Int, Int]:
     """Let unexplained pieces wait for the piece of their own launch that ended last before."""
     none = np.zeros(0, dtype=np.int64)
     late = lanes.start_ns - known_ns > USUAL_LAG_NS
-    late &= pieces.thread[lanes.row] >= 0
-    if not late.any():
+    late_at = np.flatnonzero(late & (launches.thread >= 0))
+    if not len(late_at):
         return none, none
-    late_at = np.flatnonzero(late)
-    at, launch = launched_with(pieces.thread[lanes.row], pieces.launch_ns[lanes.row], late_at)
+    at, launch = launched_with(launches.thread, launches.launch_ns, late_at)
     code = np.empty(len(lanes.row), dtype=np.int64)
     code[at] = launch
     span_ns = int(lanes.end_ns.max()) + 1

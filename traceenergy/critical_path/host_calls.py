@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.codes import dense_codes, joined_key
+from traceenergy.codes import dense_codes, joined_key, places_in
 from traceenergy.critical_path.shared_launches import first_start
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.critical_path.model import HostWaits, Pieces
+    from traceenergy.critical_path.model import HostWaits
+    from traceenergy.critical_path.shared_launches import Launches
     from traceenergy.critical_path.stream_order import Lanes
 
     Int = NDArray[np.int64]
@@ -71,13 +72,13 @@ class HostCalls:
 
 
 def order_calls(
-    pieces: Pieces, lanes: Lanes, host_waits: HostWaits, window: tuple[int, int]
+    launches: Launches, lanes: Lanes, host_waits: HostWaits, window: tuple[int, int]
 ) -> HostCalls:
     """Put waiting calls in the order of their threads, and launches behind them.
 
     Parameters
     ----------
-    pieces : Pieces
+    launches : Launches
     lanes : Lanes
     host_waits : HostWaits
     window : tuple of int [ns]
@@ -87,37 +88,43 @@ def order_calls(
     HostCalls
     """
     begin_ns, finish_ns = window
-    thread = pieces.thread[lanes.row]
-    launch_ns = pieces.launch_ns[lanes.row] - begin_ns
-    launch_ns = np.maximum(first_start(thread, launch_ns, lanes.start_ns), 0)
-    launch_ns[thread < 0] = -1
-    call = np.full(len(thread), -1, dtype=np.int64)
+    known = launches.thread >= 0
+    launch_ns = first_start(launches.thread, launches.launch_ns - begin_ns, lanes.start_ns)
+    np.maximum(launch_ns, 0, out=launch_ns)
+    launch_ns[~known] = -1
     inside = (host_waits.end_ns > begin_ns) & (host_waits.end_ns < finish_ns)
     kept = np.flatnonzero(inside & (host_waits.thread >= 0))
-    codes = dense_codes(np.concatenate([host_waits.thread[kept], np.maximum(thread, 0)]))
-    call_thread, thread_code = codes[: len(kept)], codes[len(kept) :]
+    call_thread, thread = _same_codes(host_waits.thread[kept], launches.thread)
     order = np.lexsort((host_waits.start_ns[kept], host_waits.end_ns[kept], call_thread))
     kept, call_thread = kept[order], call_thread[order]
     first = np.append(True, call_thread[1:] != call_thread[:-1])[: len(kept)]
-    piece, waited_ns = _waited(pieces, lanes, host_waits, kept, begin_ns)
-    launched = np.flatnonzero(thread >= 0)
-    if len(kept) and len(launched):
-        span_ns = finish_ns - begin_ns
-        ends = joined_key(call_thread, host_waits.end_ns[kept] - begin_ns, span_ns)
-        asked = joined_key(thread_code[launched], launch_ns[launched], span_ns)
-        found = np.searchsorted(ends, asked) - 1
-        same = (found >= 0) & (call_thread[found] == thread_code[launched])
-        call[launched] = np.where(same, found, -1)
+    piece = lanes.place_of(host_waits.piece[kept])
+    piece, waited_ns = _waited(piece, lanes, host_waits, kept, begin_ns)
+    if not len(kept) or not known.any():
+        return HostCalls(piece, waited_ns, first, launch_ns, np.full(len(thread), -1))
+    span_ns = finish_ns - begin_ns
+    ends = joined_key(call_thread, host_waits.end_ns[kept] - begin_ns, span_ns)
+    n_threads = int(max(thread.max(), call_thread[-1])) + 1
+    # Behind all calls of its thread is in front of none of another one.
+    begin = np.append(np.searchsorted(call_thread, np.arange(n_threads)), len(kept))
+    call = places_in(ends, joined_key(thread, launch_ns, span_ns)) - 1
+    call[call < begin[thread]] = -1
     return HostCalls(piece, waited_ns, first, launch_ns, call)
 
 
+def _same_codes(one: Int, other: Int) -> tuple[Int, Int]:
+    """Make codes of threads dense for calls, for launches; -1 stays what it is."""
+    codes = np.append(one.max(initial=0), other.max(initial=0))
+    if codes.max() <= len(one) + len(other):
+        return one, other
+    dense = dense_codes(np.concatenate([one, np.maximum(other, 0)]))
+    return dense[: len(one)], np.where(other >= 0, dense[len(one) :], -1)
+
+
 def _waited(
-    pieces: Pieces, lanes: Lanes, host_waits: HostWaits, kept: Int, begin_ns: int
+    piece: Int, lanes: Lanes, host_waits: HostWaits, kept: Int, begin_ns: int
 ) -> tuple[Int, Int]:
     """Piece of each call, and how long after the begin of the call it ended."""
-    place = np.full(len(pieces.start_ns) + 1, -1, dtype=np.int64)
-    place[lanes.row] = np.arange(len(lanes.row))
-    piece = place[host_waits.piece[kept]]
     waited_ns = np.zeros(len(kept), dtype=np.int64)
     if len(lanes.end_ns):
         end_ns = lanes.end_ns[piece] + begin_ns

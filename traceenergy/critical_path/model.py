@@ -99,11 +99,11 @@ class Path:
     start_ns, end_ns : ndarray of int64 [ns]
     kind : ndarray of uint8
         A `PartKind` each.
-    piece : ndarray of int64
+    piece : ndarray of int32
         Row of the piece that runs, or that is waited for; -1 for none.
     """
 
     start_ns: Int
     end_ns: Int
     kind: NDArray[np.uint8]
-    piece: Int
+    piece: NDArray[np.int32]

@@ -6,10 +6,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import places_in
+from traceenergy.records import dataclass
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Launches:
+    """Launches of pieces in the order of lanes, ``(m,)`` each.
+
+    Attributes
+    ----------
+    thread, launch_ns : ndarray of int64
+        As in `Pieces`.
+    """
+
+    thread: Int
+    launch_ns: Int
 
 
 def launched_with(thread: Int, launch_ns: Int, asked: Int) -> tuple[Int, Int]:
@@ -30,9 +47,8 @@ def launched_with(thread: Int, launch_ns: Int, asked: Int) -> tuple[Int, Int]:
         Number of its call, from 0, never decreasing.
     """
     wanted_ns = np.unique(launch_ns[asked])
-    # Launches of a stream rise, which makes the search for each cheap.
-    found = np.minimum(np.searchsorted(wanted_ns, launch_ns), len(wanted_ns) - 1)
-    place = np.flatnonzero((wanted_ns[found] == launch_ns) & (thread >= 0))
+    found = places_in(wanted_ns, launch_ns)
+    place = np.flatnonzero((np.append(wanted_ns, -1)[found] == launch_ns) & (thread >= 0))
     place = place[np.lexsort((thread[place], launch_ns[place]))]
     thread, launch_ns = thread[place], launch_ns[place]
     begins = (thread[1:] != thread[:-1]) | (launch_ns[1:] != launch_ns[:-1])

@@ -66,12 +66,12 @@ def slack_within(constraints: Constraints, window: tuple[int, int]) -> Int:
     if len(constraints.lanes.row) == 0:
         return slack_ns
     contracted = _contract(constraints)
-    least_ns = _least_to_end(constraints, contracted)
-    at = contracted.next_cut
-    to_cut_ns = contracted.absorbed_ns[contracted.cut][at] - contracted.absorbed_ns
-    arrives_ns = contracted.arrival_ns[at]
-    arrives_ns[contracted.cut] = 0  # a cut piece is delayed at its own end
-    slack_ns[constraints.lanes.row] = to_cut_ns + arrives_ns + least_ns[contracted.node[at]]
+    least_ns = _least_to_end(constraints, contracted)[contracted.node]
+    cut, absorbed_ns = contracted.cut, contracted.absorbed_ns
+    at_cut_ns = least_ns + contracted.arrival_ns + absorbed_ns[cut]
+    lane_ns = np.repeat(at_cut_ns, np.diff(cut, prepend=-1)) - absorbed_ns
+    lane_ns[cut] = least_ns  # a cut piece is delayed at its own end, not at its arrival
+    slack_ns[constraints.lanes.row] = lane_ns
     return slack_ns
 
 
@@ -87,8 +87,6 @@ class _Contracted:
         One of all members of a collective: they end together.
     arrival_ns : ndarray of int64 (n_cuts,) [ns]
         What a member absorbs since it did not arrive last.
-    next_cut : ndarray of int64 (m,)
-        Index of the first cut at or behind each piece.
     absorbed_ns : ndarray of int64 (m,) [ns]
         Sum of what is absorbed along lanes up to the piece.
     n_nodes : int
@@ -97,16 +95,20 @@ class _Contracted:
     cut: Int
     node: Int
     arrival_ns: Int
-    next_cut: Int
     absorbed_ns: Int
     n_nodes: int
+
+    def next_cut(self, place: Int) -> Int:
+        """Find the first cut at or behind some places."""
+        return np.searchsorted(self.cut, place)
 
 
 def _contract(constraints: Constraints) -> _Contracted:
     """Cut lanes at their ends, and at pieces that wait or are waited for off their lane."""
     lanes = constraints.lanes
     is_cut = np.append(lanes.first[1:], True)
-    is_cut |= lanes.arrivals.group >= 0
+    if lanes.arrivals.n_groups:
+        is_cut |= lanes.arrivals.group >= 0
     is_cut[constraints.before] = True
     is_cut[constraints.after] = True
     waited_for = constraints.calls.piece
@@ -117,15 +119,10 @@ def _contract(constraints: Constraints) -> _Contracted:
     node = np.where(group >= 0, group, n_groups + np.arange(len(cut)))
     arrival_ns = lanes.start_ns[lanes.arrivals.last[cut]] - lanes.start_ns[cut]
     arrival_ns[group < 0] = 0
-    step_ns = np.where(lanes.first, 0, constraints.latest_ns - constraints.stream_ns)
-    return _Contracted(
-        cut,
-        node,
-        arrival_ns,
-        np.cumsum(is_cut) - is_cut,
-        np.cumsum(step_ns),
-        n_groups + len(cut),
-    )
+    absorbed_ns = constraints.latest_ns - constraints.stream_ns
+    absorbed_ns[lanes.first] = 0
+    np.cumsum(absorbed_ns, out=absorbed_ns)
+    return _Contracted(cut, node, arrival_ns, absorbed_ns, n_groups + len(cut))
 
 
 def _least_to_end(constraints: Constraints, contracted: _Contracted) -> Int:
@@ -159,10 +156,10 @@ def _along_lanes(
 def _by_events(constraints: Constraints, contracted: _Contracted) -> tuple[Int, Int, Int]:
     """Ways from a piece to one that waits for it."""
     before, after = constraints.before, constraints.after
-    to = contracted.next_cut[after]
+    to = contracted.next_cut(after)
     lanes = constraints.lanes
     gap_ns = constraints.latest_ns[after] - np.minimum(lanes.end_ns[before], lanes.start_ns[after])
-    origin = contracted.node[contracted.next_cut[before]]
+    origin = contracted.node[contracted.next_cut(before)]
     return origin, contracted.node[to], gap_ns + contracted.arrival_ns[to]
 
 
@@ -175,7 +172,7 @@ def _into_calls(constraints: Constraints, contracted: _Contracted) -> tuple[Int,
     absorbed_ns = np.where(waits, np.maximum(calls.waited_ns, 0), 0)
     return (
         np.concatenate(
-            [contracted.node[contracted.next_cut[calls.piece[waits]]], call[follows] - 1]
+            [contracted.node[contracted.next_cut(calls.piece[waits])], call[follows] - 1]
         ),
         np.concatenate([call[waits], call[follows]]),
         np.concatenate([np.maximum(-calls.waited_ns[waits], 0), absorbed_ns[follows]]),
@@ -184,14 +181,20 @@ def _into_calls(constraints: Constraints, contracted: _Contracted) -> tuple[Int,
 
 def _by_launches(constraints: Constraints, contracted: _Contracted) -> tuple[Int, Int, Int]:
     """Ways from calls to what their thread launches next, up to the next cut of its lane."""
-    calls = constraints.calls
-    at = np.flatnonzero(calls.call >= 0)
-    if len(at) == 0:
-        return at, at, at
-    to, call = contracted.next_cut[at], calls.call[at]
-    sum_ns = contracted.absorbed_ns
-    way_ns = constraints.latest_ns[at] - calls.launch_ns[at]
-    way_ns += sum_ns[contracted.cut[to]] - sum_ns[at] + contracted.arrival_ns[to]
-    first = np.flatnonzero(np.append(True, (to[1:] != to[:-1]) | (call[1:] != call[:-1])))
+    call, cut = constraints.calls.call, contracted.cut
+    begins = call[1:] != call[:-1]
+    begins[cut[:-1]] = True
+    first = np.flatnonzero(np.append(True, begins))
+    first = first[call[first] >= 0]
+    if len(first) == 0:
+        return first, first, first
+    # What is launched behind no call, in between, counts for none: its way is the longest.
+    to = contracted.next_cut(first)
+    first = first[np.append(True, (to[1:] != to[:-1]) | (call[first[1:]] != call[first[:-1]]))]
+    to = contracted.next_cut(first)
+    way_ns = constraints.latest_ns - constraints.calls.launch_ns
+    way_ns -= contracted.absorbed_ns
+    way_ns[call < 0] = np.iinfo(np.int64).max
     least_ns = np.minimum.reduceat(way_ns, first)
-    return contracted.n_nodes + call[first], contracted.node[to[first]], least_ns
+    least_ns += contracted.absorbed_ns[cut[to]] + contracted.arrival_ns[to]
+    return contracted.n_nodes + call[first], contracted.node[to], least_ns

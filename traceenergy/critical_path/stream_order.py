@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,18 @@ class Lanes:
     before: Int
     after: Int
 
+    def place_of(self, row: Int) -> Int:
+        """Find where rows of `Pieces` stand; -1 for those outside, and for -1."""
+        place = self._places[np.minimum(row, len(self._places) - 1)]
+        return place.astype(np.int64)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        # What is behind all rows, and -1, find the last.
+        places = np.full(int(self.row.max(initial=-1)) + 2, -1, dtype=np.int32)
+        places[self.row] = np.arange(len(self.row), dtype=np.int32)
+        return places
+
 
 def order_streams(pieces: Pieces, window: tuple[int, int]) -> Lanes:
     """Cut pieces by a window, and put them in the order of their streams.
@@ -67,11 +80,7 @@ def order_streams(pieces: Pieces, window: tuple[int, int]) -> Lanes:
     Lanes
     """
     begin_ns, finish_ns = window
-    row = np.flatnonzero((pieces.end_ns > begin_ns) & (pieces.start_ns < finish_ns))
-    stream = dense_codes(pieces.stream[row])
-    order = _by_stream_and_start(pieces, row, stream, window)
-    row, stream = row[order], stream[order]
-    start_ns = np.maximum(pieces.start_ns[row] - begin_ns, 0)
+    row, stream, start_ns = _by_stream_and_start(pieces, window)
     end_ns = np.minimum(pieces.end_ns[row], finish_ns) - begin_ns
     group = pieces.group[row]
     arrivals = find_arrivals(start_ns, end_ns, group)
@@ -92,21 +101,35 @@ def order_streams(pieces: Pieces, window: tuple[int, int]) -> Lanes:
     return Lanes(row[order], start_ns, end_ns, first, arrivals, place[before], place[after])
 
 
-def _by_stream_and_start(pieces: Pieces, row: Int, stream: Int, window: tuple[int, int]) -> Int:
-    """Sort by stream, start and end: by one key as long as no two starts are equal."""
-    start_ns = np.maximum(pieces.start_ns[row], window[0])
-    key = joined_key(stream, start_ns - window[0], window[1] - window[0])
-    order = order_of(stream, key)
-    key = key[order]
-    if (key[1:] == key[:-1]).any():
-        return np.lexsort((pieces.start_ns[row], pieces.end_ns[row], start_ns, stream))
-    return order
+def _by_stream_and_start(pieces: Pieces, window: tuple[int, int]) -> tuple[Int, Int, Int]:
+    """Sort the pieces in a window by stream, start, end: their rows, streams, starts in it."""
+    row = np.flatnonzero((pieces.end_ns > window[0]) & (pieces.start_ns < window[1]))
+    stream = dense_codes(pieces.stream[row])
+    if stream.any():
+        order = order_of(stream, stream)
+        row, stream = row[order], stream[order]
+    start_ns = np.maximum(pieces.start_ns[row] - window[0], 0)
+    begins = stream[1:] != stream[:-1]
+    if not ((start_ns[1:] >= start_ns[:-1]) | begins).all():
+        order = order_of(stream, joined_key(stream, start_ns, window[1] - window[0]))
+        row, start_ns = row[order], start_ns[order]
+    same = np.concatenate(([False], (start_ns[1:] == start_ns[:-1]) & ~begins, [False]))
+    # Of those that start together, the shortest goes first.
+    tied = np.flatnonzero(same[1:] | same[:-1])[: len(row)]
+    rows = row[tied]
+    times_ns = pieces.start_ns[rows], pieces.end_ns[rows], start_ns[tied]
+    row[tied] = rows[np.lexsort((*times_ns, stream[tied]))]
+    return row, stream, start_ns
 
 
 def _reach_before(end_ns: Int, first: Bool) -> Int:
     """Last end of what came before each piece on its stream; -1 for the first."""
     if len(end_ns) == 0:
         return end_ns
+    before_ns = np.append(-1, end_ns[:-1])
+    before_ns[first] = -1
+    if (before_ns <= end_ns).all():
+        return before_ns
     lift_ns = (np.cumsum(first) - 1) * (end_ns.max() + 1)
     reach_ns = np.maximum.accumulate(end_ns + lift_ns) - lift_ns
     return np.where(first, -1, np.append(-1, reach_ns[:-1]))

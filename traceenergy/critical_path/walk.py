@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,25 +38,35 @@ def walk(constraints: Constraints, window: tuple[int, int]) -> Path:
     Path
     """
     lanes, span_ns = constraints.lanes, window[1] - window[0]
-    node = _nodes(constraints)
-    last = lanes.arrivals.last[node]
+    if not len(lanes.row):
+        kind, piece = np.array([PartKind.IDLE], np.uint8), np.array([NONE], np.int32)
+        return _joined(np.array(window), kind, piece)
+    node, opens = _nodes(constraints)
+    last = lanes.arrivals.last[node] if lanes.arrivals.n_groups else node
     start_ns, latest_ns = lanes.start_ns[last], constraints.latest_ns[last]
-    by_launch = constraints.by_launch[last]
-    known = by_launch | (constraints.binding[last] >= 0)
-    short = known & (start_ns - latest_ns <= USUAL_LAG_NS)
     n = len(node)
-    until_ns = np.zeros(3 * n + 1, dtype=np.int64)
-    kind = np.full(3 * n + 1, PartKind.IDLE, dtype=np.uint8)
-    piece = np.full(3 * n + 1, NONE, dtype=np.int64)
-    until_ns[0::3] = np.append(lanes.end_ns[node], 0)
-    until_ns[1::3], until_ns[2::3] = start_ns, latest_ns
-    kind[1::3], piece[1::3] = PartKind.WORK, lanes.row[node]
-    kind[2::3], piece[2::3] = np.where(short, PartKind.HOST, PartKind.IDLE), lanes.row[last]
-    kind[3::3] = np.where(by_launch, PartKind.HOST, PartKind.IDLE)
-    piece[3::3] = lanes.row[last]
+    begin_ns = np.empty(2 * n + 2, dtype=np.int64)
+    begin_ns[:-2:2], begin_ns[1:-2:2] = latest_ns, start_ns
+    begin_ns[-2:] = lanes.end_ns[node[-1]], span_ns
+    kind = np.full(2 * n + 1, PartKind.WORK, dtype=np.uint8)
+    kind[::2] = PartKind.IDLE
+    kind[:-1:2][start_ns - latest_ns <= USUAL_LAG_NS] = PartKind.HOST
+    piece = np.full(2 * n + 1, NONE, dtype=np.int32)
+    piece[:-1:2], piece[1::2] = lanes.row[last], lanes.row[node]
+    # Only where the path leaves a lane is there a part in front of the last constraint.
+    by_launch = constraints.by_launch[last[opens]]
+    unknown = ~by_launch & (constraints.binding[last[opens]] < 0)
+    kind[2 * opens[unknown]] = PartKind.IDLE
+    before_ns = np.append(0, lanes.end_ns[node[opens[1:] - 1]])
+    before = np.where(by_launch, PartKind.HOST, PartKind.IDLE).astype(np.uint8)
+    alike = before == kind[2 * opens]
+    longer, new = 2 * opens[alike], 2 * opens[~alike]
+    begin_ns[longer] = np.minimum(begin_ns[longer], before_ns[alike])
+    begin_ns = np.insert(begin_ns, new, before_ns[~alike])
+    kind, piece = np.insert(kind, new, before[~alike]), np.insert(piece, new, piece[new])
     # Work that overlaps on one stream, or calls that return late, must not turn time around.
-    until_ns = np.minimum.accumulate(np.append(span_ns, until_ns))
-    return _joined(until_ns[::-1] + window[0], kind[::-1], piece[::-1])
+    begin_ns = np.minimum.accumulate(np.minimum(begin_ns, span_ns)[::-1])[::-1]
+    return _joined(begin_ns + window[0], kind, piece)
 
 
 def split_waits_for_arrivals(path: Path, arrival_ns: Int) -> Path:
@@ -81,35 +92,40 @@ def split_waits_for_arrivals(path: Path, arrival_ns: Int) -> Path:
     return _joined(edge_ns, np.column_stack([waits, path.kind]).ravel(), np.repeat(path.piece, 2))
 
 
-def _nodes(constraints: Constraints) -> Int:
-    """Places of the pieces on the path, the last one first."""
+def _nodes(constraints: Constraints) -> tuple[Int, Int]:
+    """Places of the pieces on the path, and which of them follow none on their lane."""
     lanes = constraints.lanes
-    if len(lanes.row) == 0:
-        return np.zeros(0, dtype=np.int64)
     ends_last = np.flatnonzero(lanes.end_ns == lanes.end_ns.max())
     at = int(ends_last[np.argmin(lanes.start_ns[ends_last])])
-    binding = constraints.binding[lanes.arrivals.last]
+    binding, by_launch = constraints.binding, constraints.by_launch
+    if lanes.arrivals.n_groups:
+        last = lanes.arrivals.last
+        binding, by_launch = binding[last], by_launch[last]
     # Most pieces follow the one before them on their lane: whole runs of such are passed at once.
-    place = np.arange(len(binding))
-    opens = np.maximum.accumulate(np.where(binding == place - 1, 0, place))
-    follow, first_of = binding.data, opens.data
-    last, first = [], []
+    follows = binding == np.arange(-1, len(binding) - 1)
+    follows &= ~by_launch
+    follows[0] = False  # binding -1 is none
+    opens = np.flatnonzero(~follows)
+    first_of, follow = opens.data, binding[opens].data
+    begin, end = [], []
     while at >= 0:
-        last.append(at)
-        first.append(first_of[at])
-        at = follow[first[-1]]
-    begin = np.array(last, dtype=np.int64)
-    length = begin - np.array(first, dtype=np.int64) + 1
+        run = bisect_right(first_of, at) - 1
+        begin.append(first_of[run])
+        end.append(at + 1)
+        at = follow[run]
+    first = np.array(begin[::-1], dtype=np.int64)
+    length = np.array(end[::-1], dtype=np.int64) - first
     before = np.cumsum(length) - length
-    return np.repeat(begin + before, length) - np.arange(length.sum())
+    return np.repeat(first - before, length) + np.arange(length.sum()), before
 
 
-def _joined(edge_ns: Int, kind: NDArray[np.uint8], piece: Int) -> Path:
+def _joined(edge_ns: Int, kind: NDArray[np.uint8], piece: NDArray[np.int32]) -> Path:
     """Drop empty parts, and join neighbours that say the same."""
     kept = np.flatnonzero(edge_ns[1:] > edge_ns[:-1])
+    edge_ns = np.append(edge_ns[kept], edge_ns[-1:])
     kind, piece = kind[kept], piece[kept]
     differs = (kind[1:] != kind[:-1]) | (piece[1:] != piece[:-1])
-    first = np.flatnonzero(np.append(True, differs)[: len(kind)])
-    begin_ns = edge_ns[kept[first]]
-    end_ns = np.append(begin_ns[1:], edge_ns[-1:])[: len(begin_ns)]
-    return Path(begin_ns, end_ns, kind[first], piece[first])
+    if not differs.all():
+        first = np.flatnonzero(np.append(True, differs))
+        edge_ns, kind, piece = edge_ns[np.append(first, len(kind))], kind[first], piece[first]
+    return Path(edge_ns[:-1], edge_ns[1:], kind, piece)

@@ -10,7 +10,7 @@ import polars as pl
 
 from traceenergy.analysis.finding import Finding, NotEvaluated
 from traceenergy.analysis.findings.device_idle import DeviceIdle, idle_of_devices
-from traceenergy.analysis.waiting import COPY_CALL, SYNC_CALL
+from traceenergy.analysis.waiting import waiting_calls
 from traceenergy.critical_path.model import PartKind
 from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
@@ -103,8 +103,6 @@ def at_stake(energy_j: float | None) -> str:
 
 def _ends_of_waits(trace: Trace) -> Int:
     """When calls returned in which threads waited for GPU work, sorted."""
-    is_copy = trace.names.str.contains(COPY_CALL) & ~trace.names.str.contains("Async", literal=True)
-    is_wait = trace.names.str.contains(SYNC_CALL) | is_copy
-    calls = trace.launches["end_ns"].filter(is_wait.gather(trace.launches["name_id"]))
+    calls = trace.launches["end_ns"][waiting_calls(trace).row]
     waits = trace.synchronizations.filter(pl.col("kind") != "stream_wait")["end_ns"]
     return np.sort(pl.concat([calls, waits]).to_numpy())
