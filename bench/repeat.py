@@ -1,4 +1,4 @@
-"""Repeats a recorded export in time, as often as wanted, with a made-up power log."""
+"""Repeats an export in time, as often as wanted, with its power log or one that is made up."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TIMES = ("start", "end", "timestamp")
 IDS = ("correlationId", "eventSyncId")
 BEGUN = ("CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_MEMCPY")
 SAMPLE_MS = 100
+STAMP = "%Y/%m/%d %H:%M:%S.%f"
 IDLE_W, BUSY_W = 120.0, 480.0
 
 
@@ -38,8 +39,8 @@ def events_of(database: sqlite3.Connection) -> dict[str, list[str]]:
     }
 
 
-def repeat(trace: Path, out: Path, times: int) -> int:
-    """Write an export whose events come that many times in a row; give its length [ns]."""
+def repeat(trace: Path, out: Path, times: int) -> tuple[int, int]:
+    """Write an export whose events come that many times in a row; give its begin, the turn [ns]."""
     shutil.copy(trace, out)
     out.chmod(0o644)
     with closing(sqlite3.connect(out)) as database:
@@ -78,17 +79,40 @@ def repeat(trace: Path, out: Path, times: int) -> int:
                   for table in events}  # fmt: skip
     for table, n in sorted(counts.items()):
         print(f"{table:<40} {n:>12,}")
-    return int(first + times * span_ns)
+    return int(first), int(span_ns)
 
 
-def write_log(trace: Path, log: Path, length_ns: int) -> None:
-    """Write a power log of all that time; its watts are made up, for timing alone."""
+def begin_of(trace: Path) -> dt.datetime:
+    """Read when a recording began, on the clock of its machine."""
     with closing(sqlite3.connect(f"file:{trace}?mode=ro", uri=True)) as database:
-        (utc_ns,) = database.execute(
-            "SELECT utcEpochNs FROM TARGET_INFO_SESSION_START_TIME"
-        ).fetchone()
+        columns = columns_of(database, "TARGET_INFO_SESSION_START_TIME")
+        row = database.execute("SELECT * FROM TARGET_INFO_SESSION_START_TIME").fetchone()
+    told = dict(zip(columns, row, strict=True))
+    utc = dt.datetime.fromtimestamp(told["utcEpochNs"] / 10**9, dt.UTC).replace(tzinfo=None)
+    if not told.get("localTime"):
+        return utc
+    local, whole = (dt.datetime.fromisoformat(told[name]) for name in ("localTime", "utcTime"))
+    return utc + (local - whole)
+
+
+def repeat_log(log: Path, out: Path, begin: dt.datetime, turn: dt.timedelta, times: int) -> None:
+    """Write a log of `nvidia-smi` whose rows of one turn come that many times in a row."""
+    with log.open(newline="") as file:
+        head, *rows = list(csv.reader(file))
+    at = [dt.datetime.strptime(row[0], STAMP) for row in rows]  # noqa: DTZ007 - as in the log
+    with out.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(head)
+        for n in range(times):
+            for time, row in zip(at, rows, strict=True):
+                # What comes before the first turn and after the last one stays.
+                if (n == 0 or time >= begin) and (n == times - 1 or time < begin + turn):
+                    lines.writerow([f"{time + n * turn:{STAMP}}"[:-3], *row[1:]])
+
+
+def write_log(log: Path, begin: dt.datetime, length_ns: int) -> None:
+    """Write a power log of all that time; its watts are made up, for timing alone."""
     chance = random.Random(0)  # noqa: S311 - watts, not secrets
-    begin = dt.datetime.fromtimestamp(utc_ns // 10**9, dt.UTC)
     with log.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["timestamp", " index", " power.draw [W]"])
@@ -96,14 +120,20 @@ def write_log(trace: Path, log: Path, length_ns: int) -> None:
             at = begin + dt.timedelta(milliseconds=SAMPLE_MS * (i - 10))
             for gpu in (0, 1):
                 watts = chance.uniform(IDLE_W, BUSY_W)
-                rows.writerow([f"{at:%Y/%m/%d %H:%M:%S.%f}"[:-3], f" {gpu}", f" {watts:.2f} W"])
+                rows.writerow([f"{at:{STAMP}}"[:-3], f" {gpu}", f" {watts:.2f} W"])
 
 
 def repeat_run(trace: Path, folder: Path, times: int) -> None:
-    """Write an export that repeats another, with a power log, into a folder."""
+    """Write an export that repeats another, with its power log or one that is made up."""
     folder.mkdir(parents=True, exist_ok=True)
-    length_ns = repeat(trace, folder / "trace.sqlite", times)
-    write_log(trace, folder / "power.csv", length_ns)
+    first_ns, turn_ns = repeat(trace, folder / "trace.sqlite", times)
+    begin, log = begin_of(trace), trace.with_name("power.csv")
+    if log.exists():
+        first = begin + dt.timedelta(microseconds=first_ns // 1000)
+        turn = dt.timedelta(microseconds=turn_ns // 1000)
+        repeat_log(log, folder / "power.csv", first, turn, times)
+    else:
+        write_log(folder / "power.csv", begin, first_ns + times * turn_ns)
 
 
 def main() -> None:
