@@ -35,6 +35,9 @@ else:
 
 
 def _frozen(cls: type) -> type:
+    # Without a text, the standard module writes one from the signature, which takes longer than
+    # all else here.
+    cls.__doc__ = cls.__doc__ or cls.__name__
     cls = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
     # What a class defines by itself stays.
     for name, method in (_SHARED | {"__init__": _init_of(cls)}).items():
@@ -52,9 +55,11 @@ def _init_of(cls: type) -> Callable[..., None]:
 
     def init(self: Any, /, *args: Any, **named: Any) -> None:  # noqa: ANN401 - any class
         values = {**defaults, **dict(zip(names, args, strict=False)), **named}
-        for name in makers.keys() - values.keys():
-            values[name] = makers[name]()
-        if len(args) > len(names) or values.keys() != known or named.keys() & names[: len(args)]:
+        for name, make in makers.items():
+            if name not in values:
+                values[name] = make()
+        twice = args and named and not named.keys().isdisjoint(names[: len(args)])
+        if len(args) > len(names) or values.keys() != known or twice:
             _complain(cls, args, named)
         self.__dict__.update(values)
         if checked:

@@ -30,7 +30,7 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """Stand in for the commands: one that raises what the test puts into the list."""
     to_raise: list[BaseException] = []
 
-    def make_app() -> typer.Typer:
+    def make_app(_commands: object) -> typer.Typer:
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
         @app.command()

@@ -126,7 +126,8 @@ def test_a_run_that_fits_no_powers_loads_nothing_heavy(tmp_path: Path) -> None:
     words += ["-o", str(tmp_path / "x.html"), "-o", str(tmp_path / "x.json")]
     code = (
         "import atexit, sys; from traceenergy.cli.app import main;"
-        "heavy = {'scipy.linalg', 'scipy.sparse', 'plotly', 'narwhals', 'sqlite_utils', 'pandas'};"
+        "heavy = {'scipy.linalg', 'scipy.sparse', 'plotly', 'narwhals', 'sqlite_utils', 'pandas',"
+        "'rich', 'multiprocessing', 'traceenergy.cli.simulate'};"
         "atexit.register(lambda: print(*sorted(heavy & set(sys.modules))));"
         f"main({words!r})"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from traceenergy.cli.interrupts import kept_interrupts
 from traceenergy.cli.stdout import checked_stdout
 from traceenergy.errors import InternalError, TraceEnergyError, UsageError
 from traceenergy.foreign_text import is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXIT_INTERRUPTED = 130  # as shells say of a program that Ctrl-C ended
 
@@ -32,8 +35,13 @@ COMMANDS = (
 )
 
 
-def make_app() -> typer.Typer:
-    """Assemble the commands.
+def make_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Assemble commands.
+
+    Parameters
+    ----------
+    commands : sequence of str
+        All by default.
 
     Returns
     -------
@@ -52,7 +60,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_start)
-    for name in COMMANDS:
+    for name in commands:
         function = name.replace("-", "_")
         module = import_module(f"traceenergy.cli.{function}")
         app.command(name, epilog=module.EXAMPLES)(getattr(module, function))
@@ -77,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         _check_words(words)
         with kept_interrupts(), checked_stdout():
-            make_app()(words, prog_name="traceenergy")
+            make_app(_asked(words))(words, prog_name="traceenergy")
     except TraceEnergyError as error:
         if verbose:
             traceback.print_exc()
@@ -104,6 +112,11 @@ def _check_words(words: list[str]) -> None:
             details=", ".join(odd),
             next_step="rename the file; a folder of such a name can be entered with cd",
         )
+
+
+def _asked(words: Sequence[str]) -> Sequence[str]:
+    """Tell which commands to assemble; the help, or a wrong name, needs all."""
+    return words[:1] if words and words[0] in COMMANDS else COMMANDS
 
 
 def _version(on: bool) -> None:  # noqa: FBT001 - typer calls it so

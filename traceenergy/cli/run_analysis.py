@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from traceenergy.analysis import analyze
+from traceenergy.cli.progress import progress
 from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
 from traceenergy.read.options import RAISE, Workers
@@ -28,12 +24,11 @@ from traceenergy.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from traceenergy.analysis import Analysis, AnalysisOptions
     from traceenergy.read.options import ReadOptions
-    from traceenergy.report.summary_text import TerminalSummary, TextTable
     from traceenergy.trace.model import Trace
 
 
@@ -159,8 +154,7 @@ def run_analysis(
     """
     check_outputs(outs, [*inputs.files, *options.requests], force=force)
     begin_pages(outs)
-    console = Console(stderr=True)
-    with progress(console, quiet=quiet) as say:
+    with progress(quiet=quiet) as say:
         if by_report or slices > 1:
             result = _summed(inputs, options, slices, say)
         else:
@@ -173,9 +167,9 @@ def run_analysis(
     if STDOUT in outs:
         sys.stdout.write(render_json(result))
     if not quiet:
-        print_summary(terminal_summary(result), console if STDOUT in outs else Console())
-        for path in written:
-            console.print(Text(f"Wrote {path}"), soft_wrap=True)
+        from traceenergy.cli.terminal import print_result
+
+        print_result(terminal_summary(result), written, aside=STDOUT in outs)
 
 
 def _analyzed(
@@ -207,52 +201,3 @@ def _summed(
         slices=slices,
         say=lambda n_done: say(f"analyzing part by part: {n_done} done"),
     )
-
-
-@contextmanager
-def progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show what is being done, on a terminal only; yields what to tell it to."""
-    if quiet or not console.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("", total=None)
-        yield lambda words: shown.update(task, description=words)
-
-
-def print_summary(summary: TerminalSummary, console: Console) -> None:
-    """Print a summary: verdict, facts, tables, findings, doubts."""
-    console.print(Text(summary.verdict, style="bold"))
-    for warning in summary.warnings:
-        console.print(Text(f"! {warning}", style="yellow"))
-    for name, value in summary.facts:
-        console.print(Text(f"{name}: {value}"))
-    for table in summary.tables:
-        console.print(_rich_table(table))
-        if table.note:
-            console.print(Text(table.note, style="dim"))
-    if summary.findings:
-        console.print(Text("\nFindings", style="bold"))
-        for finding in summary.findings:
-            console.print(Text(f"- {finding}"))
-    if summary.caveats:
-        console.print(Text("\nWhat to doubt", style="bold"))
-        for caveat in summary.caveats:
-            console.print(Text(f"- {caveat}"))
-
-
-def _rich_table(table: TextTable) -> Table:
-    title = Text(f"\n{table.title}", style="bold")
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading, is_number in zip(table.headings, table.is_number, strict=True):
-        # On a narrow terminal names may be folded, numbers may not: their headings give way.
-        if is_number:
-            shown.add_column(Text(heading.replace(" ", "\n")), justify="right", no_wrap=True)
-        else:
-            shown.add_column(Text(heading), overflow="fold")
-    for row in table.rows:
-        shown.add_row(*(Text(cell) for cell in row))
-    return shown

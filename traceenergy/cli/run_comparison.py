@@ -8,12 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from traceenergy.analysis import AnalysisOptions, analyze
 from traceenergy.analysis.redaction import redact
-from traceenergy.cli.run_analysis import print_summary, progress
+from traceenergy.cli.progress import progress
 from traceenergy.comparison import compare
 from traceenergy.errors import NoPowerError, UsageError
 from traceenergy.read.options import ReadOptions
@@ -158,8 +155,7 @@ def run_comparison(
     """
     check_outputs(outs, sides.files, force=force, endings=ENDINGS)
     begin_pages(outs)
-    console = Console(stderr=True)
-    with progress(console, quiet=quiet) as say:
+    with progress(quiet=quiet) as say:
         base, head = sides.analyses(say)
         say("comparing")
         found = compare(base, head, options)
@@ -174,9 +170,9 @@ def run_comparison(
     if STDOUT in outs:
         sys.stdout.write(render_comparison_json(found))
     if not quiet:
-        print_summary(comparison_summary(found), console if STDOUT in outs else Console())
-        for path in written:
-            console.print(Text(f"Wrote {path}"), soft_wrap=True)
+        from traceenergy.cli.terminal import print_result
+
+        print_result(comparison_summary(found), written, aside=STDOUT in outs)
     if found.gates:
         from traceenergy.comparison.gate import raise_for_gates
 

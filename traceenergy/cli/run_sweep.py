@@ -7,10 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
-from traceenergy.cli.run_analysis import print_summary, progress
+from traceenergy.cli.progress import progress
 from traceenergy.errors import RunsLeftOutError
 from traceenergy.read.options import RAISE, SKIP
 from traceenergy.report import STDOUT, begin_pages, check_outputs
@@ -66,8 +63,7 @@ def run_sweep(
     files = [path for source in list_sources(runs) for path in source.all_files]
     check_outputs(outs, [*runs, *files], force=force, endings=ENDINGS)
     begin_pages(outs)
-    console = Console(stderr=True)
-    with progress(console, quiet=quiet) as say:
+    with progress(quiet=quiet) as say:
         say(f"reading {len(runs)} runs")
         found = sweep(runs, options, workers=replace(workers, on_error=SKIP))
         written = []
@@ -79,9 +75,9 @@ def run_sweep(
     if STDOUT in outs:
         sys.stdout.write(render_sweep_json(found))
     if not quiet:
-        print_summary(sweep_summary(found), console if STDOUT in outs else Console())
-        for path in written:
-            console.print(Text(f"Wrote {path}"), soft_wrap=True)
+        from traceenergy.cli.terminal import print_result
+
+        print_result(sweep_summary(found), written, aside=STDOUT in outs)
     left_out = [caveat for caveat in found.caveats if caveat.slug == LEFT_OUT]
     if left_out and workers.on_error == RAISE:
         raise RunsLeftOutError(

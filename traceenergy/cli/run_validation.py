@@ -5,11 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from traceenergy.analysis.validation import validate
-from traceenergy.cli.run_analysis import print_summary, progress
+from traceenergy.cli.progress import progress
 from traceenergy.report import STDOUT, check_outputs
 from traceenergy.report.validation_report import (
     ENDINGS,
@@ -55,14 +52,13 @@ def run_validation(
         Whatever the library raises.
     """
     check_outputs(outs, inputs.files, force=force, endings=ENDINGS)
-    console = Console(stderr=True)
-    with progress(console, quiet=quiet) as say:
+    with progress(quiet=quiet) as say:
         trace, known = inputs.read(say)
         result = validate(trace, options, calibration=known, n_draws=n_draws, seed=seed, say=say)
         written = [write_validation(result, out, force=force) for out in outs if out != STDOUT]
     if STDOUT in outs:
         sys.stdout.write(render_validation_json(result))
     if not quiet:
-        print_summary(validation_summary(result), console if STDOUT in outs else Console())
-        for path in written:
-            console.print(Text(f"Wrote {path}"), soft_wrap=True)
+        from traceenergy.cli.terminal import print_result
+
+        print_result(validation_summary(result), written, aside=STDOUT in outs)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 from traceenergy.caveats import Caveat
 from traceenergy.errors import TraceEnergyError, UsageError
 from traceenergy.read.inputs import kind_of
-from traceenergy.read.local_jobs import jobs_that_pay, read_in_processes
 from traceenergy.read.mapping import Draft, Report, read_packed, read_report, unpack
 from traceenergy.read.options import SKIP
 from traceenergy.read.ranks import number_ranks
@@ -105,6 +104,11 @@ def _read_by(reports: Sequence[Report], workers: Workers) -> list[Draft]:
         return read_on_cluster(reports, workers.scheduler)
     if workers.map_over is not None:
         return [unpack(sent) for sent in workers.map_over(read_packed, reports)]
+    if len(reports) == 1:
+        return [read_report(reports[0])]
+    # Loads multiprocessing, which most runs need not wait for.
+    from traceenergy.read.local_jobs import jobs_that_pay, read_in_processes  # noqa: PLC0415 - as said
+
     n_jobs = workers.jobs or jobs_that_pay([report.path for report in reports])
     if min(n_jobs, len(reports)) <= 1:
         return [read_report(report) for report in reports]

@@ -15,6 +15,7 @@ from traceenergy.report.chart_texts import chart_texts
 from traceenergy.report.figures import page_figures
 from traceenergy.report.names import FULL_BYTES
 from traceenergy.report.page_charts import pack_plotly, packed_figures, script_digest
+from traceenergy.report.table_rows import table_rows
 from traceenergy.report.view import page_view
 from traceenergy.report.view_path import QUADRANTS, WAITS
 from traceenergy.report.view_tables import MAX_ROWS
@@ -105,6 +106,7 @@ def render_template(template: str, **names: Any) -> str:  # noqa: ANN401 - whate
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["table_rows"] = table_rows
     return environment.get_template(template).render(**names)
 
 

@@ -109,9 +109,9 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def _unit(value: float, units: tuple[tuple[float, str], ...], digits: int) -> tuple[float, str]:
+    least = 1 - 0.5 * 10.0**-digits  # 999.96 mJ is written 1.00 J
     for factor, name in units:
-        # 999.96 mJ is written 1.00 J
-        if abs(value) / factor >= 1 - 0.5 * 10.0**-digits:
+        if abs(value) / factor >= least:
             return factor, name
     return units[-1]
 
