@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 
 from traceenergy.energy.class_power import ClassPower
-from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
+from traceenergy.energy.design import Design, SensorShape, build_design
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.log_clock import LogClock
 from traceenergy.energy.power_model import PowerModel
 from traceenergy.energy.power_series import PowerSeries
+from traceenergy.energy.prior import class_traits
 from traceenergy.energy.sensor import KNOWN, SensorModel
 from traceenergy.energy.sensor_fit import SensorFit
 from traceenergy.intervals import share_clock

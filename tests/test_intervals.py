@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceenergy.intervals import busy_by_group, gaps, share_clock, union
+from traceenergy.intervals import busy_by_group, find_alone, gaps, share_clock, union
 
 if TYPE_CHECKING:
     from random import Random
@@ -38,6 +38,22 @@ def test_union_merges_what_overlaps_or_touches() -> None:
 
     assert start.tolist() == [0, 9]
     assert end.tolist() == [7, 10]
+
+
+@given(spans)
+def test_intervals_alone_share_no_time(pairs: list[tuple[int, int]]) -> None:
+    each = [ticks([pair]) for pair in pairs]
+    apart = [
+        all(own.isdisjoint(other) for at, other in enumerate(each) if at != index)
+        for index, own in enumerate(each)
+    ]
+
+    alone = find_alone(*ends(pairs)).tolist()
+
+    if all(length for _, length in pairs):
+        assert alone == apart
+    else:  # what an empty one lies in may count as not alone
+        assert all(is_apart for is_apart, is_alone in zip(apart, alone, strict=True) if is_alone)
 
 
 def test_gaps_are_what_is_left_in_the_window() -> None:

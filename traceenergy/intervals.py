@@ -45,6 +45,30 @@ def union(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
     return start_ns[first], reach_ns[last]
 
 
+def find_alone(start_ns: Int, end_ns: Int) -> NDArray[np.bool_]:
+    """Find the intervals that share no time with another one.
+
+    Parameters
+    ----------
+    start_ns, end_ns : ndarray of int64 (n,) [ns]
+        In any order. An interval that another one of no length lies in may count as not alone.
+
+    Returns
+    -------
+    ndarray of bool (n,)
+    """
+    order = None
+    if (start_ns[1:] < start_ns[:-1]).any():
+        order = np.argsort(start_ns, kind="stable")
+        start_ns, end_ns = start_ns[order], end_ns[order]
+    alone = np.ones(len(start_ns), dtype=bool)
+    alone[1:] = start_ns[1:] >= np.maximum.accumulate(end_ns)[:-1]
+    alone[:-1] &= end_ns[:-1] <= start_ns[1:]
+    if order is not None:
+        alone[order] = alone.copy()
+    return alone
+
+
 def gaps(start_ns: Int, end_ns: Int, window: tuple[int, int]) -> tuple[Int, Int]:
     """Find what a union leaves free in a window.
 

@@ -30,7 +30,7 @@ class KernelClasses:
 
     Attributes
     ----------
-    of_work : ndarray of int64 (n_work,)
+    of_work : ndarray of int16 (n_work,)
         Class of each piece.
     names : list of str (n_classes,)
         Full kernel name of each class; of the longest-running one where rare ones were joined.
@@ -38,7 +38,7 @@ class KernelClasses:
         Equal for classes of one kernel, which differ in size.
     """
 
-    of_work: Int
+    of_work: NDArray[np.int16]
     names: list[str]
     kernel: Int
 
@@ -78,7 +78,9 @@ def class_work(work: pl.DataFrame, names: pl.Series) -> KernelClasses:
     kernel = distinct["full_name_id"].rank("dense").to_numpy().astype(np.int64) - 1
     target = _join_rare(kernel, distinct["length"].to_numpy(), time_s, full_name)
     used, joined = np.unique(target, return_inverse=True)
-    return KernelClasses(joined[of_work], full_name.gather(used).to_list(), kernel[used])
+    names_used = full_name.gather(used).to_list()
+    # So few that two bytes each are enough.
+    return KernelClasses(joined.astype(np.int16)[of_work], names_used, kernel[used])
 
 
 def _join_rare(kernel: Int, length: Int, time_s: Float, full_name: pl.Series) -> Int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 MIN_SAMPLES = 1000
 # What a fit leaves out decides its errors, not how many samples it sees: more than these change
@@ -46,7 +47,7 @@ class ClassActivity:
 
 
 def measure_activity(
-    metrics: GpuMetrics, start_ns: Int, end_ns: Int, of_class: Int, of_category: Int
+    metrics: GpuMetrics, start_ns: Int, end_ns: Int, of_class: Codes, of_category: Int
 ) -> ClassActivity | None:
     """Regress sampled metrics on the classes that ran in each sampling period.
 
@@ -56,7 +57,7 @@ def measure_activity(
         Of one device.
     start_ns, end_ns : ndarray of int64 (n_pieces,) [ns]
         All work of the device.
-    of_class : ndarray of int64 (n_pieces,)
+    of_class : ndarray of int (n_pieces,)
         Class of each piece.
     of_category : ndarray of int64 (n_classes,)
         Category of each class; classes that are hardly seen are taken as others of it.
@@ -74,7 +75,9 @@ def measure_activity(
         return None
     in_order = (start_ns[1:] >= start_ns[:-1]).all()
     order = slice(None) if in_order else np.argsort(start_ns, kind="stable")
-    pieces = Pieces(start_ns[order], end_ns[order], of_class[order], len(of_category))
+    pieces = Pieces(
+        start_ns[order], end_ns[order], of_class[order].astype(np.int64), len(of_category)
+    )
     offset_ns = find_offset(samples, pieces, of_category)
     most = min(MOST_BINS, MOST_PIECES * len(samples.at_ns) // len(start_ns))
     chosen = samples.take(spread_out(len(samples.at_ns), max(most, MIN_SAMPLES), STRETCHES))

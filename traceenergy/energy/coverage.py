@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 # Bounds on what is held at once, whatever the length of a trace and its log. So many pieces stay
 # in the cache of a core.
@@ -33,7 +34,7 @@ class ClassTimes:
     start_ns, end_ns : ndarray of int64 (n_work,) [ns]
     weight : ndarray of float64 (n_work,)
         What a second of each piece counts for; may be negative.
-    of_class : ndarray of int64 (n_work,)
+    of_class : ndarray of int (n_work,)
         0 to n_classes - 1.
     n_classes : int
     """
@@ -41,7 +42,7 @@ class ClassTimes:
     start_ns: Int
     end_ns: Int
     weight: Float
-    of_class: Int
+    of_class: Codes
     n_classes: int
 
     @cached_property

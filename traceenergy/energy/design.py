@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from traceenergy.energy.coverage import PIECES_AT_ONCE, ClassTimes, covered_s, one_class
 from traceenergy.energy.gain_parts import GainParts
-from traceenergy.energy.prior import ClassTraits, category_of
 from traceenergy.energy.time_grid import Looks, TimeGrid, on_grid
 from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, S_PER_NS
@@ -18,10 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.energy.device_work import DeviceWork, WorkClasses
+    from traceenergy.energy.prior import ClassTraits
     from traceenergy.intervals import ShareClock
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 KNOT_S = 10.0  # static power may wander on this scale
 # Widths of the prior: of the board's limit, or relative to the usual power of a category.
@@ -287,7 +288,7 @@ class Design:
         """
         n_static, first = self.n_background, self.first_class
 
-        def summed(code: Int, part: Float, n_codes: int) -> Float:
+        def summed(code: Codes, part: Float, n_codes: int) -> Float:
             both = np.bincount(group * n_codes + code, part, n_groups * n_codes)
             return both.astype(np.float64).reshape(n_groups, n_codes)
 
@@ -339,9 +340,9 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     """
     start_ns, end_ns = work.all_start_ns, work.all_end_ns
     length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
-    category = traits.category_code
+    category = traits.category_code.astype(np.int16)
     usual_w = (traits.category_share * limit_w)[classes.of_all]
-    share_rate = np.clip((clock.share_at(end_ns) - clock.share_at(start_ns)) / length_ns, 0, 1)
+    share_rate = _share_rate(work, clock)
     # With one other piece beside it for a part o of its time, a piece's share is 1 - o/2.
     beside_w = np.clip(2 * (1 - share_rate), 0, 1) * usual_w
     size_w = _size(classes.of_all, length_ns, len(classes.names)) * usual_w
@@ -361,29 +362,17 @@ def build_design(  # noqa: PLR0913 - a model of power is described by this much
     )
 
 
-def class_traits(classes: WorkClasses, start_ns: Int, end_ns: Int) -> ClassTraits:
-    """Gather what is known of each class before any reading is seen.
-
-    Parameters
-    ----------
-    classes : WorkClasses
-    start_ns, end_ns : ndarray of int64 (n_all,) [ns]
-        All work of the device.
-
-    Returns
-    -------
-    ClassTraits
-    """
-    length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
-    n_classes = len(classes.names)
-    total = np.bincount(classes.of_all, length_ns, n_classes)
-    # Mean length of what runs at a random moment: long pieces are what power is spent in.
-    typical_ns = np.bincount(classes.of_all, length_ns**2, n_classes) / total
-    category = [category_of(name) for name in classes.names]
-    return ClassTraits(category, classes.kernel, typical_ns / 1000)
+def _share_rate(work: DeviceWork, clock: ShareClock) -> Float:
+    start_ns, end_ns = work.all_start_ns, work.all_end_ns
+    rate = np.ones(len(start_ns))
+    rest = np.flatnonzero(~work.all_alone | (end_ns <= start_ns))
+    start_ns, end_ns = start_ns[rest], end_ns[rest]
+    share_ns = clock.share_at(end_ns) - clock.share_at(start_ns)
+    rate[rest] = np.clip(share_ns / np.maximum(end_ns - start_ns, 1), 0, 1)
+    return rate
 
 
-def _size(of_all: Int, length_ns: Float, n_classes: int) -> Float:
+def _size(of_all: Codes, length_ns: Float, n_classes: int) -> Float:
     length = np.log(length_ns)
     weighted = np.bincount(of_all, length * length_ns, n_classes)
     usual = weighted / np.bincount(of_all, length_ns, n_classes)

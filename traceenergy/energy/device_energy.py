@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class DeviceEnergy:
         return float(self.cells.energy_j[self.cells.covered].sum()) / (covered_ns * S_PER_NS)
 
     @property
-    def class_of_work(self) -> Int:
+    def class_of_work(self) -> Codes:
         """Class of each piece of work, ``(n_work,)``; 0 for all without a model."""
         if self.model is None:
             return np.zeros(len(self.static_j), dtype=np.int64)

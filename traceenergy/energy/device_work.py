@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from traceenergy.intervals import find_alone
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class DeviceWork:
     all_trace_row: NDArray[np.int64]
 
     @cached_property
+    def all_alone(self) -> NDArray[np.bool_]:
+        """Which of all pieces share no time with others, ``(n_all,)``."""
+        return find_alone(self.all_start_ns, self.all_end_ns)
+
+    @cached_property
     def _reach_ns(self) -> NDArray[np.int64] | None:
         """Latest end up to each piece; None where pieces do not come in order of their starts."""
         in_order = bool((self.start_ns[1:] >= self.start_ns[:-1]).all())
@@ -83,7 +89,7 @@ class WorkClasses:
 
     Attributes
     ----------
-    of_all : ndarray of int64 (n_all,)
+    of_all : ndarray of int (n_all,)
         Class of each piece of all work of the device.
     names : sequence of str (n_classes,)
         Full kernel name of each class.
@@ -93,7 +99,7 @@ class WorkClasses:
         Sampled metrics of the device; may be empty.
     """
 
-    of_all: NDArray[np.int64]
+    of_all: NDArray[np.integer[Any]]
     names: Sequence[str]
     kernel: NDArray[np.int64]
     metrics: GpuMetrics

@@ -32,6 +32,9 @@ class Effort(Protocol):
     def course(self, time_ns: Int) -> Float:
         """Give the common course at given times."""
 
+    def way(self, start_ns: Int, end_ns: Int, share_ns: Float) -> Float:
+        """Say how far pieces of work go along it, of which the share times are known."""
+
     def weight(self, row: Int) -> Float:
         """Give the weight of pieces of work, by their row among all work of the device."""
 
@@ -49,6 +52,10 @@ class TimeEffort:
     def course(self, time_ns: Int) -> Float:
         """Give the share clock [ns]."""
         return self.clock.share_at(time_ns)
+
+    def way(self, start_ns: Int, end_ns: Int, share_ns: Float) -> Float:  # noqa: ARG002 - Effort
+        """Give the share times [ns]."""
+        return share_ns
 
     def weight(self, row: Int) -> Float:
         """Count all work alike."""
@@ -77,6 +84,10 @@ class PowerEffort:
     def course(self, time_ns: Int) -> Float:
         """Give time itself [s]."""
         return (time_ns - self.times.origin_ns).astype(np.float64) * S_PER_NS
+
+    def way(self, start_ns: Int, end_ns: Int, share_ns: Float) -> Float:  # noqa: ARG002 - Effort
+        """Give the lengths [s]."""
+        return (end_ns - start_ns).astype(np.float64) * S_PER_NS
 
     def weight(self, row: Int) -> Float:
         """Give expected power [W]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class GainParts:
     ----------
     busy_s, beside_ws, size_ws, class_s : ndarray of float64
         Times of busy and of class, weighted [s]; of beside and of size [W s].
-    of_class : ndarray of int64
+    of_class : ndarray of int
     """
 
     busy_s: Float
     beside_ws: Float
     size_ws: Float
     class_s: Float
-    of_class: Int
+    of_class: Codes
 
     def of_rows(self, row: Int) -> GainParts:
         """Choose some of them."""
@@ -58,7 +59,7 @@ class GainParts:
             lambda part: np.bincount(cell, part, n_cells).astype(np.float64), of_class
         )
 
-    def _mapped(self, change: Callable[[Float], Float], of_class: Int) -> GainParts:
+    def _mapped(self, change: Callable[[Float], Float], of_class: Codes) -> GainParts:
         return GainParts(
             change(self.busy_s),
             change(self.beside_ws),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from traceenergy.energy.device_work import WorkClasses
+
+    Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
 # Dynamic power of a category as part of the board's limit, of a board that is well used.
@@ -104,6 +107,28 @@ class ClassTraits:
     def category_share(self) -> Float:
         """Share of the board's limit that the category usually draws, ``(n_classes,)``."""
         return np.array([CATEGORY_SHARE[name] for name in self.category])
+
+
+def class_traits(classes: WorkClasses, start_ns: Int, end_ns: Int) -> ClassTraits:
+    """Gather what is known of each class before any reading is seen.
+
+    Parameters
+    ----------
+    classes : WorkClasses
+    start_ns, end_ns : ndarray of int64 (n_all,) [ns]
+        All work of the device.
+
+    Returns
+    -------
+    ClassTraits
+    """
+    length_ns = np.maximum((end_ns - start_ns).astype(np.float64), 1.0)
+    n_classes = len(classes.names)
+    total = np.bincount(classes.of_all, length_ns, n_classes)
+    # Mean length of what runs at a random moment: long pieces are what power is spent in.
+    typical_ns = np.bincount(classes.of_all, length_ns**2, n_classes) / total
+    category = [category_of(name) for name in classes.names]
+    return ClassTraits(category, classes.kernel, typical_ns / 1000)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traceenergy.codes import number_codes
 from traceenergy.units import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def mix_change(start_ns: Int, end_ns: Int, kernel: Int, stretch_ns: int) -> floa
         same mix: 0 where they have it, towards 1 where each runs kernels of its own.
     """
     length_ns = np.maximum(end_ns - start_ns, 0).astype(np.float64)
-    stretch = np.unique((start_ns - start_ns.min()) // stretch_ns, return_inverse=True)[1]
+    turn = (start_ns - start_ns.min()) // stretch_ns
+    stretches, stretch = number_codes(turn, int(turn.max()) + 1)
     n_kernels = int(kernel.max()) + 1
-    pair, index = np.unique(stretch * n_kernels + kernel, return_inverse=True)
+    pair, index = number_codes(stretch * n_kernels + kernel, len(stretches) * n_kernels)
     time_ns = np.bincount(index, length_ns)
     of_stretch_ns = np.bincount(stretch, length_ns)[pair // n_kernels]
     of_kernel_ns = np.bincount(kernel, length_ns)[pair % n_kernels]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from traceenergy.energy.class_power import Rows, begin_fit
 from traceenergy.energy.clock_factor import clock_factor
-from traceenergy.energy.design import Design, SensorShape, build_design, class_traits
+from traceenergy.energy.design import Design, SensorShape, build_design
 from traceenergy.energy.hidden_clock import find_hidden_updates
 from traceenergy.energy.lag_mixture import SURE, fit_at_lags
 from traceenergy.energy.log_clock import read_clock, undo_drift
 from traceenergy.energy.power_model import PowerModel
-from traceenergy.energy.prior import Prior, prior_by_activity, prior_by_name
+from traceenergy.energy.prior import Prior, class_traits, prior_by_activity, prior_by_name
 from traceenergy.energy.sensor import COUNTED, GIVEN, KNOWN, LARGEST_LAG_MS
 from traceenergy.energy.sensor_fit import find_sensor, refine_sensor
 from traceenergy.energy.sensor_search import BOARD_MS
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
 
 MIN_WINDOWS = 8  # fewer different readings of work say nothing about its parts
 LEAST_COVERAGE = 0.5
@@ -82,7 +83,7 @@ def model_power(
     if refusal:
         return refusal
     traits = class_traits(classes, work.all_start_ns, work.all_end_ns)
-    coarse = _coarse(work, traits.category_code[classes.of_all], clock)
+    coarse = _coarse(work, traits.category_code.astype(np.int16)[classes.of_all], clock)
     whole, series, found, drift = _in_step(series, work, coarse)
     del coarse  # may be large
     span_ns = int(series.sample_ns[0]), int(series.sample_ns[-1])
@@ -246,7 +247,7 @@ def _prior(
     return calibration.inform(prior, classes.names, design.traits)
 
 
-def _coarse(work: DeviceWork, of_category: Int, clock: ShareClock) -> CoarseWork:
+def _coarse(work: DeviceWork, of_category: Codes, clock: ShareClock) -> CoarseWork:
     alike = np.broadcast_to(1.0, len(of_category))
     return CoarseWork(work.all_start_ns, work.all_end_ns, alike, of_category, *clock.stretches)
 

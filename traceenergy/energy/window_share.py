@@ -11,6 +11,8 @@ from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from traceenergy.energy.device_work import DeviceWork
@@ -280,26 +282,39 @@ def share_work(
     Notes
     -----
     Within a cell static energy runs evenly along the share clock, dynamic energy along the
-    course of effort, so one cumulative function per part, read at both ends of each piece of
-    work, gives its energy: O((n + q) log n), no loop.
+    course of effort: a piece within one cell has that rate times its way. For others one
+    cumulative function per part, read at both ends, gives it: O((n + q) log n), no loop.
     """
     share_ns, course = clock.share_at(cells.edge_ns), effort.course(cells.edge_ns)
-    presence = _Along(share_ns, cells.covered.astype(np.float64))
     static = _Along(share_ns, _ratio(cells.static_j, cells.busy_ns))
+    presence = _Along(share_ns, cells.covered.astype(np.float64))
     dynamic = _Along(course, cells.dynamic_per_effort)
     static_j, dynamic_j = np.empty((2, len(work.start_ns)))
     for begin in range(0, len(work.start_ns), PIECES_AT_ONCE):
         part = slice(begin, begin + PIECES_AT_ONCE)
-        start_ns, end_ns = work.start_ns[part], work.end_ns[part]
-        of_cell = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
-        shares_ns = clock.share_at(start_ns), clock.share_at(end_ns)
-        courses = effort.course(start_ns), effort.course(end_ns)
-        covered = presence.between(of_cell, shares_ns) > 0
-        known = np.where(end_ns <= start_ns, cells.covered[of_cell[0]], covered)
-        static_j[part] = np.where(known, static.between(of_cell, shares_ns), np.nan)
-        weighted_j = effort.weight(work.all_row[part]) * dynamic.between(of_cell, courses)
-        dynamic_j[part] = np.where(known, weighted_j, np.nan)
+        start_ns, end_ns, row = work.start_ns[part], work.end_ns[part], work.all_row[part]
+        first, last = _cell_of(cells.edge_ns, start_ns), _cell_of(cells.edge_ns, end_ns)
+        share_ns = _share_ns(clock, start_ns, end_ns, work.all_alone[row])
+        gained_j = static.rate[first] * share_ns
+        drawn_j = dynamic.rate[first] * effort.way(start_ns, end_ns, share_ns)
+        known = cells.covered[first]
+        # Few pieces run in several cells.
+        cut = np.flatnonzero(first != last)
+        of_cell, ends_ns = (first[cut], last[cut]), (start_ns[cut], end_ns[cut])
+        shares_ns = [clock.share_at(time_ns) for time_ns in ends_ns]
+        known[cut] = presence.between(of_cell, shares_ns) > 0
+        gained_j[cut] = static.between(of_cell, shares_ns)
+        drawn_j[cut] = dynamic.between(of_cell, [effort.course(time_ns) for time_ns in ends_ns])
+        static_j[part] = np.where(known, gained_j, np.nan)
+        dynamic_j[part] = np.where(known, effort.weight(row) * drawn_j, np.nan)
     return WorkEnergy(static_j, dynamic_j)
+
+
+def _share_ns(clock: ShareClock, start_ns: Int, end_ns: Int, alone: NDArray[np.bool_]) -> Float:
+    share_ns = (end_ns - start_ns).astype(np.float64)
+    rest = np.flatnonzero(~alone)
+    share_ns[rest] = clock.share_at(end_ns[rest]) - clock.share_at(start_ns[rest])
+    return share_ns
 
 
 class _Along:
@@ -309,7 +324,7 @@ class _Along:
         self.edge, self.rate = edge, rate
         self.reached = np.concatenate(([0.0], np.cumsum(rate * np.diff(edge))))
 
-    def between(self, of_cell: tuple[Int, Int], course: tuple[Float, Float]) -> Float:
+    def between(self, of_cell: tuple[Int, Int], course: Sequence[Float]) -> Float:
         """Say by how much it grows between two places, given by their cells as well."""
         lower, upper = (
             self.reached[cell] + self.rate[cell] * (at - self.edge[cell])

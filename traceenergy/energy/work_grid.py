@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
     Bool = NDArray[np.bool_]
 
 FINEST_NS = 250_000
@@ -43,7 +44,7 @@ class CoarseWork:
         In any order, at least one.
     weight : ndarray of float64 (n_work,)
         What a second of each piece counts for.
-    of_category : ndarray of int64 (n_work,)
+    of_category : ndarray of int (n_work,)
         From 0 on.
     busy_start_ns, busy_end_ns : ndarray of int64 (n_busy,) [ns]
         Stretches in which anything ran, as `intervals.union` makes them.
@@ -52,7 +53,7 @@ class CoarseWork:
     start_ns: Int
     end_ns: Int
     weight: Float
-    of_category: Int
+    of_category: Codes
     busy_start_ns: Int
     busy_end_ns: Int
 
@@ -351,7 +352,7 @@ class _Sums:
         size = cells.n_cells * n_columns
         return cls(cells, n_columns, np.zeros(size), np.zeros(size))
 
-    def add(self, start_ns: Int, end_ns: Int, weight: Float, column: Int) -> None:
+    def add(self, start_ns: Int, end_ns: Int, weight: Float, column: Codes) -> None:
         """Add pieces that touch the cells, in order of their starts."""
         first, last = self.cells.place(start_ns), self.cells.place(end_ns)
         weighted_ns = weight * (end_ns - start_ns)
@@ -367,7 +368,7 @@ class _Sums:
         part = slice(low * self.n_columns, high * self.n_columns)
         self.rest_ns[part] += np.bincount(at, weighted_ns, part.stop - part.start)
 
-    def _turn(self, time_ns: Int, weight: Float, column: Int) -> None:
+    def _turn(self, time_ns: Int, weight: Float, column: Codes) -> None:
         """Add to the weight that runs from given times on."""
         cells = self.cells
         time_ns = np.clip(time_ns, cells.first_ns, cells.last_ns)
