@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import traceenergy as te
-from tests.build import Work, build_export
+from tests.build import Range, Work, build_export
 from traceenergy.errors import UsageError
-from traceenergy.read.nsys import read_nsys
+from traceenergy.read.nsys import database, read_nsys, schema
 from traceenergy.read.nsys.time_slice import MARGIN_NS, TimeSlice, cut_in_slices
 from traceenergy.report import render_json
 from traceenergy.simulate.options import Options
@@ -64,6 +66,48 @@ def test_a_slice_holds_its_work_with_launches_and_ranges(run: tuple[Path, Path])
         (whole.nvtx_ranges["end_ns"] > first_ns) & (whole.nvtx_ranges["start_ns"] < high)
     )
     assert set(around["range_id"]) <= set(part.nvtx_ranges["range_id"])
+
+
+def test_a_slice_looks_only_where_its_rows_can_be(
+    run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PART_ROWS", 50)
+    slices = cut_in_slices(run[0], 10)
+    last = slices[-1]
+
+    for table in (schema.KERNEL, schema.NVTX):
+        found = last.rows(table)
+        assert found is not None
+        assert 0 < len(found) < len(last.zones[table]) / 2
+    for one in (slices[0], slices[4], last):
+        part = read_nsys(run[0], within=one)
+        anywhere = read_nsys(run[0], within=TimeSlice(one.start_ns, one.end_ns))
+        assert len(part.gpu_work) > 0
+        for name, table in vars(anywhere).items():
+            if isinstance(table, pl.DataFrame):
+                assert_frame_equal(getattr(part, name), table)
+        assert part.origins == anywhere.origins
+
+
+def test_names_of_domains_hold_in_every_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PART_ROWS", 2)
+    times = [i * 10 * NS_PER_S for i in range(1, 7)]
+    path = build_export(
+        tmp_path / "x.sqlite",
+        kernels=[Work("k", time, time + 100) for time in times],
+        ranges=[
+            Range(f"r{time}", time - 50, time, domain=3, domain_name="torch") for time in times
+        ],
+    )
+    last = cut_in_slices(path, 3)[-1]
+
+    part = read_nsys(path, within=last)
+
+    assert last.start_ns is not None
+    assert part.nvtx_ranges["start_ns"].to_list() == [time - 50 for time in times[-2:]]
+    assert set(part.names.gather(part.nvtx_ranges["domain_name_id"])) == {"torch"}
 
 
 def test_sums_over_slices_are_those_of_the_whole(run: tuple[Path, Path]) -> None:

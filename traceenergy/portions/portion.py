@@ -13,13 +13,13 @@ from traceenergy.analysis import Analysis, AnalysisOptions, analyze
 from traceenergy.caveats import Caveat
 from traceenergy.errors import TraceEnergyError
 from traceenergy.read.mapping import Report, read_report
-from traceenergy.read.nsys.time_slice import WHOLE, TimeSlice
 from traceenergy.read.power_log import attach_power_logs
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from traceenergy.read.nsys.time_slice import TimeSlice
     from traceenergy.read.options import ReadOptions
 
 SUMMED = (
@@ -102,7 +102,7 @@ def analyze_portion(portion: Portion) -> PortionResult:
 
 
 def _of_slice(options: AnalysisOptions, within: TimeSlice) -> AnalysisOptions:
-    if within == WHOLE:
+    if within.is_whole:
         return options
     return replace(options, filter_time_ns=(within.start_ns, within.end_ns))
 

@@ -166,6 +166,7 @@ class Database:
         columns: Sequence[str],
         *,
         where: str = "",
+        rows: Sequence[tuple[int, int]] | None = None,
         optional: Sequence[str] = (),
     ) -> pl.DataFrame:
         """Load integer columns of a table with the number of each row.
@@ -178,6 +179,8 @@ class Database:
             Columns that must be there.
         where : str
             Condition in SQL on the columns; all rows if empty.
+        rows : sequence of (int, int), optional
+            First and last rowid of the parts that may hold such rows, rising; None: all of them.
         optional : sequence of str
             Columns that may be absent and are null then.
 
@@ -193,16 +196,19 @@ class Database:
         UnreadableFileError
             If the file is damaged, or a column holds something other than numbers.
         """
-        asked = self.ask(table, columns, each=lambda part: part, where=where, optional=optional)
+        asked = self.ask(
+            table, columns, each=lambda part: part, where=where, rows=rows, optional=optional
+        )
         return pl.concat(asked())
 
-    def ask(  # noqa: PLR0913 - five of them say what to load
+    def ask(  # noqa: PLR0913 - six of them say what to load
         self,
         table: str,
         columns: Sequence[str],
         *,
         each: Callable[[pl.DataFrame], T],
         where: str = "",
+        rows: Sequence[tuple[int, int]] | None = None,
         optional: Sequence[str] = (),
         text: str = "",
     ) -> Callable[[], list[T]]:
@@ -210,7 +216,7 @@ class Database:
 
         Parameters
         ----------
-        table, columns, where, optional
+        table, columns, where, rows, optional
             As for `read`.
         each : callable
             What to make of each part of the table, in the thread that loads it.
@@ -248,7 +254,8 @@ class Database:
                 frame = frame.with_columns(pl.lit(None, pl.Binary).alias(text))
             return each(frame.select("trace_row", *columns, *optional, *([text] if text else [])))
 
-        asked = [self._pool.submit(load, one) for one in self._parts(table, listed, where)]
+        sentences = self._sentences(table, listed, where, rows)
+        asked = [self._pool.submit(load, one) for one in sentences]
         # What was waited for is not kept.
         return lambda: [asked.pop(0).result() for _ in range(len(asked))]
 
@@ -294,22 +301,58 @@ class Database:
                 next_step="export the report again: nsys export -t sqlite",
             )
 
-    def _parts(self, table: str, columns: Sequence[str], where: str) -> list[str]:
-        """Sentences that load a table part by part."""
+    def parts(self, table: str) -> list[tuple[int, int]]:
+        """Cut a table into parts of some 500,000 rows: first and last rowid of each."""
         name = _quoted(table)
-        head = f"SELECT rowid, {', '.join(columns)} FROM {name}"  # noqa: S608 - quoted
-        conditions = [f"({where})"] if where else []
         # One subquery each: SQLite looks up a lone min or max, but scans the table for both.
         bounds = f"(SELECT min(rowid) FROM {name}), (SELECT max(rowid) FROM {name})"  # noqa: S608 - quoted
         ((first, last),) = self.rows(f"SELECT {bounds}")
-        if not (isinstance(first, int) and isinstance(last, int)) or last - first < _PART_ROWS:
-            return [_sentence(head, conditions)]
+        if not (isinstance(first, int) and isinstance(last, int)):
+            return []
         n_parts = min((last - first) // _PART_ROWS + 1, _MOST_PARTS)
         cuts = [first + (last - first) * i // n_parts for i in range(1, n_parts)]
-        within = [
-            f"rowid > {low} AND rowid <= {high}"
-            for low, high in zip([first - 1, *cuts], [*cuts, last], strict=True)
+        return [
+            (low + 1, high) for low, high in zip([first - 1, *cuts], [*cuts, last], strict=True)
         ]
+
+    def ask_extremes(
+        self, table: str, part: tuple[int, int], low: str, high: str
+    ) -> Callable[[], tuple[object, ...]]:
+        """Begin to find the least of one column and the most of another, in a part of a table.
+
+        Parameters
+        ----------
+        table : str
+        part : tuple of int
+            First and last rowid.
+        low, high : str
+            Columns, or expressions.
+
+        Returns
+        -------
+        callable
+            Waits, and gives both; raises as `read` does.
+        """
+        within = "rowid BETWEEN {} AND {}".format(*part)
+        sentence = f"SELECT min({low}), max({high}) FROM {_quoted(table)} WHERE {within}"  # noqa: S608 - quoted
+        asked = self._pool.submit(self._fetch, sentence)
+        return lambda: asked.result().row(0)
+
+    def _sentences(
+        self,
+        table: str,
+        columns: Sequence[str],
+        where: str,
+        rows: Sequence[tuple[int, int]] | None,
+    ) -> list[str]:
+        """Sentences that load a table part by part; at least one."""
+        head = f"SELECT rowid, {', '.join(columns)} FROM {_quoted(table)}"  # noqa: S608 - quoted
+        conditions = [f"({where})"] if where else []
+        if rows is None:
+            rows = self.parts(table)
+            if len(rows) <= 1:
+                return [_sentence(head, conditions)]
+        within = ["rowid BETWEEN {} AND {}".format(*part) for part in rows] or ["FALSE"]
         return [_sentence(head, [part, *conditions]) for part in within]
 
     def _fetch(self, sql: str) -> pl.DataFrame:

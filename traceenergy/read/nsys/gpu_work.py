@@ -85,6 +85,7 @@ def ask_gpu_work(database: Database, within: TimeSlice = WHOLE) -> AskedWork:
                 [*_PLACE, "streamId", *kind.required],
                 each=lambda part: part,
                 where=within.holds("start", "end"),
+                rows=within.rows(kind.source),
                 optional=[*_COMMON, *kind.optional],
             ),
         )

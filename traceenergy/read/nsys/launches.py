@@ -8,6 +8,7 @@ import polars as pl
 
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
+from traceenergy.read.nsys.zones import rows_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.names import Names
     from traceenergy.read.nsys.schema import Layout
+    from traceenergy.read.nsys.zones import Zone
 
 # Classes of the runtime and the driver API. With CUDA backtraces on, class 67 repeats calls.
 _API_CLASSES = "eventClass IN (0, 1)"
@@ -22,7 +24,9 @@ _KEY = ("process_id", "correlation_id")
 
 
 def ask_launches(
-    database: Database, of_work: tuple[int, int] | None = None
+    database: Database,
+    of_work: tuple[int, int] | None = None,
+    zones: Sequence[Zone] | None = None,
 ) -> Callable[[], list[pl.DataFrame]]:
     """Begin to load the API calls of an export.
 
@@ -32,6 +36,8 @@ def ask_launches(
         The export.
     of_work : tuple of int, optional
         First and last correlation id; all by default.
+    zones : sequence of Zone, optional
+        Where correlation ids lie.
 
     Returns
     -------
@@ -49,6 +55,7 @@ def ask_launches(
         ["start", "end", "correlationId", "globalTid"],
         each=lambda part: part.drop("trace_row").drop_nulls("globalTid"),
         where=" AND ".join(conditions),
+        rows=None if of_work is None else rows_between(zones, *of_work),
         optional=["nameId"],
     )
 

@@ -9,7 +9,7 @@ import polars as pl
 from traceenergy.caveats import Caveat
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.names import decoded
-from traceenergy.read.nsys.time_slice import WHOLE
+from traceenergy.read.nsys.time_slice import ENDS, WHOLE
 from traceenergy.records import dataclass
 from traceenergy.trace.tables import RANGE_STYLE
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _PUSH_POP = (59, 70)  # recorded, imported from an NVTXT file
 _START_END = (60, 71)
-_DOMAIN_CREATE = 75
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,15 @@ def ask_nvtx_ranges(database: Database, within: TimeSlice = WHOLE) -> Callable[[
     """
     if not database.has_rows(schema.NVTX):
         return list
-    inside = within.holds("start", 'ifnull("end", 1 << 62)')
+    inside = within.holds("start", ENDS)
     ranges = f"eventType IN {(*_PUSH_POP, *_START_END)}"
     ranges = f"{ranges} AND {inside}" if inside else ranges
     return database.ask(
         schema.NVTX,
         ["start", "end", "eventType"],
         each=_sort_out,
-        where=f"({ranges}) OR eventType = {_DOMAIN_CREATE}",
+        where=f"({ranges}) OR eventType = {schema.DOMAIN_CREATE}",
+        rows=within.rows(schema.NVTX),
         optional=["globalTid", "endGlobalTid", "textId", "domainId"],
         text="text",
     )
@@ -135,7 +135,7 @@ def read_nvtx_ranges(
 
 
 def _sort_out(rows: pl.DataFrame) -> NvtxPart:
-    is_domain = pl.col("eventType") == _DOMAIN_CREATE
+    is_domain = pl.col("eventType") == schema.DOMAIN_CREATE
     domains = rows.filter(is_domain).select(
         "start",
         process_id=pl.col("globalTid") & schema.PROCESS_MASK,

@@ -132,14 +132,17 @@ def _read_tables(
 ) -> Trace:
     where, names = database.path.name, Names(database)
     # All are loaded by other threads from now on, each while the one before is worked on.
-    asked_work, sha256 = ask_gpu_work(database, within), database.hash_of_file()
-    if within == WHOLE:
+    asked_work = ask_gpu_work(database, within)
+    known = within.sha256
+    sha256 = database.hash_of_file() if known is None else lambda: known
+    if within.is_whole:
         asked_launches, asked_ranges = ask_launches(database), ask_nvtx_ranges(database)
     work, doubts_of_work = read_gpu_work(asked_work, layout, names, where)
-    if within != WHOLE:
-        asked_launches = ask_launches(database, _correlations(work))
+    if not within.is_whole:
+        zones = within.zones.get(schema.API)
+        asked_launches = ask_launches(database, _correlations(work), zones)
     launches = read_launches(asked_launches(), layout, names)
-    if within != WHOLE:
+    if not within.is_whole:
         asked_ranges = ask_nvtx_ranges(database, _with_launches(within, launches))
     work = _with_process(work, launches)
     gpus, of_ordinal, doubts_of_devices = devices.read_devices(database, layout, work)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import UsageError
 from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.database import Database
+from traceenergy.read.nsys.zones import Zone, rows_between, survey
 from traceenergy.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+ENDS = 'ifnull("end", 1 << 62)'  # of ranges; one that was never closed has none
 # Readings are means over up to a second, and late: what they saw before a slice is read too.
 MARGIN_NS = 2 * NS_PER_S
 _N_ASKED = 2000
+# The largest tables, with the columns that tell; exports have no index of them.
+_TIMES = ("start", "end")
+_SURVEYED = {
+    schema.KERNEL: (_TIMES, "start", '"end"'),
+    schema.MEMCPY: (_TIMES, "start", '"end"'),
+    schema.API: (("correlationId",), "nullif(correlationId, 0)", "correlationId"),
+    schema.NVTX: (
+        (*_TIMES, "eventType"),
+        # Names of domains hold at all times.
+        f"CASE eventType WHEN {schema.DOMAIN_CREATE} THEN -(1 << 62) ELSE start END",
+        f"CASE eventType WHEN {schema.DOMAIN_CREATE} THEN 1 << 62 ELSE {ENDS} END",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -27,10 +43,22 @@ class TimeSlice:
     ----------
     start_ns, end_ns
         Half-open; None: from its begin, or to its end.
+    zones
+        Where times and correlation ids lie in tables, by table; of those that are not in it
+        nothing is known.
+    sha256
+        Of the file, where it is known.
     """
 
     start_ns: int | None = None
     end_ns: int | None = None
+    zones: Mapping[str, tuple[Zone, ...]] = field(default_factory=dict, compare=False)
+    sha256: str | None = field(default=None, compare=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole trace."""
+        return self.start_ns is None and self.end_ns is None
 
     def holds(self, start: str, end: str) -> str:
         """Write the condition on events that overlap the slice or lie within `MARGIN_NS` of it.
@@ -45,12 +73,32 @@ class TimeSlice:
         str
             Empty if all do.
         """
+        first_ns, last_ns = self._reach_ns
         conditions = []
-        if self.start_ns is not None:
-            conditions.append(f"{end} > {self.start_ns - MARGIN_NS}")
-        if self.end_ns is not None:
-            conditions.append(f"{start} < {self.end_ns + MARGIN_NS}")
+        if first_ns is not None:
+            conditions.append(f"{end} > {first_ns}")
+        if last_ns is not None:
+            conditions.append(f"{start} < {last_ns}")
         return " AND ".join(conditions)
+
+    def rows(self, table: str) -> list[tuple[int, int]] | None:
+        """List the parts of a table that may hold such events, by first and last rowid.
+
+        Parameters
+        ----------
+        table : str
+
+        Returns
+        -------
+        list of (int, int), or None
+            None: it may be anywhere.
+        """
+        return rows_between(self.zones.get(table), *self._reach_ns)
+
+    @property
+    def _reach_ns(self) -> tuple[int | None, int | None]:
+        low_ns = None if self.start_ns is None else self.start_ns - MARGIN_NS
+        return low_ns, None if self.end_ns is None else self.end_ns + MARGIN_NS
 
 
 WHOLE = TimeSlice()
@@ -85,10 +133,18 @@ def cut_in_slices(path: Path, n: int) -> list[TimeSlice]:
                 f"{path.name} has shifted times, and cannot be read in slices",
                 next_step="export it without --ts-shift and --ts-normalize",
             )
+        sha256 = database.hash_of_file()
+        asked = {
+            table: survey(database, table, low, high)
+            for table, (needed, low, high) in _SURVEYED.items()
+            if database.columns(table).issuperset(needed)
+        }
         starts_ns = _some_starts(database)
+        zones = {table: one() for table, one in asked.items()}
+        told = sha256()
     cuts = sorted({starts_ns[len(starts_ns) * i // n] for i in range(1, n)} if starts_ns else ())
     edges = [None, *cuts, None]
-    return [TimeSlice(low, high) for low, high in pairwise(edges)]
+    return [TimeSlice(low, high, zones, told) for low, high in pairwise(edges)]
 
 
 def _some_starts(database: Database) -> list[int]:
