@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from traceenergy.analysis import analyze
+from traceenergy.cli.memory import warn_of_memory
 from traceenergy.cli.progress import progress
 from traceenergy.errors import UsageError
 from traceenergy.read import read_trace
@@ -154,6 +155,8 @@ def run_analysis(
     """
     check_outputs(outs, [*inputs.files, *options.requests], force=force)
     begin_pages(outs)
+    if not (quiet or by_report or slices > 1):
+        warn_of_memory(inputs.traces)
     with progress(quiet=quiet) as say:
         if by_report or slices > 1:
             result = _summed(inputs, options, slices, say)
