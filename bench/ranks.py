@@ -87,7 +87,9 @@ def main() -> None:
                 "--by-report",
             ]
             command += ["--jobs", str(jobs), "-o", page, "-o", str(result), "--force", "-q"]
-            name = f"{jobs} process{'es' if jobs > 1 else ''}"
+            # A core for each process, as workers of a cluster have.
+            command = ["taskset", "--cpu-list", f"0-{jobs - 1}", *command]
+            name = f"{jobs} process{'es' if jobs > 1 else ''}, {jobs} of the cores"
             walls[jobs] = describe(name, [timed(command) for _ in range(words.runs)])
         n_devices = len(json.loads(result.read_text())["devices"])
     if n_devices != words.reports:
