@@ -127,7 +127,8 @@ def test_a_run_that_fits_no_powers_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import atexit, sys; from traceenergy.cli.app import main;"
         "heavy = {'scipy.linalg', 'scipy.sparse', 'plotly', 'narwhals', 'sqlite_utils', 'pandas',"
-        "'rich', 'multiprocessing', 'traceenergy.cli.simulate'};"
+        "'rich', 'multiprocessing', 'traceenergy.cli.simulate',"
+        "'traceenergy.read.pytorch'};"
         "atexit.register(lambda: print(*sorted(heavy & set(sys.modules))));"
         f"main({words!r})"
     )

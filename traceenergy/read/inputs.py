@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from traceenergy.errors import NotATraceError, UnreadableFileError, UsageError
 from traceenergy.read.nsys.sqlite_file import check_there, is_sqlite
-from traceenergy.read.pytorch.event_stream import GZIP_MAGIC, begins_like_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +16,7 @@ SQLITE, REPORT, PYTORCH = "nsys-sqlite", "nsys-rep", "pytorch-json"
 _REPORT_ENDINGS = (".nsys-rep", ".qdrep")
 _SQLITE_ENDINGS = (".sqlite", ".sqlite3", ".db")
 _JSON_ENDINGS = (".json", ".json.gz")
+GZIP_MAGIC = b"\x1f\x8b"
 _NOT_YET = {".parquet": "a table of an nsys parquetdir export"}
 _ACCEPTED = (
     "a .sqlite export (nsys export -t sqlite), a .nsys-rep or .qdrep, a .json or .json.gz of the "
@@ -119,8 +119,12 @@ def _in_folder(folder: Path) -> list[Path]:
             return found
     # Beside traces lie results of this tool and of others, which are JSON as well.
     json = [file for file in files if file.name.lower().endswith(_JSON_ENDINGS)]
-    if found := [file for file in json if begins_like_trace(file)]:
-        return found
+    if json:
+        # Its decoders take longer to make than all else here.
+        from traceenergy.read.pytorch.event_stream import begins_like_trace  # noqa: PLC0415 - as said
+
+        if found := [file for file in json if begins_like_trace(file)]:
+            return found
     if any(file.suffix == ".parquet" for file in files):
         raise NotATraceError(
             f"{folder.name} looks like an nsys parquetdir export, which is not read yet",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.errors import TraceEnergyError
-from traceenergy.read import nsys, pytorch
+from traceenergy.read import nsys
 from traceenergy.read.inputs import PYTORCH, REPORT, kind_of
 from traceenergy.read.nsys.export import export_report
 from traceenergy.read.nsys.kept_export import find_export
@@ -97,16 +97,30 @@ def read_report(report: Report) -> Draft:
     try:
         kind = kind_of(report.path)
         with _exported(report, kind) as export:
-            stated = (pytorch if kind == PYTORCH else nsys).stated_rank(export)
+            stated = _stated_rank(export, kind)
             if stated is not None and not report.rank_is_certain:
                 rank = stated
-            if kind == PYTORCH:
-                trace = pytorch.read_pytorch(export, rank)
-            else:
-                trace = nsys.read_nsys(export, rank, power=report.power, within=report.within)
+            trace = _read_export(report, export, kind, rank)
     except TraceEnergyError as problem:
         return Draft(rank, stated, problem=problem)
     return Draft(rank, stated, _named_as_given(trace, report.path, kind))
+
+
+def _stated_rank(export: Path, kind: str) -> int | None:
+    if kind != PYTORCH:
+        return nsys.stated_rank(export)
+    # Its decoders of events are made when it is loaded, which most runs need not wait for.
+    from traceenergy.read.pytorch import stated_rank  # noqa: PLC0415 - as said
+
+    return stated_rank(export)
+
+
+def _read_export(report: Report, export: Path, kind: str, rank: int) -> Trace:
+    if kind != PYTORCH:
+        return nsys.read_nsys(export, rank, power=report.power, within=report.within)
+    from traceenergy.read.pytorch import read_pytorch  # noqa: PLC0415 - as above
+
+    return read_pytorch(export, rank)
 
 
 @contextmanager

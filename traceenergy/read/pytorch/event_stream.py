@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 
 from traceenergy.errors import NotATraceError, UnreadableFileError
+from traceenergy.read.inputs import GZIP_MAGIC
 from traceenergy.read.pytorch.event_form import BORDER, decode_parts, decode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-GZIP_MAGIC = b"\x1f\x8b"
 _READ_BYTES = 1 << 23
 _HEAD_BYTES = 1 << 20
 _PACKED_BYTES, _GZIP_BITS = 1 << 20, 31

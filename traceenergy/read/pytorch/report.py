@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from traceenergy.caveats import Caveat
-from traceenergy.read.pytorch.event_stream import GZIP_MAGIC, EventStream
+from traceenergy.read.inputs import GZIP_MAGIC
+from traceenergy.read.pytorch.event_stream import EventStream
 from traceenergy.read.pytorch.event_tables import EventTables
 from traceenergy.read.pytorch.ranges import doubts_of_ranges, ranges_of
 from traceenergy.read.pytorch.work import (
