@@ -12,7 +12,8 @@ import pytest
 from tests.build import Range, Work, build_trace
 from traceenergy import read_trace
 from traceenergy.analysis import AnalysisOptions, analyze
-from traceenergy.analysis.blocks import AverageBlocks, average_blocks
+from traceenergy.analysis.blocks import AverageBlocks, average_blocks, fold_blocks
+from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.folding import Marks
 from traceenergy.analysis.ledger import open_ledger
 from traceenergy.analysis.model import Window
@@ -64,7 +65,9 @@ def fold(pieces: list[Piece], kinds: Sequence[str] = (), end_us: int = 10_000) -
         [*kinds, *["unknown"] * 100],
     )
     known = replace(ledger, static_j=0.25 * energy_j, dynamic_j=0.75 * energy_j)
-    return average_blocks(trace.gpu_work, marks, known, window, {"norm": "Norm"})
+    folded = fold_blocks(trace.gpu_work, marks, known, window)
+    cells = cells_of(known, folded.part)
+    return average_blocks(folded, cells, folded.part[cells.first], {"norm": "Norm"})
 
 
 def parts(found: AverageBlocks, block: str = "unknown dense") -> pl.DataFrame:

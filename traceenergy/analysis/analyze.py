@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from traceenergy.analysis.blocks import AverageBlocks, average_blocks
+from traceenergy.analysis.blocks import average_blocks, fold_blocks
 from traceenergy.analysis.calibration import read_calibration
 from traceenergy.analysis.clock_tables import clock_tables
 from traceenergy.analysis.collectives import collective_tables
@@ -18,9 +18,10 @@ from traceenergy.analysis.expected_error import expect_error
 from traceenergy.analysis.findings.facts import Facts
 from traceenergy.analysis.findings.find import with_findings
 from traceenergy.analysis.flame import flame_rows
-from traceenergy.analysis.folding import Marks
+from traceenergy.analysis.folding import marks_of
 from traceenergy.analysis.footprint import find_footprint
 from traceenergy.analysis.inseparable import doubt_split
+from traceenergy.analysis.label_cells import label_cells
 from traceenergy.analysis.levels import max_vs_sum, whole_rows
 from traceenergy.analysis.model import Analysis
 from traceenergy.analysis.modelled_power import open_or_model, parts_origin
@@ -46,6 +47,7 @@ from traceenergy.analysis.tables import (
     kernel_rows,
     layer_rows,
     phase_rows,
+    step_kind_rows,
     subphase_rows,
 )
 from traceenergy.analysis.timeline import bin_activity, clock_curve, power_curve
@@ -265,8 +267,12 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
     pieces: bool,
 ) -> Analysis:
     """Sum time and energy by kernel, phase, layer, step, range, device."""
-    window, labels, ledger, work = found.window, found.labels, found.ledger, told.work
+    window, labels, ledger = found.window, found.labels, found.ledger
     critical, collectives = met
+    marks = marks_of(found.placed.classes.work, found.steps, told.steps)
+    folded = fold_blocks(trace.gpu_work, marks, ledger, window)
+    path = found.numberless.path_of_work
+    work = label_cells(ledger, labels, told.steps, path, folded.part)
     waits = collective_tables(trace, ledger, labels, collectives)
     phases = phase_rows(work, told.tokens)
     devices = device_rows(ledger, window, trace)
@@ -275,7 +281,8 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
     kernels = kernel_rows(work, trace.names)
     subphases = subphase_rows(work, told.tokens)
     undecided = doubt_split(ledger, kernels=kernels, subphases=subphases, phases=phases)
-    blocks = _average_blocks(trace, found, told.steps, pl.concat([phases, subphases]))
+    names = dict(pl.concat([phases, subphases]).select("name", "label").iter_rows())
+    blocks = average_blocks(folded, work.cells, work.part, names)
     caveats = (
         *trace.caveats, *found.caveats, *undecided, *doubt_classes(phases), *told.caveats,
         *blocks.caveats, *critical.caveats, *collectives.caveats,
@@ -295,7 +302,7 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
         subphases=subphases,
         layers=layers,
         kernels=kernels,
-        ranges=range_rows(ledger, found.numberless),
+        ranges=range_rows(work, found.numberless),
         steps=told.steps,
         work=(work_rows if pieces else no_work_rows)(ledger, labels, found.tree, trace.names),
         timeline=bin_activity(ledger, window, labels.phase),
@@ -304,7 +311,7 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
         findings=(),
         caveats=caveats,
         capture_ranges=capture_rows(ledger, found.numberless),
-        step_kinds=told.kinds,
+        step_kinds=step_kind_rows(work, told.steps),
         blocks=blocks.rows,
         block_waveform=blocks.waveform,
         path_segments=segments(critical.path, ledger, labels.phase, MOST_SEGMENTS),
@@ -356,19 +363,3 @@ def _with_serving(result: Analysis, logs: tuple[RequestLog, ...]) -> Analysis:
         requests=served.requests,
         caveats=(*result.caveats, *served.caveats),
     )
-
-
-def _average_blocks(
-    trace: Trace, found: AttributedRun, steps: pl.DataFrame, named: pl.DataFrame
-) -> AverageBlocks:
-    classes = found.placed.classes.work
-    kinds = dict(steps.drop_nulls("step").select("step", "kind").iter_rows())
-    marks = Marks(
-        phase=classes["phase"],
-        subphase=classes["subphase"],
-        layer=classes["layer"],
-        step=found.steps.of_work,
-        step_kind=[kinds.get(number, "unknown") for number in found.steps.number.tolist()],
-    )
-    labels = dict(named.select("name", "label").iter_rows())
-    return average_blocks(trace.gpu_work, marks, found.ledger, found.window, labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Runs:
         Phase, lane and place in the instance as one number.
     signature : ndarray of uint64 (n_instances,)
         Equal for instances whose runs have equal words.
+    n_pieces : ndarray of int64 (n_runs,)
+        Of each run.
     """
 
     begin: Int
@@ -45,6 +47,7 @@ class Runs:
     count: Int
     word: Int
     signature: NDArray[np.uint64]
+    n_pieces: Int
 
     def matrix(self, instance: Int) -> Int:
         """Give the runs of instances that have equally many, ``(n, n_runs_each)``."""
@@ -52,13 +55,13 @@ class Runs:
         return np.asarray(self.first[instance][:, None] + np.arange(count))
 
 
-def find_runs(instances: Instances, code: Int) -> Runs:
+def find_runs(instances: Instances, code: NDArray[np.integer[Any]]) -> Runs:
     """Join consecutive pieces of one phase.
 
     Parameters
     ----------
     instances : Instances
-    code : ndarray of int64 (n,)
+    code : ndarray of int (n,)
         Phase of each piece, in the order of `instances.row`.
 
     Returns
@@ -77,7 +80,7 @@ def find_runs(instances: Instances, code: Int) -> Runs:
     word = (place * _MOST_LANES + np.minimum(lane[begin], _MOST_LANES - 1)) * n_codes + code[begin]
     mixed = _mix(word.astype(np.uint64))
     signature = np.add.reduceat(mixed, first) if len(first) else mixed
-    return Runs(begin, first, count, word, signature)
+    return Runs(begin, first, count, word, signature, np.diff(begin, append=n))
 
 
 def usual_sequence(runs: Runs, kind: Int, busy_ns: Int, n_kinds: int) -> tuple[Bool, Float]:

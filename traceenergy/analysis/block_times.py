@@ -28,15 +28,14 @@ class BlockTimes:
     ----------
     rows : polars.DataFrame
         Of each kind its positions in order, then the whole block.
-    part_of_piece, whole_of_piece : ndarray of int64 (n,)
-        Row of each piece of the folding's instances; -1 for work of passes that are left out.
+    part_of_run : ndarray of int64 (n_runs,)
+        Row of each run of the folding; -1 for those of passes that are left out.
     kind : ndarray of int64 (n_rows,)
         Kind of each row, as `kind_parts` reads it.
     """
 
     rows: pl.DataFrame
-    part_of_piece: Int
-    whole_of_piece: Int
+    part_of_run: Int
     kind: Int
 
 
@@ -67,7 +66,6 @@ def time_blocks(work: GpuWork, marks: Marks, folding: Folding) -> BlockTimes:
     """
     spans, runs = _spans(work, folding), folding.runs
     part_of_run = np.full(len(runs.begin), -1)
-    whole_of_pass = np.full(len(folding.kind), -1)
     tables: list[pl.DataFrame] = []
     of_row: list[int] = []
     for kind in np.unique(folding.kind[folding.is_used]).tolist():
@@ -79,13 +77,7 @@ def time_blocks(work: GpuWork, marks: Marks, folding: Folding) -> BlockTimes:
         table = pl.concat([_parts(marks, folding, spans, matrix), _whole(spans, passes, matrix)])
         tables.append(table.with_columns(*_facts(folding, kind)))
         of_row += [kind] * len(table)
-        whole_of_pass[passes] = len(of_row) - 1
-    return BlockTimes(
-        pl.concat(tables),
-        np.repeat(part_of_run, spans.n_pieces),
-        whole_of_pass[folding.instances.of_piece],
-        np.array(of_row),
-    )
+    return BlockTimes(pl.concat(tables), part_of_run, np.array(of_row))
 
 
 def _spans(work: GpuWork, folding: Folding) -> _Spans:
@@ -97,7 +89,7 @@ def _spans(work: GpuWork, folding: Folding) -> _Spans:
     return _Spans(
         offset_ns=start_ns - np.repeat(origin_ns, folding.runs.count),
         length_ns=end_ns - start_ns,
-        n_pieces=np.diff(np.append(begin, len(row))),
+        n_pieces=folding.runs.n_pieces,
         elapsed_ns=np.maximum.reduceat(end_ns, first) - origin_ns,
     )
 

@@ -9,8 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from traceenergy.analysis.block_columns import BLOCK_ROW, BLOCK_WAVEFORM
-from traceenergy.analysis.block_times import BlockTimes, time_blocks
-from traceenergy.analysis.cells import cells_of
+from traceenergy.analysis.block_times import time_blocks
 from traceenergy.analysis.folding import N_KINDS, doubt_left_out, fold, kind_name
 from traceenergy.analysis.rows import sum_groups
 from traceenergy.analysis.waveform import draw_waveform
@@ -21,6 +20,8 @@ from traceenergy.units import NS_PER_S, NS_PER_US
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.analysis.block_times import BlockTimes
+    from traceenergy.analysis.cells import Cells
     from traceenergy.analysis.folding import Folding, Marks
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
@@ -52,10 +53,29 @@ class AverageBlocks:
     caveats: tuple[Caveat, ...]
 
 
-def average_blocks(
-    work: GpuWork, marks: Marks, ledger: Ledger, window: Window, labels: dict[str, str]
-) -> AverageBlocks:
-    """Average all passes through transformer blocks, by kind of step and of layer.
+@dataclass(frozen=True)
+class FoldedBlocks:
+    """Passes laid onto each other, before their energy is summed.
+
+    Attributes
+    ----------
+    part : ndarray of int32 (n_work,)
+        Row in the table of blocks of each piece of the ledger; -1 for work of no pass that counts.
+    caveats : tuple of Caveat
+    times : BlockTimes or None
+        None without any pass that counts.
+    passes : Passes or None
+        Likewise.
+    """
+
+    part: NDArray[np.int32]
+    caveats: tuple[Caveat, ...] = ()
+    times: BlockTimes | None = None
+    passes: Passes | None = None
+
+
+def fold_blocks(work: GpuWork, marks: Marks, ledger: Ledger, window: Window) -> FoldedBlocks:
+    """Lay all passes through transformer blocks onto each other.
 
     Parameters
     ----------
@@ -64,81 +84,116 @@ def average_blocks(
     marks : Marks
     ledger : Ledger
     window : Window
+
+    Returns
+    -------
+    FoldedBlocks
+        Only passes wholly in the window count, of the sequence of phases that holds most time of
+        their kind.
+    """
+    nothing = np.full(len(ledger.trace_index), -1, dtype=np.int32)
+    if marks.layer.null_count() == len(marks.layer):
+        return FoldedBlocks(nothing)
+    folding = fold(work, marks, window)
+    doubts = doubt_left_out(folding)
+    if not folding.is_used.any():
+        return FoldedBlocks(nothing, doubts)
+    times = time_blocks(work, marks, folding)
+    passes = _passes(ledger, folding, len(work))
+    counts = np.repeat(passes.counts, folding.runs.count)
+    part_of_run = np.where(counts, times.part_of_run, -1).astype(np.int32)
+    part = np.full(len(work), -1, dtype=np.int32)
+    part[folding.instances.row] = np.repeat(part_of_run, folding.runs.n_pieces)
+    if len(ledger.trace_index) < len(part):
+        part = part[ledger.trace_index]
+    return FoldedBlocks(part, doubts, times, passes)
+
+
+def average_blocks(
+    folded: FoldedBlocks, cells: Cells, part: Int, labels: dict[str, str]
+) -> AverageBlocks:
+    """Average all passes through transformer blocks, by kind of step and of layer.
+
+    Parameters
+    ----------
+    folded : FoldedBlocks
+    cells : Cells
+        Of the same ledger; pieces of a cell are of one part.
+    part : ndarray of int (n_cells,)
+        Of each cell, as in `folded`.
     labels : dict
         Phase or part of one -> name for people.
 
     Returns
     -------
     AverageBlocks
-        Empty tables without layers. Only passes wholly in the window count, of the sequence of
-        phases that holds most time of their kind; how many are left out is in the rows.
+        Empty tables without layers. How many passes are left out is in the rows.
 
     Notes
     -----
     Energy of a position is that of all its work over the number of passes. So its interval is
     that of one group of work, covariances included, as of a row of any other table.
     """
-    nothing = empty_table(BLOCK_ROW), empty_table(BLOCK_WAVEFORM)
-    if marks.layer.null_count() == len(marks.layer):
-        return AverageBlocks(*nothing, ())
-    folding = fold(work, marks, window)
-    doubts = doubt_left_out(folding)
-    if not folding.is_used.any():
-        return AverageBlocks(*nothing, doubts)
-    times = time_blocks(work, marks, folding)
-    passes = _passes(len(work), ledger, folding)
-    rows = _with_energy(times, ledger, passes)
-    waveform = draw_waveform(rows, _idle_power_w(ledger, passes))
-    return AverageBlocks(_finished(rows, labels), waveform, doubts)
+    if folded.times is None or folded.passes is None:
+        return AverageBlocks(empty_table(BLOCK_ROW), empty_table(BLOCK_WAVEFORM), folded.caveats)
+    rows = _with_energy(folded.times, cells, part, folded.passes)
+    waveform = draw_waveform(rows, _idle_power_w(cells.ledger, folded.passes))
+    return AverageBlocks(_finished(rows, labels), waveform, folded.caveats)
 
 
 @dataclass(frozen=True)
-class _Passes:
-    """Passes whose energy makes up the average, and their work in the ledger.
+class Passes:
+    """Passes whose energy makes up the average, ``(n_passes,)`` each.
 
-    Where the energy of some passes of a kind is known, only those count; where of none, all do.
+    Attributes
+    ----------
+    has_energy, counts : ndarray of bool
+        Where the energy of some passes of a kind is known, only those count; where of none, all do.
+    kind : ndarray of int64
+        As in `Folding`.
+    device : ndarray of int64
+        In the ledger; -1 for passes outside the window.
     """
 
-    piece: Int  # of each piece of the ledger its piece of the folding; -1 for none
     has_energy: Bool
     counts: Bool
     kind: Int
     device: Int
 
 
-def _passes(n_work: int, ledger: Ledger, folding: Folding) -> _Passes:
+def _passes(ledger: Ledger, folding: Folding, n_work: int) -> Passes:
     row, first = folding.instances.row, folding.instances.first
-    energy_j, device = np.full(n_work, np.nan), np.full(n_work, -1)
-    energy_j[ledger.trace_index] = ledger.energy_j
-    device[ledger.trace_index] = ledger.device
-    unknown = np.logical_or.reduceat(np.isnan(energy_j[row]), first)
-    has_energy = folding.is_used & ~unknown
+    known = np.zeros(n_work, dtype=bool)
+    known[ledger.trace_index] = ~np.isnan(ledger.energy_j)
+    has_energy = folding.is_used.copy()
+    if not known.all():
+        has_energy &= np.logical_and.reduceat(known[row], first)
     kinds_known = np.zeros(N_KINDS + 1, dtype=bool)  # passes outside the window find the last
     kinds_known[folding.kind[has_energy]] = True
     counts = folding.is_used & (has_energy | ~kinds_known[folding.kind])
-    piece = np.full(n_work, -1)
-    piece[row] = np.where(counts[folding.instances.of_piece], np.arange(len(row)), -1)
-    return _Passes(piece[ledger.trace_index], has_energy, counts, folding.kind, device[row[first]])
+    # Rows of the ledger rise.
+    place = np.searchsorted(ledger.trace_index, row[first])
+    inside = np.append(ledger.trace_index, -1)[place] == row[first]
+    device = np.where(inside, np.append(ledger.device, -1)[place], -1)
+    return Passes(has_energy, counts, folding.kind, device)
 
 
-def _with_energy(times: BlockTimes, ledger: Ledger, passes: _Passes) -> pl.DataFrame:
+def _with_energy(times: BlockTimes, cells: Cells, part: Int, passes: Passes) -> pl.DataFrame:
     """Add mean energies and powers; rows are inseparable within their own block only."""
     rows, number = times.rows, np.arange(len(times.rows))
     names = rows["position"].cast(pl.String) + " " + rows["subphase"]
-    part, whole = (
-        np.where(passes.piece >= 0, of_piece[passes.piece], -1)
-        for of_piece in (times.part_of_piece, times.whole_of_piece)
-    )
-    cells = cells_of(ledger, part)  # parts lie within wholes
-    of_parts = sum_groups(cells, part[cells.first], names.fill_null(WHOLE), times.kind)
-    of_wholes = sum_groups(cells, whole[cells.first], names.fill_null(WHOLE), number)
+    whole_of_kind = np.full(N_KINDS, -1)
     is_whole = rows["position"].is_null().to_numpy()
+    whole_of_kind[times.kind[is_whole]] = np.flatnonzero(is_whole)
+    whole = np.where(part >= 0, whole_of_kind[times.kind[part]], -1)  # parts lie within wholes
+    of_parts = sum_groups(cells, part, names.fill_null(WHOLE), times.kind)
+    of_wholes = sum_groups(cells, whole, names.fill_null(WHOLE), number)
     sums = pl.concat([of_parts, of_wholes])[number + len(rows) * is_whole]
     n_energy, n_counted = (
         np.bincount(passes.kind[chosen], minlength=N_KINDS)[times.kind]
         for chosen in (passes.has_energy, passes.counts)
     )
-    means = _means(_possible(sums, ledger), pl.Series(n_counted))
+    means = _means(_possible(sums, cells.ledger), pl.Series(n_counted))
     return rows.with_columns(means.get_columns()).with_columns(pl.Series("n_with_energy", n_energy))
 
 
@@ -164,7 +219,7 @@ def _means(sums: pl.DataFrame, n_passes: pl.Series) -> pl.DataFrame:
     )
 
 
-def _idle_power_w(ledger: Ledger, passes: _Passes) -> dict[str, float]:
+def _idle_power_w(ledger: Ledger, passes: Passes) -> dict[str, float]:
     """Average idle power over the passes of each kind whose energy is known."""
     idle_w = ledger.idle_power_w
     kind, of_pass = passes.kind[passes.has_energy], idle_w[passes.device[passes.has_energy]]

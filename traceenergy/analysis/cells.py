@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from traceenergy.analysis.meetings import find_meetings
 from traceenergy.codes import number_codes
 from traceenergy.energy.work_sums import sum_work
 from traceenergy.intervals import busy_by_group
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.analysis.ledger import Ledger
+    from traceenergy.analysis.meetings import Meetings
+    from traceenergy.analysis.pieces import Pieces
     from traceenergy.energy.work_sums import WorkSums
 
     Int = NDArray[np.int64]
@@ -82,10 +85,19 @@ class Cells:
         return self.total(self.ledger.end_ns - self.ledger.start_ns)
 
     @cached_property
-    def alone_ns(self) -> Float:
-        """Lengths of its pieces that share no time with other work, ``(n_cells,)`` [ns]."""
-        ledger = self.ledger
-        return self.total((ledger.end_ns - ledger.start_ns) * ledger.is_alone)
+    def apart_ns(self) -> Float:
+        """Lengths of its pieces that run in no crowd, ``(n_cells,)`` [ns]."""
+        crowd = self._meetings.crowd
+        length_ns = crowd.end_ns - crowd.start_ns
+        return self.time_ns - np.bincount(self.cell[crowd.row], length_ns, len(self.first))
+
+    @cached_property
+    def _meetings(self) -> Meetings:
+        return find_meetings(self.ledger.not_alone)
+
+    @cached_property
+    def _pairs(self) -> tuple[Int, Int]:
+        return self.cell[self._meetings.one], self.cell[self._meetings.other]
 
     @cached_property
     def gpu_time_s(self) -> Float:
@@ -103,12 +115,9 @@ class Cells:
         """Least slack of its pieces, ``(n_cells,)`` [ns]."""
         if self.ledger.slack_ns is None:
             return None
-        n_cells = len(self.first)
-        # Small numbers are sorted without comparing.
-        small = n_cells <= np.iinfo(np.uint16).max
-        order = np.argsort(self.cell.astype(np.uint16) if small else self.cell, kind="stable")
-        begins = np.concatenate(([0], np.cumsum(self.n_work)[:-1]))[:n_cells]
-        return np.minimum.reduceat(self.ledger.slack_ns[order], begins)
+        least_ns = np.full(len(self.first), np.iinfo(np.int64).max)
+        np.minimum.at(least_ns, self.cell, self.ledger.slack_ns)
+        return least_ns
 
     def bounds(self, group: Int, n_groups: int) -> tuple[Float, Float]:
         """Bound the energy of groups of cells, summed over devices.
@@ -132,10 +141,6 @@ class Cells:
             low_j, high_j = low_j + low, high_j + high
         return low_j, high_j
 
-    @cached_property
-    def _cell_of_rest(self) -> Int:
-        return self.cell[self.ledger.not_alone.row]
-
     def busy_s(self, group: Int, n_groups: int) -> Float:
         """Measure the union of each group's work on each device, summed over devices.
 
@@ -150,21 +155,28 @@ class Cells:
         ndarray of float64 (n_groups,) [s]
         """
         keep = group >= 0
-        busy_ns = np.bincount(group[keep], self.alone_ns[keep], n_groups).astype(np.float64)
-        # Only what shares time with other work needs a union.
-        rest = self.ledger.not_alone
-        member = group[self._cell_of_rest]
-        n_devices = max(1, len(self.ledger.devices))
-        inside = np.flatnonzero(member >= 0)
-        key = member[inside] * n_devices + rest.device[inside]
-        shared_ns = busy_by_group(
-            key, rest.start_ns[inside], rest.end_ns[inside], n_groups * n_devices
-        )
-        busy_ns += shared_ns.reshape(n_groups, n_devices).sum(axis=1)
+        busy_ns = np.bincount(group[keep], self.apart_ns[keep], n_groups).astype(np.float64)
+        one, other = (group[cell] for cell in self._pairs)
+        same = np.flatnonzero((one == other) & (one >= 0))
+        busy_ns -= np.bincount(one[same], self._meetings.both_ns[same], n_groups)
+        crowd = self._meetings.crowd
+        if len(crowd.row):
+            busy_ns += self._busy_of(crowd, group, n_groups)
         return np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
 
+    def _busy_of(self, pieces: Pieces, group: Int, n_groups: int) -> Int:
+        """Measure the union of some pieces of each group on each device [ns]."""
+        member = group[self.cell[pieces.row]]
+        n_devices = max(1, len(self.ledger.devices))
+        inside = np.flatnonzero(member >= 0)
+        key = member[inside] * n_devices + pieces.device[inside]
+        busy_ns = busy_by_group(
+            key, pieces.start_ns[inside], pieces.end_ns[inside], n_groups * n_devices
+        )
+        return np.asarray(busy_ns.reshape(n_groups, n_devices).sum(axis=1))
 
-def cells_of(ledger: Ledger, *codes: Int) -> Cells:
+
+def cells_of(ledger: Ledger, *codes: NDArray[np.integer[Any]]) -> Cells:
     """Sum the work of a ledger over cells.
 
     Parameters

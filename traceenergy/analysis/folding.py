@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.block_instances import Instances
     from traceenergy.analysis.model import Window
+    from traceenergy.analysis.steps import Steps
     from traceenergy.trace.tables import GpuWork
 
     Int = NDArray[np.int64]
@@ -54,6 +55,26 @@ class Marks:
     layer: pl.Series
     step: Int
     step_kind: Sequence[str]
+
+
+def marks_of(classes: pl.DataFrame, steps: Steps, rows: pl.DataFrame) -> Marks:
+    """Say what each piece of work belongs to.
+
+    Parameters
+    ----------
+    classes : polars.DataFrame (n_work rows)
+        `phase`, `subphase`, `layer`.
+    steps : Steps
+    rows : polars.DataFrame
+        The table of steps.
+
+    Returns
+    -------
+    Marks
+    """
+    kinds = dict(rows.drop_nulls("step").select("step", "kind").iter_rows())
+    step_kind = [kinds.get(number, "unknown") for number in steps.number.tolist()]
+    return Marks(classes["phase"], classes["subphase"], classes["layer"], steps.of_work, step_kind)
 
 
 @dataclass(frozen=True)
@@ -110,18 +131,12 @@ def fold(work: GpuWork, marks: Marks, window: Window) -> Folding:
     -------
     Folding
     """
-    instances = find_instances(work, marks.layer, marks.step, _is_in(marks.subphase, _BACKWARD))
-    row, first = instances.row, instances.first
-    start_ns, end_ns = work["start_ns"].to_numpy()[row], work["end_ns"].to_numpy()[row]
-    inside = (start_ns >= window.start_ns) & (end_ns <= window.end_ns)
-    touches = (start_ns < window.end_ns) & (end_ns > window.start_ns)
-    is_cut = ~np.logical_and.reduceat(inside, first)
-    busy_ns = np.add.reduceat(end_ns - start_ns, first)
-    kind = _kinds(marks, instances)
-    kind[~np.logical_or.reduceat(touches, first)] = -1
-    subphase, phase = (
-        one.to_physical().to_numpy()[row].astype(np.int64) for one in (marks.subphase, marks.phase)
-    )
+    backward = _is_in(marks.subphase, _BACKWARD)
+    instances = find_instances(work, marks.layer, marks.step, backward)
+    row = instances.row
+    kind = _kinds(marks, instances, backward)
+    is_cut, busy_ns = _in_window(work, instances, window, kind)
+    subphase = _codes(marks.subphase)[row]
     runs = find_runs(instances, subphase)
     complete = np.where(is_cut, -1, kind)
     is_used, share = usual_sequence(runs, complete, busy_ns, N_KINDS)
@@ -130,29 +145,55 @@ def fold(work: GpuWork, marks: Marks, window: Window) -> Folding:
     if by_phase.any():
         coarse = (by_phase[kind] & (kind >= 0))[instances.of_piece]
         n_parts = int(subphase.max(initial=0)) + 1
-        runs = find_runs(instances, np.where(coarse, n_parts + phase, subphase))
+        phase = n_parts + _codes(marks.phase)[row].astype(np.int64)
+        runs = find_runs(instances, np.where(coarse, phase, subphase))
         is_used, _ = usual_sequence(runs, complete, busy_ns, N_KINDS)
     return Folding(instances, runs, kind, is_used, is_cut, busy_ns, by_phase)
 
 
-def _kinds(marks: Marks, instances: Instances) -> Int:
+def _in_window(work: GpuWork, instances: Instances, window: Window, kind: Int) -> tuple[Bool, Int]:
+    """Mark passes that are cut, and measure all; those outside the window lose their kind."""
     row, first = instances.row, instances.first
-    layer = marks.layer.gather(row).to_numpy().astype(np.int64)
-    is_expert = _is_in(marks.phase, "^moe$")[row]
-    moe_layers = np.zeros(int(layer.max(initial=0)) + 1, dtype=bool)
-    moe_layers[layer[is_expert]] = True
+    start_ns, end_ns = work["start_ns"].to_numpy()[row], work["end_ns"].to_numpy()[row]
+    is_cut = np.minimum.reduceat(start_ns, first) < window.start_ns
+    is_cut |= np.maximum.reduceat(end_ns, first) > window.end_ns
+    if is_cut.any() or start_ns.max() >= window.end_ns or end_ns.min() <= window.start_ns:
+        touches = (start_ns < window.end_ns) & (end_ns > window.start_ns)
+        kind[~np.logical_or.reduceat(touches, first)] = -1
+    return is_cut, np.add.reduceat(end_ns - start_ns, first)
+
+
+def _kinds(marks: Marks, instances: Instances, backward: Bool) -> Int:
+    row, first = instances.row, instances.first
+    layer = marks.layer.gather(row[first]).to_numpy()
+    experts = np.flatnonzero(_is_in(marks.phase, "^moe$"))
+    moe_layers = np.zeros(int(_most(marks.layer)) + 1, dtype=bool)
+    moe_layers[marks.layer.gather(experts).drop_nulls().to_numpy()] = True
     known = {kind: number for number, kind in enumerate(STEP_KINDS)}
     unknown = known["unknown"]
     of_step = np.array([*(known.get(kind, unknown) for kind in marks.step_kind), unknown])
     step = marks.step[row[first]]  # -1 finds the last
-    backward = np.logical_or.reduceat(_is_in(marks.subphase, _BACKWARD)[row], first)
-    return np.asarray(4 * of_step[step] + 2 * moe_layers[layer[first]] + backward)
+    goes_back = np.zeros(len(first), dtype=bool)
+    if backward.any():
+        goes_back = np.logical_or.reduceat(backward[row], first)
+    return np.asarray(4 * of_step[step] + 2 * moe_layers[layer] + goes_back)
+
+
+def _most(layer: pl.Series) -> int:
+    most = layer.max()
+    return most if isinstance(most, int) else 0
+
+
+def _codes(series: pl.Series) -> NDArray[np.integer[Any]]:
+    return series.to_physical().to_numpy()
 
 
 def _is_in(series: pl.Series, pattern: str) -> Bool:
     """Mark values whose text matches; each distinct text is looked at once."""
     matches = categories_of(series).str.contains(pattern).to_numpy()
-    return np.asarray(matches[series.to_physical().to_numpy()])
+    if not matches.any():
+        return np.zeros(len(series), dtype=bool)
+    return np.asarray(matches[_codes(series)])
 
 
 def doubt_left_out(folding: Folding) -> tuple[Caveat, ...]:

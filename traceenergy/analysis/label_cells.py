@@ -1,4 +1,4 @@
-"""Cells of GPU work that are alike in phase, kernel, layer, block of steps."""
+"""Cells of GPU work that are alike in all that tables tell apart, but for single steps."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ class LabelCells:
         -1 for none.
     block : ndarray of int64
         Block of steps in `blocks`; -1 for none.
+    path : ndarray of int64
+        Of ranges; -1 for none.
+    part : ndarray of int64
+        Of the average block; -1 for none.
     kernels : polars.DataFrame (n_kernels rows)
         `name_id`, `phase`, `subphase` of each row of the kernel table.
     blocks : StepBlocks
@@ -47,6 +51,8 @@ class LabelCells:
     kernel: Int
     layer: Int
     block: Int
+    path: Int
+    part: Int
     kernels: pl.DataFrame
     blocks: StepBlocks
     phase_names: dict[str, str]
@@ -77,7 +83,13 @@ def kernel_codes(ledger: Ledger, labels: Labels) -> tuple[Int, pl.DataFrame]:
     return codes_of(frame, frame.columns)
 
 
-def label_cells(ledger: Ledger, labels: Labels, steps: pl.DataFrame | None = None) -> LabelCells:
+def label_cells(
+    ledger: Ledger,
+    labels: Labels,
+    steps: pl.DataFrame | None = None,
+    path: Int | None = None,
+    part: NDArray[np.int32] | None = None,
+) -> LabelCells:
     """Sum GPU work over what its labels tell apart.
 
     Parameters
@@ -86,17 +98,31 @@ def label_cells(ledger: Ledger, labels: Labels, steps: pl.DataFrame | None = Non
     labels : Labels
     steps : polars.DataFrame or None
         The table of steps; None: they are not told apart.
+    path : ndarray of int64 (n_work,) or None
+        Path of ranges of each piece; None: likewise.
+    part : ndarray of int32 (n_work,) or None
+        Part of the average block of each piece; None: likewise.
 
     Returns
     -------
     LabelCells
     """
     kernel, kernels = kernel_codes(ledger, labels)
-    layer = labels.layer.fill_null(-1).to_numpy().astype(np.int64)
+    layer = labels.layer.fill_null(-1).to_numpy()
     blocks = NO_BLOCKS if steps is None else block_steps(steps)
     block = blocks.of_work(labels.step)
-    cells = cells_of(ledger, kernel, layer, block)
+    told = [code for code in (path, part) if code is not None]
+    cells = cells_of(ledger, kernel, layer, block, *told)
     first = cells.first
+    none = np.full(len(first), -1, dtype=np.int64)
     return LabelCells(
-        cells, kernel[first], layer[first], block[first], kernels, blocks, labels.phase_names
+        cells=cells,
+        kernel=kernel[first],
+        layer=layer[first].astype(np.int64),
+        block=block[first],
+        path=none if path is None else path[first],
+        part=none if part is None else part[first].astype(np.int64),
+        kernels=kernels,
+        blocks=blocks,
+        phase_names=labels.phase_names,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.analysis.cells import Cells
+    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.trace.tables import RangePaths
 
@@ -105,7 +106,7 @@ def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[s
     return replace(tree, paths=merged, path_of_range=path_of_range)
 
 
-def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
+def range_rows(work: LabelCells, tree: RangeTree) -> pl.DataFrame:
     """Sum by path of NVTX ranges, most inclusive energy first (`RANGE_ROW`).
 
     Energy and time of a row are those of work whose innermost range it is, so that rows sum to
@@ -114,26 +115,29 @@ def range_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
 
     Parameters
     ----------
-    ledger : Ledger
+    work : LabelCells
+        That tell paths of the tree apart.
     tree : RangeTree
 
     Returns
     -------
     polars.DataFrame
     """
-    path_of_work = tree.path_of_work
+    return _path_rows(work.cells, work.path, tree)
+
+
+def _path_rows(cells: Cells, path: Int, tree: RangeTree) -> pl.DataFrame:
+    """Sum cells by the path of each, -1 for none."""
     instances = _count_instances(tree)
     used = np.flatnonzero(instances)
     row_of_path = np.full(len(tree.paths) + 1, -1)
     row_of_path[used] = np.arange(len(used))
-    outside = bool((path_of_work < 0).any())
+    outside = bool((path < 0).any())
     if outside:
         row_of_path[-1] = len(used)  # path -1 finds the last place
     names = tree.paths["path"].gather(used)
     if outside:
         names = pl.concat([names, pl.Series([NO_RANGE])])
-    cells = cells_of(ledger, path_of_work)
-    path = path_of_work[cells.first]
     own = sum_groups(cells, row_of_path[path], names)
     energy_j, busy_s = _inclusive(cells, path, tree.paths, row_of_path, len(names))
     if outside:
@@ -170,20 +174,25 @@ def capture_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
     """
     if (tree.capture_of_work < 0).all():
         return empty_table(RANGE_ROW)
-    rows = range_rows(ledger, replace(tree, range_of_work=tree.capture_of_work))
+    tree = replace(tree, range_of_work=tree.capture_of_work)
+    path = tree.path_of_work
+    cells = cells_of(ledger, path)
+    rows = _path_rows(cells, path[cells.first], tree)
     return rows.filter(pl.col("name") != NO_RANGE)
 
 
 def _count_instances(tree: RangeTree) -> NDArray[np.int64]:
     has_work = np.zeros(len(tree.parent_row), dtype=bool)
     found = tree.range_of_work
-    while len(found := found[found >= 0]):
-        found = found[~has_work[found]]
+    while len(found):
         # Those of one range mostly follow each other.
-        found = found[np.append(found[1:] != found[:-1], True)[: len(found)]]
+        found = found[np.append(found[1:] != found[:-1], True)]
+        found = found[found >= 0]
+        found = found[~has_work[found]]
         has_work[found] = True
         found = tree.parent_row[found]
-    return np.bincount(tree.path_of_range[has_work], minlength=len(tree.paths))
+    path = tree.path_of_range[np.flatnonzero(has_work)]
+    return np.bincount(path, minlength=len(tree.paths))
 
 
 def _inclusive(

@@ -1,4 +1,4 @@
-"""Tables of steps, with their kinds, with their tokens."""
+"""The table of steps with their tokens."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from traceenergy.analysis.label_cells import label_cells
 from traceenergy.analysis.step_facts import describe_steps
 from traceenergy.analysis.step_tokens import counted_steps, doubt_tokens, tokens_of_steps
-from traceenergy.analysis.tables import step_kind_rows, step_rows
+from traceenergy.analysis.tables import step_rows
 from traceenergy.caveats import Caveat
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
     from traceenergy.analysis.analyze import AttributedRun
     from traceenergy.analysis.critical import Critical
-    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.options import AnalysisOptions
     from traceenergy.trace.model import Trace
 
@@ -30,18 +28,14 @@ class StepTables:
 
     Attributes
     ----------
-    steps, kinds
-        `STEP_ROW`, `STEP_KIND_ROW`.
-    work : LabelCells
-        GPU work summed over what its labels tell apart.
+    steps
+        `STEP_ROW`.
     tokens
         Of all steps; None if not known.
     caveats : tuple of Caveat
     """
 
     steps: pl.DataFrame
-    kinds: pl.DataFrame
-    work: LabelCells
     tokens: int | None
     caveats: tuple[Caveat, ...]
 
@@ -84,11 +78,8 @@ def step_tables(
     facts = facts.with_columns(pl.when(pl.Series(counts)).then(tokens).alias("tokens"))
     rows = step_rows(ledger, labels, steps, facts, critical)
     known = rows["tokens"].drop_nulls()
-    cells = label_cells(ledger, labels, rows)
     return StepTables(
         steps=rows,
-        kinds=step_kind_rows(cells, rows),
-        work=cells,
         tokens=int(known.sum()) if len(known) else None,
         caveats=(*_doubt_steps(rows, options), *doubt_tokens(rows, facts, asked)),
     )
