@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.analysis.ledger import cut_work
+from traceenergy.analysis.device_split import cut_work
 from traceenergy.analysis.path_columns import PATH_SEGMENT
 from traceenergy.analysis.path_segments import few_stretches
 from traceenergy.analysis.waiting import waits_of

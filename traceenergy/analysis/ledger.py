@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.classes import SIZE_COLUMNS, class_work
+from traceenergy.analysis.device_split import cut_work, rows_of, split_by_device
 from traceenergy.analysis.pieces import Pieces
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_devices
@@ -17,7 +18,7 @@ from traceenergy.energy.device_energy import DeviceEnergy, Evidence
 from traceenergy.energy.device_work import DeviceWork, WorkClasses
 from traceenergy.energy.energy_counter import EnergyCounter, counter_samples, read_counter
 from traceenergy.errors import NoPowerError
-from traceenergy.intervals import share_clock
+from traceenergy.intervals import find_alone, share_clock
 from traceenergy.records import dataclass
 from traceenergy.trace.tables import (
     ENERGY_COUNTER,
@@ -28,13 +29,13 @@ from traceenergy.trace.tables import (
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from traceenergy.analysis.model import Window
     from traceenergy.components.gpu_states import GpuUse
-    from traceenergy.intervals import Int
     from traceenergy.trace.model import Trace
-    from traceenergy.trace.tables import GpuWork
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,7 @@ class Ledger:
         """Which pieces share no time with others on their device."""
         alone = np.ones(len(self.device), dtype=bool)
         for work in self.devices:
-            start_ns, end_ns = self.start_ns[work.row], self.end_ns[work.row]
-            order = np.argsort(start_ns, kind="stable")
-            start_ns, end_ns = start_ns[order], end_ns[order]
-            meets = np.zeros(len(order), dtype=bool)
-            meets[1:] = start_ns[1:] < np.maximum.accumulate(end_ns)[:-1]
-            meets[:-1] |= end_ns[:-1] > start_ns[1:]
-            alone[work.row[order[meets]]] = False
+            alone[work.row] = find_alone(self.start_ns[work.row], self.end_ns[work.row])
         return alone
 
     @cached_property
@@ -193,9 +188,8 @@ def open_ledger(
         If the samples of a device say nothing about the window.
     """
     trace_index, start_ns, end_ns = cut_work(trace.gpu_work, window)
-    frame = _rows_of(trace.gpu_work, trace_index)
-    device, devices = _split_by_device(trace, trace_index, start_ns, end_ns)
-    static_j, dynamic_j = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
+    frame = rows_of(trace.gpu_work, trace_index)
+    device, devices = split_by_device(trace, trace_index, start_ns, end_ns)
     caveats: list[Caveat] = []
     counters = [_counter_of(trace, work) for work in devices]
     samples_of = [_samples_of(trace, *pair) for pair in zip(devices, counters, strict=True)]
@@ -220,97 +214,26 @@ def open_ledger(
         if one is None:
             caveats += [] if time_only else [_unpowered(work)]
             continue
-        static_j[work.row], dynamic_j[work.row] = one[0].static_j, one[0].dynamic_j
         caveats += one[1]
+    energies = tuple(None if one is None else one[0] for one in found)
     ledger = Ledger(
-        frame, trace_index, device, start_ns, end_ns, static_j, dynamic_j, devices,
-        tuple(None if one is None else one[0] for one in found), tuple(evidences),
+        frame, trace_index, device, start_ns, end_ns, *_energy_of(len(frame), devices, energies),
+        devices, energies, tuple(evidences),
     )  # fmt: skip
     return ledger, (*caveats, *_coverage_doubts(ledger), *_calibration_doubts(ledger, options))
 
 
-def cut_work(work: GpuWork, window: Window) -> tuple[Int, Int, Int]:
-    """Find the work that touches a window.
-
-    Parameters
-    ----------
-    work : GpuWork
-        Of a trace.
-    window : Window
-
-    Returns
-    -------
-    row : ndarray of int64 (n,)
-        Rows of the trace, rising.
-    start_ns, end_ns : ndarray of int64 (n,) [ns]
-        Cut to the window.
-    """
-    row = _rows_in(work, window)
-    start_ns, end_ns = (_chosen(work[name].to_numpy(), row) for name in ("start_ns", "end_ns"))
-    start_ns = np.clip(start_ns, window.start_ns, window.end_ns)
-    return row, start_ns, np.clip(end_ns, start_ns, window.end_ns)
-
-
-def _rows_in(work: pl.DataFrame, window: Window) -> Int:
-    start_ns, end_ns = pl.col("start_ns"), pl.col("end_ns")
-    overlaps = (start_ns < window.end_ns) & (end_ns > window.start_ns)
-    # Work of no length belongs to the window it stands in, ends included.
-    stands = (start_ns == end_ns) & start_ns.is_between(window.start_ns, window.end_ns)
-    return np.flatnonzero(work.select(inside=overlaps | stands)["inside"].to_numpy())
-
-
-def _rows_of(work: pl.DataFrame, row: Int) -> pl.DataFrame:
-    """Choose rows of work, in their order; all of them are not copied."""
-    return work if len(row) == len(work) else work[row]
-
-
-def _split_by_device(
-    trace: Trace, trace_index: Int, start_ns: Int, end_ns: Int
-) -> tuple[Int, tuple[DeviceWork, ...]]:
-    names = {(r["rank"], r["device_id"]): r["name"] for r in trace.devices.iter_rows(named=True)}
-    work = trace.gpu_work
-    keys = work.select("rank", "device_id").unique().sort("rank", "device_id")
-    key = _device_key(work["rank"], work["device_id"])
-    of_all = np.searchsorted(_device_key(keys["rank"], keys["device_id"]), key)
-    of_kept = of_all[trace_index]
-    all_rows, kept_rows = _rows_by_code(of_all, len(keys)), _rows_by_code(of_kept, len(keys))
-    all_start_ns, all_end_ns = work["start_ns"].to_numpy(), work["end_ns"].to_numpy()
-    place = np.empty(len(work), dtype=np.int64)  # of each row among all of its device
-    for every in all_rows:
-        place[every] = np.arange(len(every))
-    number = np.cumsum([len(row) > 0 for row in kept_rows]) - 1  # idle devices have no row
-    devices = tuple(
-        DeviceWork(
-            rank=rank,
-            device_id=device_id,
-            name=names.get((rank, device_id)),
-            row=row,
-            start_ns=_chosen(start_ns, row),
-            end_ns=_chosen(end_ns, row),
-            all_start_ns=_chosen(all_start_ns, every),
-            all_end_ns=_chosen(all_end_ns, every),
-            all_row=place[trace_index[row]],
-            all_trace_row=every,
-        )
-        for (rank, device_id), row, every in zip(keys.iter_rows(), kept_rows, all_rows, strict=True)
-        if len(row)
-    )
-    return number[of_kept], devices
-
-
-def _chosen(value: Int, row: Int) -> Int:
-    """Choose values in their order; all of them are not copied."""
-    return value if len(row) == len(value) else value[row]
-
-
-def _device_key(rank: pl.Series, device_id: pl.Series) -> Int:
-    wide = rank.cast(pl.Int64) * 2**32 + device_id.cast(pl.Int64)
-    return np.asarray(wide.to_numpy())
-
-
-def _rows_by_code(code: Int, n_codes: int) -> list[Int]:
-    order = np.argsort(code, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(code, minlength=n_codes))[:-1])
+def _energy_of(
+    n_work: int, devices: Sequence[DeviceWork], energies: Sequence[DeviceEnergy | None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Put static and dynamic energy of all devices into one row per piece; NaN where not known."""
+    if len(energies) == 1 and energies[0] is not None:
+        return energies[0].static_j, energies[0].dynamic_j
+    static_j, dynamic_j = np.full((2, n_work), np.nan)
+    for work, energy in zip(devices, energies, strict=True):
+        if energy is not None:
+            static_j[work.row], dynamic_j[work.row] = energy.static_j, energy.dynamic_j
+    return static_j, dynamic_j
 
 
 def _samples_of(trace: Trace, work: DeviceWork, counter: EnergyCounter | None) -> PowerSamples:
@@ -329,7 +252,7 @@ def _classes_of(trace: Trace, work: DeviceWork) -> WorkClasses:
     # Of this device alone, so that another one changes nothing here.
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
     frame = trace.gpu_work.select(SIZE_COLUMNS)
-    classes = class_work(_rows_of(frame, work.all_trace_row), trace.names)
+    classes = class_work(rows_of(frame, work.all_trace_row), trace.names)
     metrics = GpuMetrics(trace.gpu_metrics.filter(mine))
     return WorkClasses(classes.of_work, classes.names, classes.kernel, metrics)
 
