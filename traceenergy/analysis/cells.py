@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from traceenergy.analysis.meetings import find_meetings
-from traceenergy.codes import number_codes
+from traceenergy.codes import MOST_APART, number_codes
 from traceenergy.energy.work_sums import sum_work
 from traceenergy.intervals import busy_by_group
 from traceenergy.records import dataclass
@@ -190,11 +190,18 @@ def cells_of(ledger: Ledger, *codes: NDArray[np.integer[Any]]) -> Cells:
     Cells
         Device by device.
     """
-    cell, n_cells = _number_classes(ledger)
-    for code in codes:
-        limit = int(code.max(initial=-1)) + 2
-        there, cell = number_codes(cell * limit + (code + 1), n_cells * limit)
-        n_cells = len(there)
+    code, limit = _codes_of_classes(ledger)
+    for told in codes:
+        n_told = int(told.max(initial=-1)) + 2
+        if limit * n_told > MOST_APART * len(code):
+            there, code = number_codes(code, limit)
+            limit = len(there)
+        code *= n_told
+        code += told
+        code += 1
+        limit *= n_told
+    there, cell = number_codes(code, limit)
+    n_cells = len(there)
     first = np.empty(n_cells, dtype=np.int64)
     first[cell[::-1]] = np.arange(len(cell) - 1, -1, -1)  # the first one written last stays
     n_devices = len(ledger.devices)
@@ -208,12 +215,11 @@ def cells_of(ledger: Ledger, *codes: NDArray[np.integer[Any]]) -> Cells:
     return Cells(ledger, cell, first, tuple(devices))
 
 
-def _number_classes(ledger: Ledger) -> tuple[Int, int]:
-    """Give numbers to what is alike in device, known or not, and class, device by device."""
+def _codes_of_classes(ledger: Ledger) -> tuple[Int, int]:
+    """Give one code to what is alike in device, known or not, and class, device by device."""
     n_classes = max((one.n_classes for one in ledger.energies if one is not None), default=1)
     code = (ledger.device * 2 + ~np.isnan(ledger.static_j)) * n_classes
     for work, energy in zip(ledger.devices, ledger.energies, strict=True):
         if energy is not None:
             code[work.row] += energy.class_of_work
-    there, cell = number_codes(code, 2 * n_classes * len(ledger.devices))
-    return cell, len(there)
+    return code, 2 * n_classes * len(ledger.devices)

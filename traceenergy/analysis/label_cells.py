@@ -112,7 +112,8 @@ def label_cells(
     blocks = NO_BLOCKS if steps is None else block_steps(steps)
     block = blocks.of_work(labels.step)
     told = [code for code in (path, part) if code is not None]
-    cells = cells_of(ledger, kernel, layer, block, *told)
+    # Blocks tell apart most of what the others leave together: they go last.
+    cells = cells_of(ledger, kernel, layer, *told, block)
     first = cells.first
     none = np.full(len(first), -1, dtype=np.int64)
     return LabelCells(

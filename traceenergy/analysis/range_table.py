@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 NO_RANGE = "(no range)"
+_AT_ONCE = 1 << 16  # ranges that are counted at once stay in the cache of a core
 
 
 @dataclass(frozen=True)
@@ -182,17 +183,21 @@ def capture_rows(ledger: Ledger, tree: RangeTree) -> pl.DataFrame:
 
 
 def _count_instances(tree: RangeTree) -> NDArray[np.int64]:
-    has_work = np.zeros(len(tree.parent_row), dtype=bool)
+    n_ranges = len(tree.parent_row)
+    is_done = np.zeros(n_ranges + 1, dtype=bool)
+    is_done[-1] = True  # row -1, where a way up ends, finds the last place
     found = tree.range_of_work
     while len(found):
-        # Those of one range mostly follow each other.
-        found = found[np.append(found[1:] != found[:-1], True)]
-        found = found[found >= 0]
-        found = found[~has_work[found]]
-        has_work[found] = True
+        is_new = ~is_done[found]
+        is_new[1:] &= found[1:] != found[:-1]  # those of one range mostly follow each other
+        found = found[is_new]
+        is_done[found] = True
         found = tree.parent_row[found]
-    path = tree.path_of_range[np.flatnonzero(has_work)]
-    return np.bincount(path, minlength=len(tree.paths))
+    count = np.zeros(len(tree.paths), dtype=np.int64)
+    for begin in range(0, n_ranges, _AT_ONCE):
+        part = slice(begin, min(begin + _AT_ONCE, n_ranges))
+        count += np.bincount(tree.path_of_range[part][is_done[part]], minlength=len(count))
+    return count
 
 
 def _inclusive(
