@@ -133,6 +133,24 @@ def test_sends_are_matched_between_two_that_have_as_many() -> None:
     assert match(trace).caveats[0].n == 19
 
 
+def test_what_was_not_matched_is_told_the_most_frequent_first() -> None:
+    # Each name on one GPU only: 1, 2, 3 and 4 calls; of four names three are told.
+    names = ["AllGather", "Broadcast", "Reduce", "ReduceScatter"]
+    work = [
+        Work(f"ncclDevKernel_{name}_RING_LL(x)", i * 100 * US, (i * 100 + 20) * US, device=lane)
+        for lane, name in enumerate(names)
+        for i in range(lane + 1)
+    ]
+
+    (told,) = match(build_trace(work)).caveats
+
+    assert told.n == 10
+    assert told.text.startswith("10 of 10 kernels of collectives have no counterpart")
+    listed = [told.text.index(f"{name} ({n})") for n, name in ((4, names[3]), (3, names[2]))]
+    assert sorted(listed) == listed
+    assert "AllGather" not in told.text
+
+
 def test_one_gpu_alone_cannot_tell_waiting() -> None:
     start_ns, end_ns = lockstep(1, 5, np.random.default_rng(0))
 

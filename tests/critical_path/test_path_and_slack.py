@@ -288,3 +288,26 @@ def test_a_thread_that_began_to_wait_before_the_end_waited(begun: int, waited: b
 
     before = [(0, 10, "WORK", 0), (10, 32, "HOST", 1)] if waited else [(0, 32, "HOST", 1)]
     assert as_parts(path, 1) == [*before, (32, 40, "WORK", 1)]
+
+
+def test_a_call_that_waited_for_nothing_known_absorbs_nothing() -> None:
+    pieces = as_pieces([Piece(0, 10), Piece(32, 40, 0, 30, 0)], 1)
+    calls = as_calls([Call(0, 5, 12, 0), Call(0, 12, 13, -1)], 1)
+
+    path, slack_ns = path_and_slack(pieces, as_events([]), calls, (0, 40))
+
+    assert as_parts(path, 1)[:2] == [(0, 10, "WORK", 0), (10, 32, "HOST", 1)]
+    assert slack_ns.tolist() == [0, 0]
+
+
+def test_streams_beside_one_with_overlapping_work_stay_in_order() -> None:
+    pieces = [
+        Piece(0, 100, 0), Piece(10, 20, 0),
+        Piece(0, 40, 1), Piece(40, 70, 1), Piece(70, 120, 1),
+        Piece(0, 30, 2), Piece(30, 60, 2),
+    ]  # fmt: skip
+
+    found = find(pieces, (0, 120))
+
+    assert found.parts == [(0, 40, "WORK", 2), (40, 70, "WORK", 3), (70, 120, "WORK", 4)]
+    assert found.slack == [20, 100, 0, 0, 0, 60, 60]
