@@ -51,13 +51,10 @@ class Content:
     ----------
     phases, kernels : list of Share
         Most first; empty without work of known energy.
-    half_width_j
-        Half of the interval of the energy [J]; None where there is no model of power.
     """
 
     phases: list[Share]
     kernels: list[Share]
-    half_width_j: float | None
 
 
 @dataclass(frozen=True)
@@ -89,36 +86,37 @@ class Contents:
         Content
         """
         work = power.energy.work
-        inside = work.running(start_ns, end_ns)
-        low_ns = np.maximum(work.start_ns[inside], start_ns)
-        time_s = (np.minimum(work.end_ns[inside], end_ns) - low_ns) * S_PER_NS
+        inside, time_s = _running(power, start_ns, end_ns)
         length_s = (work.end_ns[inside] - work.start_ns[inside]) * S_PER_NS
         row = work.row[inside]
         known_j = self.ledger.static_j[row] + self.ledger.dynamic_j[row]
         energy_j = np.nan_to_num(known_j) * time_s / length_s
-        layer = self._layer[row]
+        layer, kind = self._layer[row], self.kinds[0][row]
         phase, phases = self._phases
         kernel, kernels = self._kernels
         return Content(
-            _by_energy(phase[row], phases, energy_j, layer),
-            _by_energy(kernel[row], kernels, energy_j, layer),
-            _half_width_j(power, inside, time_s),
+            _by_energy(phase[kind], phases, energy_j, layer),
+            _by_energy(kernel[kind], kernels, energy_j, layer),
         )
+
+    @cached_property
+    def kinds(self) -> tuple[Int, pl.DataFrame]:
+        """Number of the name and phase of each piece of work, with these: `name`, `phase`."""
+        kinds = pl.DataFrame({"name": self.ledger.work["name_id"], "phase": self.labels.phase})
+        return codes_of(kinds, ["name", "phase"])
 
     @cached_property
     def _phases(self) -> tuple[Int, list[str]]:
-        """Number of the phase of each piece of work, with their names."""
-        code, keys = codes_of(pl.DataFrame({"name": self.labels.phase}), ["name"])
-        return code, keys["name"].cast(pl.String).to_list()
+        """Number of the phase of each kind of work, with their names."""
+        code, keys = codes_of(self.kinds[1], ["phase"])
+        return code, keys["phase"].cast(pl.String).to_list()
 
     @cached_property
     def _kernels(self) -> tuple[Int, list[str]]:
-        """Number of the short name of each piece of work, with these names."""
-        code, keys = codes_of(self.ledger.work.select("name_id"), ["name_id"])
-        of_id, names = codes_of(
-            pl.DataFrame({"name": self.names.gather(keys["name_id"])}), ["name"]
-        )
-        return of_id[code], names["name"].to_list()
+        """Number of the short name of each kind of work, with these names."""
+        names = pl.DataFrame({"name": self.names.gather(self.kinds[1]["name"])})
+        code, keys = codes_of(names, ["name"])
+        return code, keys["name"].to_list()
 
     @cached_property
     def _layer(self) -> Int:
@@ -141,11 +139,32 @@ def _by_energy(code: Int, names: list[str], energy_j: Float, layer: Int) -> list
     return found
 
 
-def _half_width_j(power: DevicePower, inside: NDArray[np.int64], time_s: Float) -> float | None:
+def half_width_j(power: DevicePower, start_ns: int, end_ns: int) -> float | None:
+    """Give half of the interval of the energy of what ran in a stretch of time.
+
+    Parameters
+    ----------
+    power : DevicePower
+    start_ns, end_ns : int [ns]
+
+    Returns
+    -------
+    float or None [J]
+        None where there is no model of power, or nothing ran.
+    """
     energy = power.energy
+    inside, time_s = _running(power, start_ns, end_ns)
     if energy.model is None or len(inside) == 0:
         return None
     one = np.zeros(len(inside), dtype=np.int64)
     parts = energy.model.design.parts(energy.work.all_row[inside], time_s)
     error_j = energy.model.standard_error_j(parts, one, 1)
     return float(error_j[0]) * z_of(energy.confidence_level)
+
+
+def _running(power: DevicePower, start_ns: int, end_ns: int) -> tuple[Int, Float]:
+    """Find the pieces of work that run in a stretch, and for how long [s]."""
+    work = power.energy.work
+    inside = work.running(start_ns, end_ns)
+    low_ns = np.maximum(work.start_ns[inside], start_ns)
+    return inside, (np.minimum(work.end_ns[inside], end_ns) - low_ns) * S_PER_NS

@@ -101,37 +101,45 @@ def reconstruct(energy: DeviceEnergy) -> PowerCurve:
     union of cells, is the measured energy.
     """
     work, cells = energy.work, energy.cells
-    length_s = np.maximum(work.end_ns - work.start_ns, 1) * S_PER_NS
-    drawn_w = np.nan_to_num(energy.static_j + energy.dynamic_j) / length_s
     edges = cells.edge_ns
-    at_ns, power_w = stack_power(work.start_ns, work.end_ns, drawn_w, np.nan, edges)
+    at_ns, power_w = stack_power(work.start_ns, work.end_ns, _drawn_w(energy), np.nan, edges)
     first = np.searchsorted(at_ns, edges)
     at_ns = at_ns[first[0] : first[-1] + 1]
     power_w, first = power_w[first[0] : first[-1]], first - first[0]
     time_s = np.diff(at_ns) * S_PER_NS
-    runs = ~np.isnan(power_w)
-    shape_w = np.where(runs, power_w, 0.0)
+    idle = np.isnan(power_w)
+    power_w[idle] = 0.0
 
     def by_cell(value: Float) -> Float:
         return np.add.reduceat(value, first[:-1])
 
-    busy_s, shape_j = by_cell(time_s * runs), by_cell(shape_w * time_s)
-    cell_s = by_cell(time_s)
+    cell_s, shape_j = by_cell(time_s), by_cell(power_w * time_s)
+    time_s[idle] = 0.0
+    busy_s = by_cell(time_s)
     idle_s = np.where(busy_s < cell_s, cell_s - busy_s, 0.0)
     work_j = cells.static_j + cells.dynamic_j
-    scale = _ratio(work_j, shape_j)
     # Work whose own energy is zero or not known shares evenly; without a place, all time does.
     even_w = _ratio(np.where(shape_j > 0, 0.0, work_j), busy_s)
-    idle_w = _ratio(cells.idle_j, idle_s)
     left_j = np.where(idle_s > 0, 0.0, cells.idle_j) + np.where(
         (shape_j > 0) | (busy_s > 0), 0.0, work_j
     )
     rest_w = _ratio(cells.unattributed_j + left_j, cell_s)
     rest_w[~cells.covered] = np.nan
     lengths = np.diff(first)
-    working_w = shape_w * np.repeat(scale, lengths) + np.repeat(even_w, lengths)
-    curve_w = np.where(runs, working_w, np.repeat(idle_w, lengths)) + np.repeat(rest_w, lengths)
-    return PowerCurve(at_ns, curve_w)
+    power_w *= np.repeat(_ratio(work_j, shape_j), lengths)
+    power_w += np.repeat(even_w, lengths)
+    np.copyto(power_w, np.repeat(_ratio(cells.idle_j, idle_s), lengths), where=idle)
+    power_w += np.repeat(rest_w, lengths)
+    return PowerCurve(at_ns, power_w)
+
+
+def _drawn_w(energy: DeviceEnergy) -> Float:
+    """Spread the energy of each piece of work evenly over its time [W]; zero if not known."""
+    work = energy.work
+    drawn_w = energy.static_j + energy.dynamic_j
+    np.nan_to_num(drawn_w, copy=False)
+    drawn_w /= np.maximum(work.end_ns - work.start_ns, 1) * S_PER_NS
+    return drawn_w
 
 
 def _ratio(over: Float, under: Float) -> Float:

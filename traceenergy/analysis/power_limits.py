@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from traceenergy.analysis.power_columns import RECONSTRUCTED, SAMPLES
+from traceenergy.analysis.power_content import half_width_j
 from traceenergy.energy.board import find_board
 from traceenergy.power.limits import WINDOWS_NS, parse_excursions
 from traceenergy.power.moving_average import time_above, worst_window
@@ -106,8 +107,10 @@ def _content(
 ) -> dict[str, Any]:
     found = contents.within(power, worst.start_ns, worst.end_ns)
     half_w = None
-    if source == RECONSTRUCTED and found.half_width_j is not None:
-        half_w = found.half_width_j / ((worst.end_ns - worst.start_ns) * S_PER_NS)
+    if source == RECONSTRUCTED:
+        half_j = half_width_j(power, worst.start_ns, worst.end_ns)
+        if half_j is not None:
+            half_w = half_j / ((worst.end_ns - worst.start_ns) * S_PER_NS)
     before = contents.within(power, 2 * worst.start_ns - worst.end_ns, worst.start_ns)
     return {
         "power_lo_w": None if half_w is None else max(worst.power_w - half_w, 0.0),

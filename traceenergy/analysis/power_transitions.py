@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.power_columns import POWER_TRANSITION, RECONSTRUCTED
-from traceenergy.codes import codes_of
+from traceenergy.codes import codes_of, number_codes
 from traceenergy.power.changes import changes_of
 from traceenergy.trace.tables import empty_table
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from traceenergy.analysis.power_content import Contents
     from traceenergy.analysis.power_curves import DevicePower
+    from traceenergy.power.changes import Changes
 
     Int = NDArray[np.int64]
+    Float = NDArray[np.float64]
 
 MOST_ROWS = 50
 STEEP_SHARE = 0.01
@@ -40,30 +42,24 @@ def transition_rows(powers: tuple[DevicePower, ...], contents: Contents) -> pl.D
         reconstruction does not tell kernels apart.
     """
     told = [one for one in powers if one.reconstructed_from_ns == 0]
-    kinds = pl.DataFrame({"name": contents.ledger.work["name_id"], "phase": contents.labels.phase})
-    kind, keys = codes_of(kinds, ["name", "phase"])
+    kind, keys = contents.kinds
     layer = contents.labels.layer.fill_null(-1).to_numpy()
-    parts = [_changes(power, kind, layer, len(keys)) for power in told]
-    found = pl.concat(parts) if parts else pl.DataFrame()
-    if found.is_empty():
+    changes, codes = [], []
+    for power in told:
+        work = power.energy.work
+        found = changes_of(power.reconstructed, work.start_ns, work.end_ns)
+        changes.append(found)
+        codes.append(_codes(found, kind[work.row], layer[work.row], len(keys)))
+    if not sum(map(len, codes)):
         return empty_table(POWER_TRANSITION)
-    size_w = found["change_w"].abs()
-    least_w = size_w.top_k(max(1, int(len(found) * STEEP_SHARE))).min()
-    total_w = float(size_w.sum()) or 1.0
-    size, change = pl.col("change_w").abs(), pl.col("change_w")
+    there, number = number_codes(np.concatenate(codes), 2 * (len(keys) + 1) ** 2)
+    change_w = np.concatenate([one.change_w for one in changes])
     phase_id, phases = codes_of(keys, ["phase"])
-    sums = found.group_by("transition").agg(
-        pl.len().cast(pl.Int64).alias("n"),
-        change.median().alias("typical_w"),
-        size.sum().alias("total_w"),
-        (size.sum() / total_w).alias("total_share"),
-        (size >= least_w).sum().cast(pl.Int64).alias("n_steep"),
-        change.get(size.arg_max()).alias("largest_w"),
-        **{name: pl.col(name).get(size.arg_max()) for name in _OF_LARGEST},
-    )
-    keyed = sums.with_columns(_sides(sums["transition"], keys["name"], pl.Series(phase_id)))
+    sums = _summed(number, change_w, len(there))
+    keyed = sums.with_columns(_sides(pl.Series(there), keys["name"], pl.Series(phase_id)))
     rows = keyed.sort(["total_w", *_KEY], descending=[True, *(False for _ in _KEY)]).head(MOST_ROWS)
-    rows = rows.with_columns(_of_largest(rows, told, contents))
+    rows = rows.with_columns(_of_each(rows["number"].to_numpy(), number, change_w))
+    rows = rows.with_columns(_of_largest(rows["largest"].to_list(), changes, told, contents))
     names = {side: contents.names.gather(rows[f"{side}_name"]) for side in ("from", "to")}
     phase_names = phases["phase"].cast(pl.String)
     return rows.with_columns(
@@ -77,26 +73,49 @@ def transition_rows(powers: tuple[DevicePower, ...], contents: Contents) -> pl.D
     ).select(pl.col(one.name).cast(one.dtype) for one in POWER_TRANSITION)
 
 
-_OF_LARGEST = ("at_ns", "device", "from_piece", "to_piece")
-
-
-def _changes(power: DevicePower, kind: Int, layer: Int, n_kinds: int) -> pl.DataFrame:
-    """List the changes of a device, each with one number for what it goes from and to."""
-    work = power.energy.work
-    found = changes_of(power.reconstructed, work.start_ns, work.end_ns)
+def _codes(found: Changes, kind: Int, layer: Int, n_kinds: int) -> Int:
+    """Give each change of a device one number for what it goes from and to."""
     # A gap, piece -1, finds the last place: neither name nor phase nor layer.
-    kind_of, layer_of = np.append(kind[work.row], n_kinds), np.append(layer[work.row], -1)
-    crosses = layer_of[found.before] != layer_of[found.after]
-    pair = kind_of[found.before] * (n_kinds + 1) + kind_of[found.after]
+    kind, layer = np.append(kind, n_kinds), np.append(layer, -1)
+    code = kind[found.before]
+    code *= n_kinds + 1
+    code += kind[found.after]
+    code *= 2
+    code += layer[found.before] != layer[found.after]
+    return code
+
+
+def _summed(number: Int, change_w: Float, n: int) -> pl.DataFrame:
+    size_w = np.abs(change_w)
+    n_steep = max(1, int(len(size_w) * STEEP_SHARE))
+    least_w = np.partition(size_w, -n_steep)[-n_steep]
+    total_w = np.bincount(number, size_w, n)
     return pl.DataFrame(
         {
-            "transition": 2 * pair + crosses,
-            "change_w": found.change_w,
-            "at_ns": found.at_ns,
-            "from_piece": found.before,
-            "to_piece": found.after,
+            "number": np.arange(n),
+            "n": np.bincount(number, minlength=n),
+            "total_w": total_w,
+            "total_share": total_w / (float(size_w.sum()) or 1.0),
+            "n_steep": np.bincount(number[size_w >= least_w], minlength=n),
         }
-    ).with_columns(pl.lit(power.index, dtype=pl.Int32).alias("device"))
+    )
+
+
+def _of_each(chosen: Int, number: Int, change_w: Float) -> list[pl.Series]:
+    """Tell the median of some transitions, and the largest change with its place."""
+    place = np.full(int(number.max()) + 1, len(chosen), dtype=np.uint8)
+    place[chosen] = np.arange(len(chosen))
+    place_of = place[number]
+    # Numbers of 8 bits are sorted without comparing.
+    order = np.argsort(place_of, kind="stable")
+    ends = np.cumsum(np.bincount(place_of, minlength=len(chosen)))[: len(chosen)]
+    groups = np.split(order[: ends[-1]], ends[:-1])
+    largest = [int(group[np.argmax(np.abs(change_w[group]))]) for group in groups]
+    return [
+        pl.Series("typical_w", [float(np.median(change_w[group])) for group in groups]),
+        pl.Series("largest_w", change_w[largest]),
+        pl.Series("largest", largest),
+    ]
 
 
 def _sides(transition: pl.Series, names: pl.Series, phase_id: pl.Series) -> list[pl.Series]:
@@ -111,17 +130,29 @@ def _sides(transition: pl.Series, names: pl.Series, phase_id: pl.Series) -> list
     return columns
 
 
-def _of_largest(rows: pl.DataFrame, told: list[DevicePower], contents: Contents) -> list[pl.Series]:
-    """Tell device and layers of the largest change of each row."""
-    work = {one.index: one.energy.work for one in told}
-    device = rows["device"].to_list()
-    columns = [
-        pl.Series("rank", [work[index].rank for index in device], dtype=pl.Int32),
-        pl.Series("device_id", [work[index].device_id for index in device], dtype=pl.Int32),
-    ]
-    for side in ("from", "to"):
-        pieces = zip(device, rows[f"{side}_piece"].to_list(), strict=True)
-        row = [int(work[index].row[piece]) if piece >= 0 else None for index, piece in pieces]
-        found = contents.labels.layer.gather(pl.Series(row, dtype=pl.Int64))
-        columns.append(found.alias(f"{side}_layer"))
-    return columns
+def _of_largest(
+    largest: list[int], changes: list[Changes], told: list[DevicePower], contents: Contents
+) -> list[pl.Series]:
+    """Tell time, device and layers of some changes, which are numbered over all devices."""
+    ends = np.cumsum([len(one.at_ns) for one in changes])
+    rows: dict[str, list[int | None]] = {name: [] for name in _OF_LARGEST}
+    for number in largest:
+        index = int(np.searchsorted(ends, number, side="right"))
+        found, work = changes[index], told[index].energy.work
+        place = number - int(ends[index])  # from the end of those of the device
+        rows["at_ns"].append(int(found.at_ns[place]))
+        rows["rank"].append(work.rank)
+        rows["device_id"].append(work.device_id)
+        for side, pieces in (("from_layer", found.before), ("to_layer", found.after)):
+            piece = int(pieces[place])
+            rows[side].append(None if piece < 0 else contents.labels.layer[int(work.row[piece])])
+    return [pl.Series(name, rows[name], dtype=dtype) for name, dtype in _OF_LARGEST.items()]
+
+
+_OF_LARGEST = {
+    "at_ns": pl.Int64,
+    "rank": pl.Int32,
+    "device_id": pl.Int32,
+    "from_layer": pl.Int32,
+    "to_layer": pl.Int32,
+}

@@ -62,20 +62,23 @@ def changes_of(curve: PowerCurve, start_ns: Int, end_ns: Int) -> Changes:
         work     A-----  A---  B--------         C----
         stretch  AAAAAA  AAAA  BBBBBBBBB ------- CCCCC
     """
-    order = np.flatnonzero(end_ns > start_ns)
-    order = order[np.argsort(start_ns[order], kind="stable")]
-    start_ns, end_ns = start_ns[order], end_ns[order]
+    piece = np.flatnonzero(end_ns > start_ns)
+    if len(piece) < len(start_ns):
+        start_ns, end_ns = start_ns[piece], end_ns[piece]
+    if (start_ns[1:] < start_ns[:-1]).any():
+        order = np.argsort(start_ns, kind="stable")
+        piece, start_ns, end_ns = piece[order], start_ns[order], end_ns[order]
+    reach_ns = np.maximum.accumulate(end_ns) if len(end_ns) else end_ns
     # Of pieces that begin at once the last one counts.
     last = np.append(start_ns[1:] > start_ns[:-1], True)[: len(start_ns)]
-    reach_ns = np.maximum.accumulate(end_ns)[last] if len(end_ns) else end_ns
-    order, start_ns = order[last], start_ns[last]
-    next_ns = np.append(start_ns[1:], np.iinfo(np.int64).max)[: len(start_ns)]
-    gap = np.flatnonzero(next_ns[:-1] - reach_ns[:-1] >= GAP_NS)
-    from_ns = np.concatenate((start_ns, reach_ns[gap]))
-    until_ns = np.concatenate((np.minimum(reach_ns, next_ns), next_ns[gap]))
-    piece = np.concatenate((order, np.full(len(gap), IDLE)))
-    by_time = np.argsort(from_ns, kind="stable")
-    from_ns, until_ns, piece = from_ns[by_time], until_ns[by_time], piece[by_time]
+    if not last.all():
+        piece, start_ns, reach_ns = piece[last], start_ns[last], reach_ns[last]
+    until_ns = reach_ns.copy()
+    np.minimum(until_ns[:-1], start_ns[1:], out=until_ns[:-1])
+    gap = np.flatnonzero(start_ns[1:] - reach_ns[:-1] >= GAP_NS)
+    from_ns = np.insert(start_ns, gap + 1, reach_ns[gap])
+    until_ns = np.insert(until_ns, gap + 1, start_ns[gap + 1])
+    piece = np.insert(piece, gap + 1, IDLE)
     begin_ns = (from_ns - curve.begin_ns).astype(np.float64)
     length_ns = (until_ns - from_ns).astype(np.float64)
     power_w = curve.between(begin_ns, begin_ns + length_ns) * NS_PER_S / length_ns

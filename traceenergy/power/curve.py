@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from traceenergy.power.cells import cells_of
 from traceenergy.records import dataclass
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from traceenergy.power.cells import Cells
 
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
@@ -64,11 +66,6 @@ class PowerCurve:
         """Whether power is not known somewhere."""
         return bool(np.isnan(self.power_w).any())
 
-    @cached_property
-    def never_negative(self) -> bool:
-        """Whether energy only grows along the curve."""
-        return bool((np.nan_to_num(self.power_w) >= 0).all())
-
     @property
     def total_j(self) -> float:
         """Known energy under the curve [J]."""
@@ -77,22 +74,25 @@ class PowerCurve:
     @property
     def known_s(self) -> float:
         """Time with known power [s]."""
-        return (self.end_ns - self.begin_ns - float(self.unknown_ns[-1])) * S_PER_NS
-
-    @property
-    def edges(self) -> Places:
-        """All edges."""
-        return Places(self, self.at_ns, self.energy_j)
+        unknown_ns = float(self.unknown_ns[-1]) if self.has_gaps else 0.0
+        return (self.end_ns - self.begin_ns - unknown_ns) * S_PER_NS
 
     @cached_property
-    def rising(self) -> Places:
-        """Edges at which power rises, the begin included."""
-        return self.edges.of_rows(np.flatnonzero(np.append(True, np.diff(self.power_w) > 0)))
+    def cells(self) -> Cells:
+        """Range of its energy in even cells of time."""
+        return cells_of(self.at_ns, self.energy_j)
 
     @cached_property
-    def falling(self) -> Places:
-        """Edges at which power falls, the end included."""
-        return self.edges.of_rows(np.flatnonzero(np.append(np.diff(self.power_w) < 0, True)) + 1)
+    def turn(self) -> NDArray[np.int8]:
+        """Whether power rises (1) or falls (-1) at each edge, ``(n + 1,)``.
+
+        It rises at the begin and falls at the end.
+        """
+        turn = np.empty(len(self.power_w) + 1, dtype=np.int8)
+        turn[0], turn[-1] = 1, -1
+        before_w, after_w = self.power_w[:-1], self.power_w[1:]
+        np.subtract(after_w > before_w, after_w < before_w, out=turn[1:-1], dtype=np.int8)
+        return turn
 
     def between(self, start_ns: Float, end_ns: Float) -> Float:
         """Say how much energy lies in windows.
@@ -146,19 +146,6 @@ class Places:
     def at_ns(self) -> Float:
         """The times, ``(n,)`` [ns]."""
         return self.near_ns + self.shift_ns
-
-    def of_rows(self, row: Int | slice) -> Places:
-        """Choose some of them."""
-        return Places(self.curve, self.near_ns[row], self.near_j[row], self.shift_ns)
-
-    def within(self, low_ns: float, high_ns: float, shift_ns: float) -> Places:
-        """Take the times at another distance, from one to another, both included."""
-        low, high = low_ns - shift_ns, high_ns - shift_ns
-        first, last = (
-            np.searchsorted(self.near_ns, low),
-            np.searchsorted(self.near_ns, high, "right"),
-        )
-        return replace(self.of_rows(slice(first, last)), shift_ns=shift_ns)
 
     def until_j(self, later_ns: float) -> Float:
         """Give the known energy until some time after each [J]."""
@@ -217,22 +204,24 @@ def stack_power(
         From there on; NaN where a piece runs whose power is not known.
     """
     lasts = end_ns > start_ns
-    start_ns, end_ns, power_w = start_ns[lasts], end_ns[lasts], power_w[lasts]
+    if not lasts.all():
+        start_ns, end_ns, power_w = start_ns[lasts], end_ns[lasts], power_w[lasts]
     times_ns = np.concatenate((more_ns, start_ns, end_ns))
     # Times are runs in order, or nearly, which this sort merges.
     order = np.argsort(times_ns, kind="stable")
     times_ns = times_ns[order]
-    last = np.append(np.flatnonzero(np.diff(times_ns)), len(times_ns) - 1)
+    last = np.append(times_ns[1:] > times_ns[:-1], True)
 
-    def running(weight: Float) -> Float:
-        steps = np.concatenate((np.zeros(len(more_ns)), weight, -weight))
-        return np.asarray(np.cumsum(steps[order])[last])
+    def running(weight: NDArray[Any], sums: type) -> NDArray[Any]:
+        steps = np.concatenate((np.zeros(len(more_ns), weight.dtype), weight, -weight))
+        return np.asarray(np.cumsum(steps[order], dtype=sums)[last])
 
     # Counts are exact; what the sum of powers keeps of rounding is not taken for power.
     unknown = np.isnan(power_w)
-    total_w = running(np.where(unknown, 0.0, power_w))
-    n_running = running(np.ones(len(power_w)))
-    stacked_w = np.where(n_running > 0, np.maximum(total_w, 0.0), idle_w)
-    if unknown.any():
-        stacked_w[running(unknown.astype(np.float64)) > 0] = np.nan
-    return times_ns[last], stacked_w
+    some_unknown = bool(unknown.any())
+    total_w = running(np.where(unknown, 0.0, power_w) if some_unknown else power_w, np.float64)
+    np.maximum(total_w, 0.0, out=total_w)
+    total_w[running(np.ones(len(power_w), dtype=np.int8), np.int32) == 0] = idle_w
+    if some_unknown:
+        total_w[running(unknown.astype(np.int8), np.int32) > 0] = np.nan
+    return times_ns[last], total_w

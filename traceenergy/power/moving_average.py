@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.power.candidates import candidates
+from traceenergy.power.candidates import candidates, edges_in
+from traceenergy.power.cells import Term
 from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_S, S_PER_NS
 
@@ -18,10 +19,9 @@ ROUNDING = 1e-9  # relative; sums of a million terms hold more
 STEPS = 64  # of a window, where that is coarser than the curve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
+    from traceenergy.power.candidates import Ends, Stretches
     from traceenergy.power.curve import Places, PowerCurve
 
     Float = NDArray[np.float64]
@@ -58,7 +58,16 @@ def worst_window(curve: PowerCurve, window_ns: int) -> WorstWindow | None:
     WorstWindow or None
         None if power is known throughout no window of this length.
     """
-    tops = (_highest(places, window_ns) for places in _tops(curve, window_ns))
+    ends_ns = 0.0, curve.at_ns[-1] - window_ns
+    if ends_ns[1] < 0:
+        return None
+    tops = candidates(
+        curve,
+        ((Term(window_ns, 1.0), Term(0.0, -1.0)),),
+        ends_ns,
+        lambda stretches: _tops(curve, window_ns, ends_ns, stretches),
+        2 * ROUNDING * abs(curve.total_j),
+    )
     found = [(places.at_ns, _means(places, window_ns)) for places in tops]
     found = [(start_ns, power_w) for start_ns, power_w in found if not np.isnan(power_w).all()]
     if not found:
@@ -95,13 +104,9 @@ def time_above(curve: PowerCurve, window_ns: int, limit_w: float) -> tuple[float
     Exact, but where the curve has more edges than windows that start 1/64 of their length apart:
     between those the mean is then taken as a straight line.
     """
-    bends_ns = [places.at_ns for places in _bends(curve, window_ns)]
-    start_ns = np.sort(np.concatenate([*bends_ns, np.empty(0)]), kind="stable")
+    start_ns = _bends(curve, window_ns)
     if len(start_ns) == 0:
         return 0.0, 0.0
-    spaced_ns = np.arange(start_ns[0], start_ns[-1], window_ns / STEPS)
-    if len(spaced_ns) < len(start_ns):
-        start_ns = np.append(spaced_ns, start_ns[-1])
     mean_w = curve.between(start_ns, start_ns + window_ns) * (NS_PER_S / window_ns)
     over_w = mean_w - limit_w * (1 + ROUNDING)
     length_ns, first_w, last_w = np.diff(start_ns), over_w[:-1], over_w[1:]
@@ -115,39 +120,29 @@ def time_above(curve: PowerCurve, window_ns: int, limit_w: float) -> tuple[float
     return float((share * length_ns).sum()) * S_PER_NS, float(length_ns.sum()) * S_PER_NS
 
 
-def _bends(curve: PowerCurve, window_ns: int) -> Iterator[Places]:
-    """Yield starts of windows that begin, then of those that end, at an edge of the curve."""
+def _bends(curve: PowerCurve, window_ns: int) -> Float:
+    """List starts of windows at which the mean bends, or even ones where those are fewer."""
     last_ns = curve.at_ns[-1] - window_ns
-    if last_ns >= 0:
-        yield curve.edges.within(0.0, last_ns, 0.0)
-        yield curve.edges.within(0.0, last_ns, -window_ns)
+    if last_ns < 0:
+        return np.empty(0)
+    begins_ns = curve.at_ns[: np.searchsorted(curve.at_ns, last_ns, side="right")]
+    ends_ns = curve.at_ns[np.searchsorted(curve.at_ns, window_ns) :]
+    step_ns = window_ns / STEPS
+    if np.ceil(last_ns / step_ns) < len(begins_ns) + len(ends_ns):
+        return np.append(np.arange(0.0, last_ns, step_ns), last_ns)
+    return np.sort(np.concatenate((begins_ns, ends_ns - window_ns)), kind="stable")
 
 
-def _tops(curve: PowerCurve, window_ns: int) -> Iterator[Places]:
-    """Yield the bends at which the mean may stop rising: a window begins at more, or ends at less.
+def _tops(curve: PowerCurve, window_ns: int, ends_ns: Ends, stretches: Stretches) -> list[Places]:
+    """List bends at which the mean may stop rising: a window begins at more, or ends at less.
 
     At either end of the curve it may stop as well, and beside a gap anywhere.
     """
-    last_ns = curve.at_ns[-1] - window_ns
-    if curve.has_gaps:
-        yield from _bends(curve, window_ns)
-    elif last_ns >= 0:
-        yield curve.rising.within(0.0, last_ns, 0.0)
-        yield curve.falling.within(0.0, last_ns, -window_ns)
-
-
-def _highest(places: Places, window_ns: int) -> Places:
-    """Leave out windows that cannot have the highest mean."""
-    curve = places.curve
-    if not curve.never_negative:
-        return places
-
-    def bounds_j(first: Places, last: Places) -> tuple[Float, Float]:
-        most_j = last.until_j(window_ns) - first.until_j(0.0)
-        return first.between_j(0.0, window_ns)[None], most_j[None]
-
-    row = candidates(places, window_ns, bounds_j, 2 * ROUNDING * curve.total_j)
-    return places if len(row) == len(places.near_ns) else places.of_rows(row)
+    begins, ends = (None, None) if curve.has_gaps else (1, -1)
+    return [
+        edges_in(curve, stretches, ends_ns, 0.0, begins),
+        edges_in(curve, stretches, ends_ns, -window_ns, ends),
+    ]
 
 
 def _means(places: Places, window_ns: int) -> Float:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceenergy.power.candidates import candidates
+from traceenergy.power.candidates import candidates, edges_in, rows_in
+from traceenergy.power.cells import Term
 from traceenergy.power.curve import Places
 from traceenergy.power.moving_average import ROUNDING, STEPS
 from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
+    from traceenergy.power.candidates import Ends, Stretches
     from traceenergy.power.curve import PowerCurve
 
     Float = NDArray[np.float64]
@@ -66,15 +66,20 @@ def steepest_ramps(curve: PowerCurve, over_ns: int) -> tuple[Ramp, Ramp] | None:
     Exact, but where the curve has more edges than times that are 1/64 of `over_ns` apart: then
     the middle of a ramp is one of these.
     """
-    low_ns, high_ns = float(over_ns), curve.at_ns[-1] - over_ns
-    if high_ns < low_ns:
+    ends_ns = float(over_ns), curve.at_ns[-1] - over_ns
+    if ends_ns[1] < ends_ns[0]:
         return None
-    found = []
-    for middles in _middles(curve, over_ns, low_ns, high_ns):
-        places = _steepest(middles, over_ns)
-        change_j = _change_j(places, over_ns)
-        if not np.isnan(change_j).all():
-            found.append((places.at_ns, change_j))
+    rise = Term(over_ns, 1.0), Term(0.0, -2.0), Term(-over_ns, 1.0)
+    fall = tuple(term._replace(weight=-term.weight) for term in rise)
+    middles = candidates(
+        curve,
+        (rise, fall),
+        ends_ns,
+        lambda stretches: _middles(curve, over_ns, ends_ns, stretches),
+        3 * ROUNDING * abs(curve.total_j),
+    )
+    found = [(places.at_ns, _change_j(places, over_ns)) for places in middles]
+    found = [(at_ns, change_j) for at_ns, change_j in found if not np.isnan(change_j).all()]
     if not found:
         return None
     even_j = ROUNDING * curve.total_j * over_ns / max(curve.at_ns[-1], 1.0)
@@ -90,26 +95,6 @@ def _change_j(middles: Places, over_ns: float) -> Float:
     return (middles.until_j(over_ns) - middle_j) - (middle_j - middles.until_j(-over_ns))
 
 
-def _steepest(middles: Places, over_ns: int) -> Places:
-    """Leave out middles at which neither the steepest rise nor the steepest fall can be."""
-    curve = middles.curve
-    if not curve.never_negative:
-        return middles
-
-    def bounds_j(first: Places, last: Places) -> tuple[Float, Float]:
-        # Energy grows with time: its differences are largest between outermost times.
-        (before, low, after), (until_before, high, until_after) = (
-            [one.until_j(later_ns) for later_ns in (-over_ns, 0.0, over_ns)]
-            for one in (first, last)
-        )
-        change = _change_j(first, over_ns) if curve.has_gaps else before + after - 2 * low
-        most = np.stack((until_before + until_after - 2 * low, 2 * high - before - after))
-        return np.stack((change, -change)), most
-
-    row = candidates(middles, over_ns, bounds_j, 3 * ROUNDING * curve.total_j)
-    return middles if len(row) == len(middles.near_ns) else middles.of_rows(row)
-
-
 def _first(found: list[tuple[Float, Float]], even_j: float) -> float:
     """Find the first time of the highest value; what differs by rounding is equal."""
     enough_j = max(float(np.nanmax(value)) for _, value in found) - even_j
@@ -120,13 +105,15 @@ def _first(found: list[tuple[Float, Float]], even_j: float) -> float:
     )
 
 
-def _middles(curve: PowerCurve, over_ns: int, low_ns: float, high_ns: float) -> Iterator[Places]:
+def _middles(curve: PowerCurve, over_ns: int, ends_ns: Ends, stretches: Stretches) -> list[Places]:
+    """List middles of ramps at which they bend, or even ones where those are fewer."""
+    low_ns, high_ns = ends_ns
     if (high_ns - low_ns) * STEPS / over_ns < len(curve.at_ns):
         at_ns = np.append(np.arange(low_ns, high_ns, over_ns / STEPS), high_ns)
-        yield Places(curve, at_ns, curve.until(at_ns))
-        return
-    for shift_ns in (0.0, float(over_ns), -float(over_ns)):
-        yield curve.edges.within(low_ns, high_ns, shift_ns)
+        at_ns = at_ns[rows_in(at_ns, stretches)]
+        return [Places(curve, at_ns, curve.until(at_ns))]
+    shifts_ns = 0.0, float(over_ns), -float(over_ns)
+    return [edges_in(curve, stretches, ends_ns, shift_ns) for shift_ns in shifts_ns]
 
 
 def _ramp(curve: PowerCurve, at_ns: float, over_ns: int) -> Ramp:
