@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from traceenergy.analysis.eager import read_marks
 from traceenergy.analysis.lean import pauses_only, without_idle_ranges
 from traceenergy.analysis.placing import Placed, place_work
@@ -21,6 +19,7 @@ from traceenergy.projection.project import project_work
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
     from traceenergy.analysis.model import Window
@@ -96,8 +95,8 @@ def place_run(
     tree = RangeTree(
         _rows(projection.work["range_row"]),
         _rows(projection.work["capture_row"]),
-        _rows(projection.nesting["parent_row"]),
-        _rows(projection.range_path_id.cast(pl.Int32)),
+        projection.forest.parent_row,
+        projection.forest.path_id,
         projection.paths,
     )
     patterns = rules.step_patterns if options.steps is None else (options.steps,)

@@ -18,6 +18,7 @@ from traceenergy.trace.tables import GRAPH_NODES, Column, GraphNodes, empty_tabl
 if TYPE_CHECKING:
     from traceenergy.caveats import Caveat
     from traceenergy.projection.held import HeldRanges
+    from traceenergy.projection.stretches import RangeForest
     from traceenergy.trace.tables import GpuWork, Launches, NvtxRanges, RangePaths
 
 PROJECTED_WORK = (
@@ -44,22 +45,31 @@ class Projection:
     ----------
     work
         `PROJECTED_WORK`, one row per row of the GPU work.
-    nesting
-        Tree of the ranges, one row per range; null for ranges in which nothing was launched or
-        captured.
-    paths
-        Distinct paths of the others.
-    range_path_id : polars.Series of UInt32 (n_ranges,)
-        Path of each range, or null likewise.
+    forest
+        Tree of the ranges with their paths; ranges in which nothing was launched or captured are
+        left out.
     caveats
         What is not known of work from CUDA graphs.
     """
 
     work: pl.DataFrame
-    nesting: pl.DataFrame
-    paths: RangePaths
-    range_path_id: pl.Series
+    forest: RangeForest
     caveats: tuple[Caveat, ...]
+
+    @property
+    def nesting(self) -> pl.DataFrame:
+        """Parent and depth of each range (`NESTING`); null for those left out."""
+        return nesting_frame(self.forest)
+
+    @property
+    def paths(self) -> RangePaths:
+        """Distinct paths of the ranges."""
+        return self.forest.paths
+
+    @property
+    def range_path_id(self) -> pl.Series:
+        """Path of each range, as UInt32; null for those left out."""
+        return none_below_zero(self.forest.path_id).cast(pl.UInt32)
 
 
 def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is known
@@ -99,22 +109,21 @@ def project_work(  # noqa: PLR0913, PLR0917 - a trace's tables, and what is know
     del held
     call_range = np.append(innermost_ordered(launches, ordered), -1)
     captures = match_captures(work, nodes, ordered, has_ranges=len(ranges) > 0)
-    tree = grow_ranges(ranges, ordered, names)
+    forest = grow_ranges(ranges, ordered, names)
     del ordered  # the largest arrays here
+    path_id = np.append(forest.path_id, np.int32(-1))
     launch = match_launches(work, launches)
-    launch_row = none_below_zero(launch)
     # Row -1 is the sentinel appended above: no launch, no range.
-    range_row = none_below_zero(call_range[launch])
-    capture_row = none_below_zero(captures.range_row)
-    range_path_id = none_below_zero(tree.path_id).cast(pl.UInt32)
+    range_row = call_range[launch]
+    launch_row = none_below_zero(launch)
     projected = pl.DataFrame(
         {
             "launch_row": launch_row,
             "launch_start_ns": launches["start_ns"].gather(launch_row),
-            "range_row": range_row,
-            "path_id": range_path_id.gather(range_row),
-            "capture_row": capture_row,
-            "capture_path_id": range_path_id.gather(capture_row),
+            "range_row": none_below_zero(range_row),
+            "path_id": none_below_zero(path_id[range_row]).cast(pl.UInt32),
+            "capture_row": none_below_zero(captures.range_row),
+            "capture_path_id": none_below_zero(path_id[captures.range_row]).cast(pl.UInt32),
         }
     )
-    return Projection(projected, nesting_frame(tree), tree.paths, range_path_id, captures.caveats)
+    return Projection(projected, forest, captures.caveats)

@@ -16,6 +16,7 @@ from traceenergy.records import dataclass
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.intervals import Int
     from traceenergy.trace.tables import NvtxRanges, RangePaths
 
     Rows = NDArray[np.int32]
@@ -74,15 +75,16 @@ def grow_ranges(
 
     def grow(begin: int, end: int) -> pl.DataFrame:
         row = ordered.row[begin:end]
-        mine = texts[row]
+        place = _place_of(row)
+        mine = texts[place]
         start_ns, end_ns = ordered.start_ns[begin:end], ordered.end_ns[begin:end]
         part = OrderedRanges(ordered.line, np.arange(len(row)), start_ns, end_ns)
         nesting = nest_ordered(part, (mine["style"] == "start_end").to_numpy())
         numbered, own_path = number_paths(mine, nesting, len(names))
         parent = nesting["parent_row"].fill_null(-1).to_numpy()
-        parent_row[row] = np.where(parent >= 0, row[parent], -1)
-        depth[row] = nesting["depth"].to_numpy()
-        path_id[row] = own_path.to_numpy()
+        parent_row[place] = np.where(parent >= 0, row[parent], -1)
+        depth[place] = nesting["depth"].to_numpy()
+        path_id[place] = own_path.to_numpy()
         return numbered
 
     bounds = cut_stretches(ordered, rows)
@@ -90,8 +92,8 @@ def grow_ranges(
         found = list(threads.map(grow, bounds[:-1], bounds[1:]))
     numbered, new_id = join_paths(found, len(names))
     for (begin, end), ids in zip(pairwise(bounds), new_id, strict=True):
-        row = ordered.row[begin:end]
-        path_id[row] = ids.to_numpy()[path_id[row]]
+        place = _place_of(ordered.row[begin:end])
+        path_id[place] = ids.to_numpy()[path_id[place]]
     return RangeForest(parent_row, depth, path_id, spell_paths(numbered, names))
 
 
@@ -117,6 +119,13 @@ def cut_stretches(ordered: OrderedRanges, rows: int) -> list[int]:
     while (at := np.searchsorted(cuts, bounds[-1] + rows)) < len(cuts):
         bounds.append(int(cuts[at]))
     return [*bounds, n]
+
+
+def _place_of(row: Int) -> Int | slice:
+    """Write rows that follow each other as a slice: nothing is copied then."""
+    if len(row) and row[-1] - row[0] + 1 == len(row) and np.all(row[1:] > row[:-1]):
+        return slice(int(row[0]), int(row[-1]) + 1)
+    return row
 
 
 def nesting_frame(tree: RangeForest) -> pl.DataFrame:
