@@ -12,6 +12,7 @@ from tests.build import Work, build_trace
 from tests.strategies import runs
 from traceenergy.analysis import AnalysisOptions
 from traceenergy.analysis.analyze import attribute_run
+from traceenergy.analysis.placed_run import place_run
 from traceenergy.analysis.power_curves import device_powers
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ MS = 1_000_000
 
 
 def powers_of(arguments: dict[str, Any], **options: Any) -> tuple[DevicePower, ...]:  # noqa: ANN401 - options of an analysis
-    run = attribute_run(build_trace(**arguments), AnalysisOptions(**options), None)
+    asked = AnalysisOptions(**options)
+    run = attribute_run(place_run(build_trace(**arguments), asked), asked, None)
     return device_powers(run.ledger, run.window)
 
 
