@@ -63,13 +63,12 @@ def case(*pieces: Piece) -> Case:
         np.array([round(p.start * SECOND) for _, p in held], dtype=np.int64),
         np.array([round((p.start + p.path) * SECOND) for _, p in held], dtype=np.int64),
         np.full(len(held), PartKind.WORK, dtype=np.uint8),
-        np.array([row for row, _ in held], dtype=np.int64),
+        np.array([row for row, _ in held], dtype=np.int32),
     )
     critical = Critical(
         path,
         np.array([round(p.path * SECOND) for p in pieces]),
         np.array([round(p.slack * SECOND) for p in pieces]),
-        np.full(len(pieces), -1),
         np.zeros(len(pieces), dtype=bool),
         (),
     )

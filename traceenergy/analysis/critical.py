@@ -143,10 +143,10 @@ def segments(path: Path, ledger: Ledger, phase: pl.Series, most: int) -> pl.Data
     """
     n_phases, n_devices = len(categories_of(phase)), len(ledger.devices)
     # None of both is one number more than all; piece -1 finds it at the end.
-    device = np.append(ledger.device, n_devices)[path.piece]
-    told = np.append(phase.to_physical().to_numpy().astype(np.int64), n_phases)
-    of_part = told[np.where(path.kind == PartKind.WORK, path.piece, NONE)]
-    holder = (path.kind.astype(np.int64) * (n_devices + 1) + device) * (n_phases + 1) + of_part
+    phase_of = np.append(phase.to_physical().to_numpy().astype(np.int32), np.int32(n_phases))
+    of_piece = np.append(ledger.device, n_devices) * (n_phases + 1)
+    holder = path.kind * np.int64((n_devices + 1) * (n_phases + 1)) + of_piece[path.piece]
+    holder += phase_of[np.where(path.kind == PartKind.WORK, path.piece, NONE)]
     edge_ns, holder = few_stretches(np.append(path.start_ns, path.end_ns[-1:]), holder, most)
     kind, holder = np.divmod(holder, (n_devices + 1) * (n_phases + 1))
     device, of_part = np.divmod(holder, n_phases + 1)

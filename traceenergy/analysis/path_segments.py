@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from traceenergy.codes import codes_of, first_places, number_codes
+from traceenergy.codes import codes_of, number_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,24 +65,29 @@ def few_stretches(edge_ns: Int, holder: Int, most: int) -> tuple[Int, Int]:
 
 def _longest_holders(edge_ns: Int, holder: Int, grid_ns: Int) -> Int:
     """Find who holds most of each stretch of a grid; of several the first."""
-    n_stretches, n_holders = len(grid_ns) - 1, int(holder.max()) + 1
-    # Parts are cut where a stretch begins: there, the part that has begun goes on.
-    begun = np.searchsorted(edge_ns, grid_ns[:-1], side="right") - 1
-    part = np.insert(np.arange(1, len(holder)), begun, begun)
-    opens = begun + np.arange(n_stretches)
-    start_ns = edge_ns[part]
-    start_ns[opens] = grid_ns[:-1]
-    length_ns = np.diff(start_ns, append=edge_ns[-1])
-    in_stretch = np.repeat(np.arange(n_stretches), np.diff(opens, append=len(part)))
-    cell = in_stretch * n_holders + holder[part]
+    n_stretches, n_holders, n_parts = len(grid_ns) - 1, int(holder.max()) + 1, len(holder)
+    opens = np.searchsorted(edge_ns[:-1], grid_ns[:-1])
+    in_stretch = np.repeat(np.arange(n_stretches), np.diff(opens, append=n_parts))
+    # A part that goes on into a stretch counts for the one before no further than up to there.
+    goes_on = np.flatnonzero(edge_ns[opens] != grid_ns[:-1])
+    part = opens[goes_on] - 1
+    on = goes_on * n_holders + holder[part]
+    cell = np.concatenate([in_stretch * n_holders + holder, on, on - n_holders])
     there, number = number_codes(cell, n_stretches * n_holders)
-    held_ns = np.bincount(number, length_ns, len(there)).astype(np.int64)
+    gone_on_ns = edge_ns[part + 1] - grid_ns[goes_on]
+    length_ns = np.concatenate([np.diff(edge_ns), gone_on_ns, -gone_on_ns])
+    held_ns = np.bincount(number, length_ns, len(there))
     stretch = there // n_holders
     first = np.flatnonzero(np.append(True, stretch[1:] != stretch[:-1]))
-    longest_ns = np.maximum.reduceat(held_ns, first)
-    place = first_places(number, len(there))
-    place[held_ns < longest_ns[stretch]] = len(number)
-    return holder[part[np.minimum.reduceat(place, first)]]
+    is_most = held_ns == np.maximum.reduceat(held_ns, first)[stretch]
+    place = np.where(is_most, 0, n_parts)
+    if np.count_nonzero(is_most) > n_stretches:
+        number = number[: n_parts + len(on)]
+        tied = np.flatnonzero(is_most[number])
+        place[is_most] = n_parts
+        np.minimum.at(place, number[tied], np.append(np.arange(n_parts), part)[tied])
+    chosen = np.flatnonzero(place == np.minimum.reduceat(place, first)[stretch])
+    return there[chosen] % n_holders
 
 
 def _join_neighbors(edge_ns: Int, holder: Int) -> tuple[Int, Int]:

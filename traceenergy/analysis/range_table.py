@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -186,7 +186,7 @@ def _count_instances(tree: RangeTree) -> NDArray[np.int64]:
     n_ranges = len(tree.parent_row)
     is_done = np.zeros(n_ranges + 1, dtype=bool)
     is_done[-1] = True  # row -1, where a way up ends, finds the last place
-    found = tree.range_of_work
+    found: NDArray[np.integer[Any]] = tree.range_of_work
     while len(found):
         is_new = ~is_done[found]
         is_new[1:] &= found[1:] != found[:-1]  # those of one range mostly follow each other
