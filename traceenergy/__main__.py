@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import atexit
 import gc
 import os
 import signal
@@ -24,6 +25,8 @@ def run() -> None:
         Always.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
+    # At its end Python looks at all objects once more, for what the system takes back anyway.
+    atexit.register(gc.freeze)
     _share_heap()
     # While it loads there is nothing to clean up: Ctrl-C ends it at once, without a traceback.
     loading = signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -92,11 +92,13 @@ def declared_table(result: Analysis, table: str) -> pl.DataFrame:
     polars.DataFrame
     """
     frame: pl.DataFrame = getattr(result, table)
-    return frame.select([column.name for column in DECLARED[table]])
+    return frame[[column.name for column in DECLARED[table]]]
 
 
 def finite(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the table with null for NaN and infinity, which JSON does not know."""
+    if frame.is_empty():  # most tables of most runs, and a query takes as long on them
+        return frame
     floats = cs.float()
     return frame.with_columns(pl.when(floats.is_finite()).then(floats).name.keep())
 
