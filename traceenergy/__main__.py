@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import atexit
+import ctypes
 import gc
 import os
 import signal
