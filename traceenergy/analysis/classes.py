@@ -67,8 +67,8 @@ def class_work(work: pl.DataFrame, names: pl.Series) -> KernelClasses:
     keys = pl.DataFrame(
         {
             "full_name_id": work["full_name_id"],
-            "size": work["grid_blocks"].fill_null(1).clip(1).log(2).round().cast(pl.Int16),
-            "length": length_ns.log(2).round().cast(pl.Int16),
+            "size": _nearest_power(work["grid_blocks"].fill_null(1).clip(1)),
+            "length": _nearest_power(length_ns),
         }
     )
     of_work, distinct = codes_of(keys, keys.columns)
@@ -81,6 +81,12 @@ def class_work(work: pl.DataFrame, names: pl.Series) -> KernelClasses:
     names_used = full_name.gather(used).to_list()
     # So few that two bytes each are enough.
     return KernelClasses(joined.astype(np.int16)[of_work], names_used, kernel[used])
+
+
+def _nearest_power(value: pl.Series) -> NDArray[np.int16]:
+    """Round the logarithms to base two of positive numbers."""
+    part, power = np.frexp(value.cast(pl.Float64).to_numpy())
+    return power.astype(np.int16) - (part < np.sqrt(0.5))
 
 
 def _join_rare(kernel: Int, length: Int, time_s: Float, full_name: pl.Series) -> Int:
