@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from traceenergy.analysis.meetings import find_meetings
 from traceenergy.codes import MOST_APART, number_codes
 from traceenergy.energy.work_sums import sum_work
 from traceenergy.intervals import busy_by_group
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceenergy.analysis.ledger import Ledger
-    from traceenergy.analysis.meetings import Meetings
     from traceenergy.analysis.pieces import Pieces
     from traceenergy.energy.work_sums import WorkSums
 
@@ -87,17 +85,14 @@ class Cells:
     @cached_property
     def apart_ns(self) -> Float:
         """Lengths of its pieces that run in no crowd, ``(n_cells,)`` [ns]."""
-        crowd = self._meetings.crowd
+        crowd = self.ledger.meetings.crowd
         length_ns = crowd.end_ns - crowd.start_ns
         return self.time_ns - np.bincount(self.cell[crowd.row], length_ns, len(self.first))
 
     @cached_property
-    def _meetings(self) -> Meetings:
-        return find_meetings(self.ledger.not_alone)
-
-    @cached_property
     def _pairs(self) -> tuple[Int, Int]:
-        return self.cell[self._meetings.one], self.cell[self._meetings.other]
+        met = self.ledger.meetings
+        return self.cell[met.one], self.cell[met.other]
 
     @cached_property
     def gpu_time_s(self) -> Float:
@@ -158,8 +153,8 @@ class Cells:
         busy_ns = np.bincount(group[keep], self.apart_ns[keep], n_groups).astype(np.float64)
         one, other = (group[cell] for cell in self._pairs)
         same = np.flatnonzero((one == other) & (one >= 0))
-        busy_ns -= np.bincount(one[same], self._meetings.both_ns[same], n_groups)
-        crowd = self._meetings.crowd
+        busy_ns -= np.bincount(one[same], self.ledger.meetings.both_ns[same], n_groups)
+        crowd = self.ledger.meetings.crowd
         if len(crowd.row):
             busy_ns += self._busy_of(crowd, group, n_groups)
         return np.asarray(busy_ns * S_PER_NS, dtype=np.float64)

@@ -10,6 +10,7 @@ import polars as pl
 
 from traceenergy.analysis.classes import SIZE_COLUMNS, class_work
 from traceenergy.analysis.device_split import cut_work, rows_of, split_by_device
+from traceenergy.analysis.meetings import Meetings, find_meetings
 from traceenergy.analysis.pieces import Pieces
 from traceenergy.caveats import Caveat
 from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions, attribute_devices
@@ -104,6 +105,11 @@ class Ledger:
         """Pieces that share time with others on their device."""
         row = np.flatnonzero(~self.is_alone)
         return Pieces(row, self.device[row], self.start_ns[row], self.end_ns[row])
+
+    @cached_property
+    def meetings(self) -> Meetings:
+        """Which of them run at one time."""
+        return find_meetings(self.not_alone)
 
     @cached_property
     def gpu_time_s(self) -> NDArray[np.float64]:

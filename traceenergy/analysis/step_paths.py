@@ -41,9 +41,11 @@ def with_step_paths(steps: pl.DataFrame, critical: Critical, ledger: Ledger) -> 
     start_ns, end_ns = steps["start_ns"].to_numpy(), steps["end_ns"].to_numpy()
     path = critical.path
     n_kinds, n_devices = len(KIND_NAMES), len(ledger.devices)
-    holder = np.append(ledger.device, NONE)[np.where(path.kind == PartKind.WORK, path.piece, NONE)]
-    unmatched = np.append(critical.unmatched, False)[path.piece]
-    code = np.where(holder >= 0, n_kinds + 2 * holder + unmatched, path.kind)
+    is_work = np.flatnonzero(path.kind == PartKind.WORK)
+    held_by = 2 * ledger.device.astype(np.int32) + critical.unmatched
+    code = path.kind.astype(np.int32)
+    code[is_work] = n_kinds + held_by[path.piece[is_work]]
+    holder = np.where(code >= n_kinds, (code - n_kinds) // 2, NONE)
     held_ns = held_within(path, code, n_kinds + 2 * n_devices, start_ns, end_ns)
     part_ns, work_ns = held_ns[:, :n_kinds], held_ns[:, n_kinds:].reshape(-1, n_devices, 2)
     part_ns[:, PartKind.WORK] = work_ns.sum(axis=(1, 2))

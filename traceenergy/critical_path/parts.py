@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
 
+_AT_ONCE = 1 << 18  # parts of a path
 KIND_NAMES = {kind: kind.name.lower() for kind in PartKind}
 
 
@@ -35,13 +36,15 @@ def time_by_kind(path: Path) -> dict[str, float]:
     return {f"{name}_s": float(held_ns[kind] * S_PER_NS) for kind, name in KIND_NAMES.items()}
 
 
-def held_within(path: Path, code: Int, n_codes: int, start_ns: Int, end_ns: Int) -> Int:
+def held_within(
+    path: Path, code: NDArray[np.integer[Any]], n_codes: int, start_ns: Int, end_ns: Int
+) -> Int:
     """Sum the path by a code of its parts within intervals, which may overlap or leave gaps.
 
     Parameters
     ----------
     path : Path
-    code : ndarray of int64 (n_parts,)
+    code : ndarray of int (n_parts,)
         From 0 to `n_codes` - 1; -1 for parts that are of no interest.
     n_codes : int
     start_ns, end_ns : ndarray of int64 (n_intervals,) [ns]
@@ -52,28 +55,31 @@ def held_within(path: Path, code: Int, n_codes: int, start_ns: Int, end_ns: Int)
     ndarray of int64 (n_intervals, n_codes) [ns]
         Exact: where every part has a code, a row sums to what the path and the interval share.
     """
-    edge_ns = np.append(path.start_ns, path.end_ns[-1:])
     time_ns, place = np.unique(np.stack((start_ns, end_ns)), return_inverse=True)
-    time_ns = np.clip(time_ns, edge_ns[0], edge_ns[-1])
+    time_ns = np.clip(time_ns, path.start_ns[0], path.end_ns[-1])
     at = np.clip(np.searchsorted(path.start_ns, time_ns, side="right") - 1, 0, None)
     # What ended before each time, in the order of times, then what has begun by then.
-    since = np.repeat(np.arange(len(at)), np.diff(at, prepend=0))
-    n_ended = len(since)
-    cell = since * (n_codes + 1) + code[:n_ended] + 1
-    ended_ns = np.bincount(cell, np.diff(edge_ns[: n_ended + 1]), len(at) * (n_codes + 1))
+    cell = np.repeat(np.arange(0, len(at) * (n_codes + 1), n_codes + 1), np.diff(at, prepend=0))
+    ended_ns = np.zeros(len(at) * (n_codes + 1))
+    for begin in range(0, len(cell), _AT_ONCE):
+        part = slice(begin, min(begin + _AT_ONCE, len(cell)))
+        length_ns = path.end_ns[part] - path.start_ns[part]
+        ended_ns += np.bincount(cell[part] + code[part] + 1, length_ns, len(ended_ns))
     held_ns = np.cumsum(ended_ns.astype(np.int64).reshape(len(at), n_codes + 1), axis=0)
-    held_ns[np.arange(len(at)), code[at] + 1] += time_ns - edge_ns[at]
+    held_ns[np.arange(len(at)), code[at] + 1] += time_ns - path.start_ns[at]
     first, last = place.reshape(2, len(start_ns))
     return np.asarray((held_ns[last] - held_ns[first])[:, 1:])
 
 
-def handovers_within(path: Path, holder: Int, start_ns: Int, end_ns: Int) -> Int:
+def handovers_within(
+    path: Path, holder: NDArray[np.integer[Any]], start_ns: Int, end_ns: Int
+) -> Int:
     """Count how often the path goes from one holder to another within intervals.
 
     Parameters
     ----------
     path : Path
-    holder : ndarray of int64 (n_parts,)
+    holder : ndarray of int (n_parts,)
         Who holds the path; -1 for a part that nobody holds, which hands nothing over.
     start_ns, end_ns : ndarray of int64 (n_intervals,) [ns]
         As for `held_within`.
@@ -85,8 +91,8 @@ def handovers_within(path: Path, holder: Int, start_ns: Int, end_ns: Int) -> Int
     held = np.flatnonzero(holder >= 0)
     if len(held) == 0:
         return np.zeros(len(start_ns), dtype=np.int64)
-    n_changes = np.append(0, np.cumsum(np.diff(holder[held]) != 0))
-    first = np.searchsorted(path.end_ns[held], start_ns, side="right")
-    last = np.searchsorted(path.start_ns[held], end_ns, side="left") - 1
-    n_before = n_changes[np.minimum(first, len(held) - 1)]
-    return np.where(last > first, n_changes[last] - n_before, 0)
+    changes = np.flatnonzero(np.diff(holder[held]))
+    first = np.searchsorted(held, np.searchsorted(path.end_ns, start_ns, side="right"))
+    last = np.searchsorted(held, np.searchsorted(path.start_ns, end_ns)) - 1
+    n_changes = np.searchsorted(changes, last) - np.searchsorted(changes, first)
+    return np.where(last > first, n_changes, 0)
