@@ -90,15 +90,18 @@ def analyze_portion(portion: Portion) -> PortionResult:
     draft = read_report(portion.report)
     if draft.trace is None:
         return PortionResult(name, draft.stated_rank, problem=draft.problem)
-    trace = replace(draft.trace, read_options=asdict(portion.read_options))
+    stated_rank, read = draft.stated_rank, [draft.trace]
+    del draft
     try:
+        # Popped, so that nothing here keeps what the analysis drops.
+        read.append(replace(read.pop(), read_options=asdict(portion.read_options)))
         if portion.power:
-            trace = attach_power_logs(trace, list(portion.power), portion.read_options)
+            read.append(attach_power_logs(read.pop(), list(portion.power), portion.read_options))
         options = _of_slice(portion.options, portion.report.within)
-        result = analyze(trace, options, pieces=False)
+        result = analyze(read.pop(), options, pieces=False)
     except TraceEnergyError as problem:
-        return PortionResult(name, draft.stated_rank, problem=problem)
-    return PortionResult(name, draft.stated_rank, cut_down(result))
+        return PortionResult(name, stated_rank, problem=problem)
+    return PortionResult(name, stated_rank, cut_down(result))
 
 
 def _of_slice(options: AnalysisOptions, within: TimeSlice) -> AnalysisOptions:

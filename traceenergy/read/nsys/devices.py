@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PID_SHIFT, _PID_MASK = 24, 0xFFFFFF
 _MOST_ID = 65_535  # ids count from 0
+_MOST_DIGITS = 9  # of the number of a GPU
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _visible_gpus(database: Database, gpus: dict[int, _Gpu]) -> list[int | None]
     if not visible or not gpus:
         return []
     words = [word.strip() for word in visible.split(",")]
-    if all(word.isdecimal() for word in words):
+    if all(word.isdecimal() and len(word) <= _MOST_DIGITS for word in words):
         if _read_variable(database, "CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
             return []
         in_bus_order = sorted(gpus, key=lambda key: (gpus[key].bus is None, gpus[key].bus, key))

@@ -26,9 +26,9 @@ _ASKED_S = 30.0  # for a version
 _STOPPED_S = 5.0  # after SIGTERM, which lets nsys stop its helpers
 _MB = 1e6
 # A report begins with these words and the version that recorded it, such as 2024@2@3@38-2423...
-_HEAD = re.compile(rb"Report (\d{4}(?:[@.]\d+){1,3})")
+_HEAD = re.compile(rb"Report (\d{4}(?:[@.]\d{1,9}){1,3})")
 _HEAD_BYTES = 200
-_VERSION = re.compile(r"\b\d{4}(?:\.\d+){1,3}")
+_VERSION = re.compile(r"\b\d{4}(?:\.\d{1,9}){1,3}")
 _IS_NEWER = re.compile(r"newer than your current version", re.IGNORECASE)
 _IS_FULL = re.compile(r"no space left|disk is full|file too large|disk quota", re.IGNORECASE)
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from traceenergy.read.nsys.schema import Layout
     from traceenergy.read.nsys.time_slice import TimeSlice
 
-_PUSH_POP = (59, 70)  # recorded, imported from an NVTXT file
-_START_END = (60, 71)
-
 
 @dataclass(frozen=True)
 class NvtxPart:
@@ -63,7 +60,7 @@ def ask_nvtx_ranges(database: Database, within: TimeSlice = WHOLE) -> Callable[[
     if not database.has_rows(schema.NVTX):
         return list
     inside = within.holds("start", ENDS)
-    ranges = f"eventType IN {(*_PUSH_POP, *_START_END)}"
+    ranges = f"eventType IN {(*schema.PUSH_POP, *schema.START_END)}"
     ranges = f"{ranges} AND {inside}" if inside else ranges
     return database.ask(
         schema.NVTX,
@@ -154,7 +151,7 @@ def _sort_out(rows: pl.DataFrame) -> NvtxPart:
         start_ns="start",
         end_ns="end",
         domain_id=pl.col("domainId").fill_null(0),
-        style=pl.when(pl.col("eventType").is_in(_PUSH_POP))
+        style=pl.when(pl.col("eventType").is_in(schema.PUSH_POP))
         .then(pl.lit("push_pop", RANGE_STYLE))
         .otherwise(pl.lit("start_end", RANGE_STYLE)),
         text_id="textId",

@@ -23,7 +23,8 @@ API = "CUPTI_ACTIVITY_KIND_RUNTIME"
 SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
 CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
 NVTX = "NVTX_EVENTS"
-DOMAIN_CREATE = 75  # `eventType` of the rows there that name domains
+# `eventType` of its rows that name domains, and of ranges: recorded, imported from an NVTXT file.
+DOMAIN_CREATE, PUSH_POP, START_END = 75, (59, 70), (60, 71)
 STRINGS = "StringIds"
 METRICS = "GPU_METRICS"
 METRIC_NAMES = "TARGET_INFO_GPU_METRICS"

@@ -22,15 +22,17 @@ MARGIN_NS = 2 * NS_PER_S
 _N_ASKED = 2000
 # The largest tables, with the columns that tell; exports have no index of them.
 _TIMES = ("start", "end")
+_IS_NAME = f"eventType = {schema.DOMAIN_CREATE}"
+_IS_RANGE = f"eventType IN {(*schema.PUSH_POP, *schema.START_END)}"
 _SURVEYED = {
     schema.KERNEL: (_TIMES, "start", '"end"'),
     schema.MEMCPY: (_TIMES, "start", '"end"'),
     schema.API: (("correlationId",), "nullif(correlationId, 0)", "correlationId"),
     schema.NVTX: (
         (*_TIMES, "eventType"),
-        # Names of domains hold at all times.
-        f"CASE eventType WHEN {schema.DOMAIN_CREATE} THEN -(1 << 62) ELSE start END",
-        f"CASE eventType WHEN {schema.DOMAIN_CREATE} THEN 1 << 62 ELSE {ENDS} END",
+        # Names of domains hold at all times; marks, which have no end, are not asked for.
+        f"CASE WHEN {_IS_NAME} THEN -(1 << 62) WHEN {_IS_RANGE} THEN start END",
+        f"CASE WHEN {_IS_NAME} THEN 1 << 62 WHEN {_IS_RANGE} THEN {ENDS} END",
     ),
 }
 
