@@ -311,3 +311,14 @@ def test_streams_beside_one_with_overlapping_work_stay_in_order() -> None:
 
     assert found.parts == [(0, 40, "WORK", 2), (40, 70, "WORK", 3), (70, 120, "WORK", 4)]
     assert found.slack == [20, 100, 0, 0, 0, 60, 60]
+
+
+def test_of_work_that_begins_at_one_time_the_shorter_comes_first_in_any_order_of_rows() -> None:
+    pieces = [Piece(0, 4), Piece(0, 10), Piece(10, 10), Piece(10, 30)]
+
+    found = find(pieces, (0, 30))
+    turned = find(pieces[::-1], (0, 30))
+
+    assert found.parts == [(0, 10, "WORK", 1), (10, 30, "WORK", 3)]
+    assert turned.parts == [(0, 10, "WORK", 2), (10, 30, "WORK", 0)]
+    assert turned.slack == found.slack[::-1] == [0, 0, 0, 0]
