@@ -86,7 +86,7 @@ def class_work(work: pl.DataFrame, names: pl.Series) -> KernelClasses:
 def _nearest_power(value: pl.Series) -> NDArray[np.int16]:
     """Round the logarithms to base two of positive numbers."""
     part, power = np.frexp(value.cast(pl.Float64).to_numpy())
-    return power.astype(np.int16) - (part < np.sqrt(0.5))
+    return np.asarray(power - (part < np.sqrt(0.5)), dtype=np.int16)
 
 
 def _join_rare(kernel: Int, length: Int, time_s: Float, full_name: pl.Series) -> Int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Float = NDArray[np.float64]
 
-PIECES_PER_CELL = 4
+PIECES_PER_CELL, MOST_CELLS = 4, 1 << 16
 MOST_SUMS = 1 << 21  # points with sums times classes: 16 MB
 PAIRS_AT_ONCE = 1 << 14  # of a reading and a piece, in the cache of a core
 MOST_PAIRS_SHARE = 0.5  # of the pieces; with more pairs it is quicker to sum up all work once
@@ -205,16 +205,18 @@ def on_grid(*columns: ClassTimes) -> TimeGrid:
         start_ns, end_ns = start_ns[order], end_ns[order]
     first_ns = columns[0].origin_ns
     span_ns = int(end_ns.max()) - first_ns if len(end_ns) else 0
-    n_cells = max(1, len(start_ns) // PIECES_PER_CELL)
+    n_cells = max(1, min(len(start_ns) // PIECES_PER_CELL, MOST_CELLS))
     step_ns = max(1, -(-span_ns // n_cells))
-    begun = np.searchsorted(start_ns, first_ns + step_ns * np.arange(n_cells + 1))
-    # A piece runs at the points after its start and before its end.
-    low = (start_ns - first_ns) // step_ns + 1
-    high = -(-(end_ns - first_ns) // step_ns)
-    piece, point = _ranges(low, np.maximum(high - low, 0))
+    point_ns = first_ns + step_ns * np.arange(n_cells + 1)
+    begun = np.searchsorted(start_ns, point_ns)
+    # A piece runs at the points after its start and before its end, which few have.
+    next_ns = np.repeat(point_ns[1:], np.diff(begun))
+    late = np.flatnonzero(end_ns[: len(next_ns)] > next_ns)
+    first = np.searchsorted(point_ns, start_ns[late], side="right")
+    place, point = _ranges(first, np.searchsorted(point_ns, end_ns[late]) - first)
     by_point = np.argsort(point, kind="stable")
     carried_from = np.searchsorted(point[by_point], np.arange(n_cells + 2))
-    carried = piece[by_point]
+    carried = late[place[by_point]]
     return TimeGrid(
         columns, order, start_ns, end_ns, first_ns, step_ns, begun, carried_from, carried
     )
