@@ -252,21 +252,24 @@ def share_clock(start_ns: Int, end_ns: Int) -> ShareClock:
         return ShareClock(edge_ns, np.zeros(0), np.zeros(0))
     passed_ns = np.diff(edge_ns).astype(np.float64)
     passed_ns *= running > 0
-    busy_ns, share_ns = np.zeros(len(edge_ns)), np.zeros(len(edge_ns))
+    busy_ns = np.zeros(len(edge_ns))
     np.cumsum(passed_ns, out=busy_ns[1:])
+    if running.max() <= 1:  # nothing is shared
+        return ShareClock(edge_ns, busy_ns, busy_ns)
+    share_ns = np.zeros(len(edge_ns))
     passed_ns /= np.maximum(running, 1)
     np.cumsum(passed_ns, out=share_ns[1:])
     return ShareClock(edge_ns, share_ns, busy_ns)
 
 
-def _count_running(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
+def _count_running(start_ns: Int, end_ns: Int) -> tuple[Int, NDArray[np.int32]]:
     """Find the distinct starts and ends, and how many intervals run from each to the next."""
     keep = end_ns > start_ns
     if not keep.all():
         start_ns, end_ns = start_ns[keep], end_ns[keep]
     n = len(start_ns)
     if n == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
     # Whether a time is a start is its last bit, so that one sort orders both.
     key, origin_ns = np.empty(2 * n, dtype=np.int64), start_ns.min()
     np.subtract(start_ns, origin_ns, out=key[:n])
@@ -278,7 +281,7 @@ def _count_running(start_ns: Int, end_ns: Int) -> tuple[Int, Int]:
     np.bitwise_and(key, 1, out=change, casting="unsafe")
     change *= 2
     change -= 1
-    running = np.cumsum(change)
+    running = np.cumsum(change, dtype=np.int32)
     key >>= 1
     key += origin_ns
     last = np.append(key[1:] != key[:-1], True)
