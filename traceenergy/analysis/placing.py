@@ -126,10 +126,11 @@ def _in_marked_steps(work: pl.DataFrame, found: Structure, marked: Bool, step: I
 def _relabel(work: pl.DataFrame, found: Structure, in_new_layer: Bool) -> pl.DataFrame:
     kinds = categories_of(work["subphase"]).to_list()
     known = [*kinds, *(x for x in (*PLACES, _EXPERT_ACTIVATION) if x not in kinds)]
-    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
-    of_place = np.array([known.index(place) for place in PLACES])
-    is_open_still = is_open(work["subphase"])
-    new = np.where((found.place >= 0) & is_open_still, of_place[found.place], code)
+    code = work["subphase"].to_physical().to_numpy()
+    new = code.astype(np.uint32)
+    of_place = np.array([known.index(place) for place in PLACES], dtype=np.uint32)
+    placed = np.flatnonzero((found.place >= 0) & is_open(work["subphase"]))
+    new[placed] = of_place[found.place[placed]]
     if _DENSE_ACTIVATION in kinds:
         dense = code == kinds.index(_DENSE_ACTIVATION)
         new[dense & found.in_experts & in_new_layer] = known.index(_EXPERT_ACTIVATION)
@@ -143,8 +144,8 @@ def _take_over(work: pl.DataFrame, carried: Carried, asked: Bool) -> pl.DataFram
     kinds = categories_of(work["subphase"]).to_list()
     new_kinds = carried.subphase.drop_nulls().unique().sort().to_list()
     known = [*kinds, *(x for x in new_kinds if x not in kinds)]
-    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
-    told = carried.subphase.cast(pl.Enum(known)).to_physical().cast(pl.Int64)
+    code = work["subphase"].to_physical().cast(pl.UInt32).to_numpy()
+    told = carried.subphase.cast(pl.Enum(known)).to_physical().cast(pl.UInt32)
     new = np.where(told.is_not_null().to_numpy(), told.fill_null(0).to_numpy(), code)
     layer = pl.Series(carried.layer, dtype=pl.Int32)
     return _with_phase(work, known, new, BY_MARKED_RUN).with_columns(
@@ -155,22 +156,25 @@ def _take_over(work: pl.DataFrame, carried: Carried, asked: Bool) -> pl.DataFram
     )
 
 
-def _with_phase(work: pl.DataFrame, known: list[str], new: Int, source: str) -> pl.DataFrame:
-    code = work["subphase"].to_physical().cast(pl.Int64).to_numpy()
+def _with_phase(
+    work: pl.DataFrame, known: list[str], new: NDArray[np.uint32], source: str
+) -> pl.DataFrame:
+    code = work["subphase"].to_physical().to_numpy()
     first = pl.Series([kind.partition(".")[0] for kind in known], dtype=work["phase"].dtype)
+    place = pl.Series(new)
     return work.with_columns(
-        first.gather(new).alias("phase"),
-        pl.Series("subphase", known, dtype=pl.Enum(known)).gather(new),
+        first.gather(place).alias("phase"),
+        pl.Series("subphase", known, dtype=pl.Enum(known)).gather(place),
         _with_rule(work["rule"], pl.Series(new != code), source),
     )
 
 
 def _with_rule(rule: pl.Series, moved: pl.Series, source: str) -> pl.Series:
-    kinds = pl.Enum([*categories_of(rule), source])
-    if not moved.any():
-        return rule.cast(kinds).alias("rule")
-    instead = pl.Series([source], dtype=kinds).new_from_index(0, len(rule))
-    return rule.cast(kinds).zip_with(~moved, instead).alias("rule")
+    kinds = [*categories_of(rule), source]
+    code = rule.to_physical().cast(pl.UInt32)
+    if moved.any():
+        code = code.set(moved, len(kinds) - 1)
+    return pl.Series("rule", kinds, dtype=pl.Enum(kinds)).gather(code)
 
 
 def _doubts(

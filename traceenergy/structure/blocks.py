@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceenergy.records import dataclass
-from traceenergy.structure.lanes import ENDS, Role, is_one_of
+from traceenergy.structure.lanes import Role
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +158,7 @@ def _runs(
 
 def _over_ends(lane: Lane, marks: Int, is_attention: Bool) -> Bool:
     """Mark feed-forward parts in a row that an end of the model stands between."""
-    before = np.searchsorted(np.flatnonzero(is_one_of(lane.role, ENDS)), marks, side="right")
+    before = lane.n_ends[marks + 1]
     over = (np.diff(before) != 0) & ~is_attention[1:] & ~is_attention[:-1]
     n_turns = np.count_nonzero(is_attention[:-1] & ~is_attention[1:])
     return np.asarray(over & (over.sum() <= _FEW_SPLITS * n_turns))
@@ -173,8 +173,7 @@ def _second_norm(lane: Lane, first: Int) -> Int:
 def _splits(lane: Lane, turns: _Turns) -> Bool:
     """Tell between which blocks the model ends and begins anew."""
     by_step = np.diff(turns.step) != 0
-    is_end = is_one_of(lane.role, ENDS)
-    before = np.concatenate(([0], np.cumsum(is_end)))
+    before = lane.n_ends
     by_ends = before[turns.last_core[1:]] > before[turns.last_forward[:-1]]
     if by_ends.mean() > _FEW_SPLITS:
         by_ends[:] = False

@@ -41,9 +41,9 @@ class Structure:
     ----------
     step : ndarray of int64
         Number of the pass through the model; -1 where not found. Only where no range marks steps.
-    layer : ndarray of int64
+    layer : ndarray of int32
         Index of the transformer block; -1 where not found.
-    place : ndarray of int64
+    place : ndarray of int8
         A `Place` each: what its place makes of work without a phase.
     in_experts : ndarray of bool
         Whether its block has experts.
@@ -56,8 +56,8 @@ class Structure:
     """
 
     step: Int
-    layer: Int
-    place: Int
+    layer: NDArray[np.int32]
+    place: NDArray[np.int8]
     in_experts: Bool
     n_layers: int
     n_passes: int
@@ -86,8 +86,8 @@ def find_structure(work: GpuWork, subphase: pl.Series, step: Int, names: pl.Seri
     n = len(work)
     found = Structure(
         np.full(n, NONE),
-        np.full(n, NONE),
-        np.full(n, Place.NONE),
+        np.full(n, NONE, dtype=np.int32),
+        np.full(n, Place.NONE, dtype=np.int8),
         np.zeros(n, dtype=bool),
         0,
         0,
@@ -109,7 +109,7 @@ def find_structure(work: GpuWork, subphase: pl.Series, step: Int, names: pl.Seri
         _mark_heads(lane, blocks, edges, found)
         n_layers = max(n_layers, passes.n_layers)
         fits, n_blocks = fits + passes.fit_share * len(blocks.begin), n_blocks + len(blocks.begin)
-    place = np.where(is_open(subphase), found.place, Place.NONE)
+    place = np.where(is_open(subphase), found.place, np.int8(Place.NONE))
     heads = np.flatnonzero(place == Place.HEAD)
     full_name_id = work["full_name_id"].to_numpy()[heads].astype(np.int64)
     place[heads[~_are_products(full_name_id, names)]] = Place.NONE
@@ -148,13 +148,13 @@ def _place(  # noqa: PLR0913, PLR0917 - all that is known of a lane, and where t
 ) -> Bool:
     """Write what one lane tells about layers into the arrays of all work."""
     block = _block_of(lane, blocks, passes)
-    inside = block >= 0
+    inside = np.flatnonzero(block >= 0)
+    row, of_row = lane.row[inside], block[inside]
     has_experts = np.zeros(len(blocks.begin), dtype=bool)
-    has_experts[block[inside & is_expert[lane.row]]] = True
-    row, place = lane.row[inside], places_in_blocks(lane, blocks, block, has_experts)
-    found.layer[row] = passes.layer[block[inside]]
-    found.place[row] = place[inside] + shift
-    found.in_experts[row] = has_experts[block[inside]]
+    has_experts[of_row[is_expert[row]]] = True
+    found.layer[row] = passes.layer[of_row]
+    found.place[row] = places_in_blocks(lane, blocks, block, has_experts)[inside] + np.int8(shift)
+    found.in_experts[row] = has_experts[of_row]
     return has_experts
 
 
@@ -167,9 +167,9 @@ def _place_backward(lane: Lane, forward: Passes, is_expert: Bool, found: Structu
         _place(mirror, blocks, passes, is_expert, found, BACKWARD)
 
 
-def _block_of(lane: Lane, blocks: Blocks, passes: Passes) -> Int:
+def _block_of(lane: Lane, blocks: Blocks, passes: Passes) -> NDArray[np.int32]:
     block = np.where(passes.layer >= 0, np.arange(len(blocks.begin)), NONE)
-    return spread(blocks.begin, blocks.end, block, len(lane.row))
+    return spread(blocks.begin, blocks.end, block.astype(np.int32), len(lane.row))
 
 
 def _between(value: Int, edges: Int) -> Int:

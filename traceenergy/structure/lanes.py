@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,13 @@ class Lane:
     step: Int
     side_row: Int
     side_start_ns: Int
+
+    @cached_property
+    def n_ends(self) -> NDArray[np.int32]:
+        """Count the tokens of `ENDS` in front of each place, ``(n + 1,)``."""
+        count = np.zeros(len(self.role) + 1, dtype=np.int32)
+        np.cumsum(is_one_of(self.role, ENDS), out=count[1:])
+        return count
 
 
 def role_of(subphase: str, *, backward: bool = False) -> Role:

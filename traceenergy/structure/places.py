@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
+_Code = TypeVar("_Code", bound="np.signedinteger[Any]")
 _OPEN = r"^(?:unclassified|other(?:\.(?:gemm|elementwise|reduction|copy|fused|residual|softmax))?)$"
 
 
@@ -63,20 +64,22 @@ _WITHOUT_PART = {
 }
 
 
-def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) -> Int:
+def places_in_blocks(
+    lane: Lane, blocks: Blocks, block: NDArray[np.int32], has_experts: Bool
+) -> NDArray[np.int8]:
     """Say what the place of each token within its block makes of it.
 
     Parameters
     ----------
     lane : Lane
     blocks : Blocks
-    block : ndarray of int64 (n,)
+    block : ndarray of int32 (n,)
         Of each token; -1 for none.
     has_experts : ndarray of bool (n_blocks,)
 
     Returns
     -------
-    ndarray of int64 (n,)
+    ndarray of int8 (n,)
         A `Place` each; none outside of blocks.
     """
     n, n_blocks = len(block), len(blocks.begin)
@@ -93,22 +96,25 @@ def places_in_blocks(lane: Lane, blocks: Blocks, block: Int, has_experts: Bool) 
         blocks.last_forward + 1, blocks.end,
     )  # fmt: skip
     edges = np.minimum(np.maximum.accumulate(np.column_stack(ends), axis=1), blocks.end[:, None])
-    place = spread(edges[:, :-1].ravel(), edges[:, 1:].ravel(), parts.ravel(), n)
+    place = spread(edges[:, :-1].ravel(), edges[:, 1:].ravel(), parts.astype(np.int8).ravel(), n)
     core = np.flatnonzero(lane.role == Role.CORE)
     core = core[core >= np.append(blocks.first_core, n)[block[core]]]
     place[core] = Place.CORE
-    for part, whole in _WITHOUT_PART.items():
-        place[~is_product & (place == part)] = whole
+    without_part = np.arange(-1, len(PLACES), dtype=np.int8)
+    without_part[np.array([*_WITHOUT_PART]) + 1] = [*_WITHOUT_PART.values()]
+    place = np.where(is_product, place, without_part[place + 1])
     product = np.append(np.flatnonzero(is_product), n)
     for begin in (blocks.begin, turn):
         # Up to the first product.
         end = product[np.searchsorted(product[:-1], begin)]
-        norms = spread(begin, np.minimum(end, blocks.end), np.full(n_blocks, Place.NORM), n)
-        place = np.where((norms == Place.NORM) & ~is_product, Place.NORM, place)
-    return np.where(block < 0, Place.NONE, place)
+        norm = np.full(n_blocks, Place.NORM, dtype=np.int8)
+        is_norm = spread(begin, np.minimum(end, blocks.end), norm, n) == norm[:1]
+        place[is_norm & ~is_product] = Place.NORM
+    place[block < 0] = Place.NONE
+    return place
 
 
-def spread(begin: Int, end: Int, value: Int, n: int) -> Int:
+def spread(begin: Int, end: Int, value: NDArray[_Code], n: int) -> NDArray[_Code]:
     """Lay values on stretches of a lane.
 
     Parameters
@@ -116,19 +122,19 @@ def spread(begin: Int, end: Int, value: Int, n: int) -> Int:
     begin, end : ndarray of int64 (m,)
         First token of each stretch, and the one after its last; in order. A stretch reaches as far
         as the next one begins, at most.
-    value : ndarray of int64 (m,)
+    value : ndarray of int (m,)
     n : int
         Tokens of the lane.
 
     Returns
     -------
-    ndarray of int64 (n,)
+    ndarray (n,) of the type of the values
         -1 in no stretch.
     """
     end = np.maximum(np.minimum(end, np.append(begin[1:], n)), begin)
     # Each stretch behind the gap in front of it; then the rest.
     edge = np.concatenate(([0], np.column_stack((begin, end)).ravel(), [n]))
-    laid = np.full(2 * len(begin) + 1, -1, dtype=np.int64)
+    laid = np.full(2 * len(begin) + 1, -1, dtype=value.dtype)
     laid[1::2] = value
     return np.repeat(laid, np.diff(edge))
 
