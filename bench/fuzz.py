@@ -36,7 +36,8 @@ MOST_BYTES = 2 << 30
 SHARES = {
     "export": 12, "trace of PyTorch": 25, "result": 20, "power log": 63, "request log": 120,
     "request tree": 120, "rules": 130, "power model": 100, "simulator's power": 100,
-    "runs of a sweep": 100, "steps": 60, "tokens": 75, "words of options": 75,
+    "runs of a sweep": 85, "steps": 60, "tokens": 70, "words of options": 70,
+    "member of a result": 15, "member of a sweep": 10,
 }  # fmt: skip
 _FRAMES = 3  # that tell one defect from another
 

@@ -345,7 +345,7 @@ def _n_unlaunched(trace: Trace) -> int:
 
 
 def _version(trace: Trace) -> Version:
-    found = re.match(r"(\d{4})\.(\d+)", trace.origins[0].tool_version or "")
+    found = re.match(r"(\d{4})\.(\d{1,9})", trace.origins[0].tool_version or "")
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -11,26 +11,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import traceenergy as te
-from tests.build import Work, build_trace
-from tests.export import UTC_EPOCH_NS
 from tests.fuzz.base import write_base
 from tests.fuzz.damage import damaged_export
+from tests.fuzz.members import analysis_member, sweep_member
+from tests.fuzz.text_files import SIM, TEXT_FILES, TextFile, read_power_log, read_power_of_parts
 from tests.fuzz.texts import EVIL, damaged_text
 from tests.fuzz.trees import damaged_tree
 from tests.serving import request_logs
-from traceenergy.analysis.step_tokens import read_token_table
 from traceenergy.comparison.gate_grammar import parse_gate
-from traceenergy.components.read import read_parts
 from traceenergy.durations import parse_duration, parse_time_range
 from traceenergy.errors import BadTableError, InternalError, TraceEnergyError
-from traceenergy.phases.rules import describe_rules
-from traceenergy.phases.vocabulary import phase_problem
 from traceenergy.power.buffer import parse_buffer
 from traceenergy.power.flatten_spec import parse_flatten
 from traceenergy.power.limits import parse_excursions
-from traceenergy.read.options import ReadOptions
 from traceenergy.read.power_gpu import parse_power_gpus
-from traceenergy.read.power_log import attach_power_logs
 from traceenergy.report import render_json
 from traceenergy.report.html_report import render_html
 from traceenergy.report.markdown_report import render_markdown
@@ -39,14 +33,11 @@ from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run
 from traceenergy.sweeps.loads import parse_load
 from traceenergy.sweeps.slo import parse_clocks, parse_slo
-from traceenergy.sweeps.sources import read_description
-from traceenergy.sweeps.step_file import read_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from traceenergy.analysis.model import Analysis
-    from traceenergy.trace.model import Trace
 
 RIGHT = "right"
 _S = 1_000_000_000
@@ -77,8 +68,13 @@ def run_one(family: str, seed: int, folder: Path) -> str:
         Any but those of this project, and where what came out cannot be: a defect.
     """
     random = Random(f"{family} {seed}")  # noqa: S311 - not for secrets
+    return accepted(lambda: FAMILIES[family](random, folder))
+
+
+def accepted(read: Callable[[], object]) -> str:
+    """Read something: `right`, or the name of the error that refused it, as `run_one`."""
     try:
-        FAMILIES[family](random, folder)
+        read()
     except (InternalError, BadTableError):
         raise
     except TraceEnergyError as error:
@@ -147,143 +143,6 @@ def _no_constant(text: str) -> None:
     raise AssertionError(f"JSON with {text}")
 
 
-@cache
-def _trace() -> Trace:
-    return build_trace([Work("a", _S // 2, _S), Work("b", _S, 2 * _S)], utc_epoch_ns=UTC_EPOCH_NS)
-
-
-def _smi_log() -> str:
-    lines = ["timestamp, index, uuid, clocks.current.sm [MHz], power.draw [W], temperature.gpu"]
-    lines += [
-        f"2023/11/14 22:13:{20 + i // 4:02d}.{i % 4 * 250:03d}, 0, GPU-8b4ae5f1-a941-06a0-956a-"
-        f"26afbccdafe5, {1000 + i} MHz, {90 + 10 * (i % 5)}.25 W, 41"
-        for i in range(13)
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _sample_log() -> str:
-    lines = ["# traceenergy-sample 1 period_ns=10000000"]
-    lines += ["utc:int64[ns],monotonic:int64[ns],gpu:uuid,polls:int64,power.draw:int64[mW]"]
-    lines += [
-        f"{UTC_EPOCH_NS + i * _S // 4},{i * _S // 4},GPU-8b4ae5f1-a941-06a0-956a-26afbccdafe5,1,"
-        f"{90_000 + 1000 * i}"
-        for i in range(13)
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _power_log(random: Random, folder: Path) -> None:
-    path = folder / "power.csv"
-    path.write_bytes(damaged_text(random.choice((_smi_log(), _sample_log())), random))
-    trace = attach_power_logs(_trace(), [path], ReadOptions(power_gpu=("0",)))
-    watts = trace.power_samples["power_w"]
-    assert watts.is_finite().all(), "power that is not finite"
-    assert (watts >= 0).all(), "power below zero"
-    if random.random() < 1 / 50:
-        _check_analysis(te.analyze(trace, te.AnalysisOptions(method="window-share")), random)
-
-
-def _requests(random: Random, folder: Path) -> None:
-    texts = (
-        request_logs.csv_of(request_logs.ALL),
-        request_logs.aiperf_of(request_logs.ALL),
-    )
-    path = folder / "requests"
-    path.write_bytes(damaged_text(random.choice(texts), random))
-    table = read_requests(path).requests
-    for column in table.select(te_floats()).columns:
-        values = table[column].drop_nulls()
-        assert values.is_finite().all(), f"{column} that is not finite"
-
-
-def te_floats() -> Any:  # noqa: ANN401 - a polars selector
-    """Select columns of floats."""
-    import polars as pl  # noqa: PLC0415 - only here
-
-    return pl.selectors.float()
-
-
-_RULES = r"""
-format_version = 1
-name = "mine"
-description = "Our model"
-[[rule]]
-phase = "attention.core"
-kernel = 'my_flash_kernel'
-[[rule]]
-phase = "moe.router"
-module = 'gating'
-[[layer]]
-range = 'stage (?P<layer>\d+)'
-[[step]]
-range = '^tick (?P<step>\d+): (?P<batch>\d+) sequences'
-[[backward]]
-kernel = '_grad$'
-"""
-_PARTS = """
-[gpu]
-name = "H100"
-idle_w = 70
-standby_w = 120
-standby_s = 0.5
-active_w = 600
-phase_active_w = { attention = 450, "moe.dispatch" = 250 }
-[node]
-count = 1
-base_w = 60
-[cpu]
-idle_w = 10
-active_w = 200
-util = 0.15
-[dram]
-dimms = 16
-idle_w = 2
-pj_per_bit = 6
-bytes = 4.2e12
-[link]
-count = 1
-idle_w = 5
-pj_per_bit = 4
-[[link.collective]]
-kernel = "AllReduce"
-bytes = 33554432
-"""
-_RUNS = """
-[[run]]
-trace = "tp8.sqlite"
-power = ["tp8.csv"]
-label = "TP 8, 550 W"
-gpus = 8
-clock_mhz = 1410
-power_cap_w = 550
-perfect_router = false
-step_pattern = "step .*"
-[[run]]
-label = "175 W"
-elapsed_s = 106.5
-energy_j = 19250
-output_tokens = 10000
-"""
-_STEPS = "step_s,energy_j,tokens,batch,clock_mhz\n0.01,5,64,64,1410\n0.02,6,64,64,1410\n"
-_TOKENS = "step,tokens\n1,64\n2,64\n3,128\n"
-_SIM = {
-    "num_nodes": 1,
-    "nodes": [
-        {
-            "power": {
-                "base_node_power": 60,
-                "npu": {"H100": {"idle_power": 70, "active_power": 600, "standby_power": 110,
-                                 "standby_duration": 18, "num_npus": 1}},
-                "cpu": {"idle_power": 10, "active_power": 200, "util": 0.15},
-                "dram": {"dimm_size": 32, "idle_power": 2, "energy_per_bit": 6},
-                "link": {"num_links": 1, "idle_power": 5, "energy_per_bit": 4},
-                "nic": {"num_nics": 1, "idle_power": 20},
-                "storage": {"num_devices": 2, "idle_power": 5},
-            }
-        }
-    ],
-}  # fmt: skip
 _WORDS: tuple[tuple[Callable[[str], object], tuple[str, ...]], ...] = (
     (parse_gate, ("energy > 5%", "phase.moe.energy > 5%", 'kernel."a b".time < 2ms')),
     (parse_duration, ("1s500ms", "20ms", "0.5s", "-7h")),
@@ -307,11 +166,20 @@ def _words(random: Random, _folder: Path) -> None:
     parse(text)
 
 
-def _file(read: Callable[[Path], object], name: str, *texts: str) -> Callable[[Random, Path], None]:
+def _power_log(random: Random, folder: Path) -> None:
+    log = TEXT_FILES["power log"]
+    path = folder / log.name
+    path.write_bytes(damaged_text(random.choice(log.texts), random))
+    trace = read_power_log(path)
+    if random.random() < 1 / 50:
+        _check_analysis(te.analyze(trace, te.AnalysisOptions(method="window-share")), random)
+
+
+def _file(file: TextFile) -> Callable[[Random, Path], None]:
     def run(random: Random, folder: Path) -> None:
-        path = folder / name
-        path.write_bytes(damaged_text(random.choice(texts), random))
-        read(path)
+        path = folder / file.name
+        path.write_bytes(damaged_text(random.choice(file.texts), random))
+        file.read(path)
 
     return run
 
@@ -372,19 +240,14 @@ def _request_trees(random: Random) -> object:
 
 FAMILIES: dict[str, Callable[[Random, Path], None]] = {
     "export": _export,
+    **{name: _file(file) for name, file in TEXT_FILES.items()},
     "power log": _power_log,
-    "request log": _requests,
-    "rules": _file(describe_rules, "rules.toml", _RULES),
-    "power model": _file(
-        lambda path: read_parts(path, phase_problem), "parts", _PARTS, json.dumps(_SIM)
-    ),
-    "runs of a sweep": _file(read_description, "runs.toml", _RUNS),
-    "steps": _file(read_steps, "steps.csv", _STEPS),
-    "tokens": _file(read_token_table, "tokens.csv", _TOKENS),
     "words of options": _words,
     "result": _trees(_load_result, lambda _: _result()),
     "trace of PyTorch": _trees(_read_pytorch, lambda _: _pytorch()),
     "request tree": _trees(read_requests, _request_trees),
-    "simulator's power": _trees(lambda path: read_parts(path, phase_problem), lambda _: _SIM),
+    "simulator's power": _trees(read_power_of_parts, lambda _: SIM),
+    "member of a result": analysis_member,
+    "member of a sweep": sweep_member,
 }
 """How to try an input of each kind."""

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 import traceenergy as te
+from tests.report.sample_sweep import EVIL, capped_sweep
 from tests.sweep.runs_of_numbers import TABLES, run
 from traceenergy.report.sweep_html import render_sweep_html, sweep_figures
 from traceenergy.report.sweep_markdown import render_sweep_markdown
@@ -24,24 +25,10 @@ if TYPE_CHECKING:
 
     from traceenergy.sweeps.result import Sweep
 
-EVIL = "<script>alert(1)</script>|`x`"
-
 
 @pytest.fixture
 def sweep() -> Sweep:
-    shares = {"energy_j": 0.01, "j_per_token": 0.01, "tokens_per_s": 0.01, "step_s": 0.01}
-    runs = [
-        run(f"cap {cap:.0f} users {users}", elapsed_s=100 * (700 / cap) ** 0.3,
-            energy_j=users * cap, tokens=users * 1000, power_cap_w=cap, concurrency=users,
-            n_gpus=8, shares=shares)
-        for cap in (700.0, 500.0) for users in (8, 64)
-    ]  # fmt: skip
-    again = run("cap 700 users 8", elapsed_s=101.0, energy_j=5700.0, tokens=8000, power_cap_w=700.0,
-                concurrency=8, n_gpus=8, shares=shares)  # fmt: skip
-    even = run(EVIL, elapsed_s=80.0, energy_j=5000.0, tokens=8000, power_cap_w=700.0,
-               concurrency=8, n_gpus=8, perfect_router=True)  # fmt: skip
-    wide = run("wide", tokens=8000, power_cap_w=700.0, concurrency=8, n_gpus=16, tensor_parallel=16)
-    return sweep_of([*runs, again, even, wide, run("dark", energy_j=None, tokens=None)])
+    return capped_sweep()
 
 
 def test_page_says_all_without_script(sweep: Sweep) -> None:

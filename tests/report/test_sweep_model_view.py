@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from tests.report.sample_sweep import told_model as told
 from traceenergy.report.sweep_model_view import draw_model, model_view
-
-
-def told() -> dict[str, Any]:
-    """Give a model as a sweep's JSON has it."""
-    score = {
-        "target": "step_s", "training_share": 0.9, "r2": 0.98765, "mape": 0.021, "mae": 0.00042,
-        "mae_iterations_per_s": 0.75, "n_train": 900, "n_test": 100, "grouped_by": "run",
-    }  # fmt: skip
-    return {
-        "method_step_s": "trees", "method_step_j": None, "n_runs": 12, "n_steps": 5000,
-        "n_sampled": 1000, "grouped_by": "run", "confidence_level": 0.9, "margin_step_s": 0.04,
-        "margin_run_step_s": 0.02, "margin_step_j": None, "margin_run_step_j": None,
-        "scores": [score, score | {"training_share": 0.1, "r2": None}],
-        "features": [
-            {"name": "clock_mhz", "min": 600.0, "max": 1980.0, "importance_step_s": 0.3,
-             "importance_step_j": None},
-            {"name": "batch", "min": None, "max": None, "importance_step_s": None,
-             "importance_step_j": None},
-        ],
-        "drift": [],
-        "points": [
-            {"target": "step_s", "run": 0, "step": i, "measured": 0.01 * i, "predicted": 0.011 * i}
-            for i in range(1, 4)
-        ],
-    }  # fmt: skip
 
 
 def test_sentences_name_method_and_margins() -> None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SLOW = {"export": 6, "trace of PyTorch": 8, "result": 15, "power log": 40}
+SLOW = {
+    "export": 6, "trace of PyTorch": 8, "result": 15, "power log": 40, "member of a result": 6,
+    "member of a sweep": 10,
+}  # fmt: skip
 # Each made a program of before end in a traceback; see docs/survival.md.
 FOUND = (
     ("export", 1166), ("export", 200165), ("export", 1013252), ("export", 1034000),
@@ -42,6 +45,11 @@ FOUND = (
     ("runs of a sweep", 4025376), ("runs of a sweep", 4047116), ("runs of a sweep", 4134665),
     ("runs of a sweep", 4216535), ("runs of a sweep", 4239161), ("runs of a sweep", 4278705),
     ("runs of a sweep", 4314604), ("runs of a sweep", 4322490), ("tokens", 4115586),
+    ("result", 4366337), ("result", 4411528), ("result", 4431902), ("result", 4432528),
+    ("result", 4451894), ("result", 4481589), ("runs of a sweep", 4412917),
+    ("power log", 4454536), ("steps", 4538668), ("tokens", 4514257),
+    ("words of options", 4559480), ("member of a sweep", 45), ("member of a sweep", 169),
+    ("member of a sweep", 233), ("member of a sweep", 325),
 )  # fmt: skip
 
 

@@ -9,7 +9,13 @@ from traceenergy.trace.tables import Column
 BLOCK_ROW = (
     Column("block", pl.String, "", "kind of block: kind of step, kind of layer, way back or not"),
     Column("step_kind", pl.String, "", "prefill, decode, mixed, train or unknown"),
-    Column("layer_kind", pl.String, "", "moe where the layer holds experts, else dense"),
+    Column(
+        "layer_kind",
+        pl.String,
+        "",
+        "moe where the layer holds experts, else dense",
+        words=("moe", "dense"),
+    ),
     Column("is_backward", pl.Boolean, "", "the gradient's way back"),
     Column("position", pl.Int32, "", "place of the part within the block", "the whole block"),
     Column("subphase", pl.String, "", "second-level phase", "the whole block"),
@@ -29,7 +35,9 @@ BLOCK_ROW = (
     Column("mean_power_w", pl.Float64, "W", "energy over busy time", "as energy_j, or not busy"),
     Column("mean_power_lo_w", pl.Float64, "W", "lower bound", "as mean_power_w"),
     Column("mean_power_hi_w", pl.Float64, "W", "upper bound", "as mean_power_w"),
-    Column("energy_share", pl.Float64, "", "part of the block's energy, 0 to 1", "as energy_j"),
+    Column(
+        "energy_share", pl.Float64, "", "part of the block's energy, 0 to 1", "as energy_j; 0 of 0"
+    ),
     Column("time_share", pl.Float64, "", "part of the block's time; what overlaps counts twice"),
     Column(
         "inseparable_with",

@@ -78,6 +78,7 @@ THROTTLING = (
     Column(
         "cause", pl.String, "",
         "power, heat, hardware (either, not told which), setting, idle; none: no reason active",
+        words=("power", "heat", "hardware", "setting", "idle", "none"),
     ),
     Column("reason", pl.String, "", "as nvidia-smi names it", "any of the cause"),
     Column("time_s", pl.Float64, "s", "time with it; of a phase, of its work"),

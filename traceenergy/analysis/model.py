@@ -68,7 +68,9 @@ ROW = (
         "mean_power_w", pl.Float64, "W", "energy over busy time", "as energy_j, or no busy time"
     ),
     Column("n_kernels", pl.Int64, "", "pieces of GPU work"),
-    Column("energy_share", pl.Float64, "", "part of all kernel energy, 0 to 1", "as energy_j"),
+    Column(
+        "energy_share", pl.Float64, "", "part of all kernel energy, 0 to 1", "as energy_j; 0 of 0"
+    ),
     Column("path_share", pl.Float64, "", "part of the critical path, 0 to 1", "not computed"),
     Column(
         "inseparable_with",

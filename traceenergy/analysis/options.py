@@ -15,6 +15,8 @@ from traceenergy.records import dataclass
 from traceenergy.units import NS_PER_MS
 
 LEAST_EXPONENT, MOST_EXPONENT = 1.0, 4.0
+MOST_TOKENS = 10**12  # of a step; sums stay within 64 bits
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ class AnalysisOptions:
             problems.append(f"confidence must lie between 0 and 1, got {self.confidence_level}")
         if self.skip_steps < 0:
             problems.append(f"steps to skip must not be negative, got {self.skip_steps}")
-        if isinstance(self.tokens_per_step, int) and self.tokens_per_step < 1:
-            problems.append(f"tokens per step must be at least 1, got {self.tokens_per_step}")
+        tokens = self.tokens_per_step
+        if isinstance(tokens, int) and not 1 <= tokens <= MOST_TOKENS:
+            problems.append(f"tokens per step must lie between 1 and {MOST_TOKENS}, got {tokens}")
         if self.idle_power_w is not None and not 0 <= self.idle_power_w < float("inf"):
             problems.append(f"idle power must be finite and not negative, got {self.idle_power_w}")
         exponent = self.power_exponent
@@ -180,7 +183,7 @@ def tokens_per_step(text: str) -> int | Path:
     """
     if text.lower().endswith(".csv"):
         return Path(text)
-    if text.isascii() and text.removeprefix("-").isdigit():
+    if text.isascii() and text.removeprefix("-").isdigit() and len(text) <= _MOST_DIGITS:
         return int(text)
     raise UsageError(
         f"--tokens-per-step {text!r} is neither a whole number nor a .csv file",

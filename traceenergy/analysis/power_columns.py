@@ -108,7 +108,13 @@ POWER_BUFFER = (
 )
 POWER_FLATTENING = (
     Column("tried", pl.String, "", "as --flatten said it"),
-    Column("what", pl.String, "", "interleave, overlap or stagger"),
+    Column(
+        "what",
+        pl.String,
+        "",
+        "interleave, overlap or stagger",
+        words=("interleave", "overlap", "stagger"),
+    ),
     Column("phases", pl.List(pl.String), "", "whose work is moved; of stagger none"),
     Column("block", pl.String, "", "within which it is moved: layer, step or run", "of stagger"),
     Column("rank", pl.Int32, "", "rank of the run", "all GPUs together"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from traceenergy.trace.model import Trace
 
 # NAME[@DOMAIN][/IDX]; the name may hold both signs itself, so the tail is taken off first.
-_FILTER = re.compile(r"^(?P<name>.+?)(?:@(?P<domain>[^@/]+))?(?:/(?P<index>\d+))?$")
+_FILTER = re.compile(r"^(?P<name>.+?)(?:@(?P<domain>[^@/]+))?(?:/(?P<index>\d{1,9}))?$")
 
 
 def choose_window(

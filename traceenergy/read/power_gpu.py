@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OPTION = "--power-gpu"
 _FORM = re.compile(
-    r"(?:(?P<source>.+)=)?(?:(?P<rank>\d+):)?(?:(?P<device>\d{1,9})|(?:GPU-)?(?P<uuid>[0-9a-f-]{36}))",
+    r"(?:(?P<source>.+)=)?(?:(?P<rank>\d{1,9}):)?(?:(?P<device>\d{1,9})|(?:GPU-)?(?P<uuid>[0-9a-f-]{36}))",
     re.IGNORECASE,
 )
 

@@ -142,7 +142,7 @@ class _Moved:
 
 
 def _rank_in_name(name: str) -> int | None:
-    found = re.findall(r"rank[-_.]?(\d+)", name, flags=re.IGNORECASE)
+    found = re.findall(r"rank[-_.]?(\d{1,9})(?!\d)", name, flags=re.IGNORECASE)
     return int(found[0]) if len(found) == 1 else None
 
 

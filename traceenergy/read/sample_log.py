@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 SOURCE = "traceenergy-sample"
 """Kind of these logs."""
 
-_FIRST = re.compile(rf"{columns.FIRST_WORD} (\d+)\b")
+_FIRST = re.compile(rf"{columns.FIRST_WORD} (\d{{1,9}})\b")
 _GPU = re.compile(
-    rf"^{columns.GPU_WORD} index=(\d+) uuid=(?:GPU-)?(\S+) bus_id=(\S+)", re.MULTILINE
+    rf"^{columns.GPU_WORD} index=(\d{{1,9}}) uuid=(?:GPU-)?(\S+) bus_id=(\S+)", re.MULTILINE
 )
 _HEADING = re.compile(r"(?P<name>[\w.]+):(?P<type>\w+)(?:\[(?P<unit>\w+)\])?")
 # Column -> what it is called here, factor to its unit.

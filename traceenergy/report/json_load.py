@@ -50,6 +50,7 @@ UNFIT = (
     KeyError, TypeError, ValueError, AttributeError, OverflowError, BadTableError,
     pl.exceptions.PolarsError,
 )  # fmt: skip
+_HOLD_NULLS = {"kernel_layers"}  # lists of which an entry may be null
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -191,7 +192,7 @@ def analysis_of(found: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Analy
         origins=tuple(_origin(entry) for entry in found["inputs"]),
         options=dict(found["options"]),
         window=window,
-        confidence_level=_share(found["confidence_level"]),
+        confidence_level=share(found["confidence_level"]),
         energy=_energy(found["energy"]),
         max_vs_sum=whole_max_vs_sum(found["max_vs_sum"], window),
         findings=tuple(made(Finding, entry) for entry in found["findings"]),
@@ -211,12 +212,12 @@ def _check_kinds(step_costs: pl.DataFrame) -> None:
         raise ValueError(message)
 
 
-def _share(value: Any) -> float:  # noqa: ANN401 - whatever JSON holds
-    share = float(value)
-    if not 0 < share < 1:
-        message = f"confidence_level: expected a number between 0 and 1, got {share}"
+def share(value: Any) -> float:  # noqa: ANN401 - whatever JSON holds
+    """Read a level of confidence, between 0 and 1."""
+    if not is_a(value, float) or not 0 < value < 1:
+        message = f"confidence_level: expected a number between 0 and 1, got {str(value)[:80]}"
         raise ValueError(message)
-    return share
+    return float(value)
 
 
 def _table(name: str, rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
@@ -230,12 +231,33 @@ def declared_rows(
     schema = {column.name: column.dtype for column in columns}
     told = [{key: row.get(key) for key in schema} for row in rows]
     frame = check_table(pl.DataFrame(told, schema=schema), columns, name)
-    for column in frame:
-        values = column.explode() if isinstance(column.dtype, pl.List) else column
-        if values.dtype.is_float() and (values.abs() > MOST_NUMBER).any():
-            message = f"{name}.{column.name}: numbers beyond {MOST_NUMBER:.0e}"
-            raise ValueError(message)
+    odd = [
+        f"{name}.{column.name}: {problem}"
+        for column in columns
+        if (problem := _value_problem(frame, column))
+    ]
+    if odd:
+        raise ValueError("; ".join(odd))
     return frame
+
+
+def _value_problem(frame: pl.DataFrame, column: Column) -> str:
+    """Say what no writer of the table would have written."""
+    values = frame[column.name]
+    if values.dtype.is_nested():
+        whole = values.list.drop_nulls().list.len() == values.list.len()
+        if column.name not in _HOLD_NULLS and not whole.all():
+            return "null in a list"
+        values = values.explode()
+    if values.dtype.is_float() and (values.abs() > MOST_NUMBER).any():
+        return f"numbers beyond {MOST_NUMBER:.0e}"
+    if column.words and not values.drop_nulls().is_in(column.words).all():
+        return f"expected one of {', '.join(column.words)}"
+    # As declared: what is null "as energy_j" is known where energy_j is.
+    other = column.null_means.removeprefix("as ")
+    if other in frame.columns and (frame[column.name].is_null() & frame[other].is_not_null()).any():
+        return f"null, where {other} is known"
+    return ""
 
 
 def _device(row: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from traceenergy.report.view_path import QuadrantView, ShareBar
     from traceenergy.report.view_path_lanes import LanesView
 
-_SYMBOLS = {
+SYMBOLS = {
     "time+energy": "circle",
     "time only": "triangle-up",
     "energy only": "square",
@@ -104,7 +104,7 @@ def draw_quadrants(view: QuadrantView) -> dict[str, Any]:
         "customdata": [escape_markup(title) for title in view.titles],
         "hovertemplate": "%{customdata}<br>path %{x:.1%}, energy %{y:.1%}<extra></extra>",
         "marker": {
-            "symbol": [_SYMBOLS[quadrant] for quadrant in view.quadrants],
+            "symbol": [SYMBOLS[quadrant] for quadrant in view.quadrants],
             "color": [part_color(phase) if phase else PLAIN for phase in view.phases],
             "size": 11,
             "line": {"width": 1.5},

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from traceenergy import __version__
 from traceenergy.caveats import Caveat
 from traceenergy.errors import NewerResultError, NotAResultError
-from traceenergy.report.json_load import UNFIT, declared_rows, made, unfit_error
+from traceenergy.report.json_load import UNFIT, declared_rows, made, share, unfit_error
 from traceenergy.report.json_report import caveat_object, input_object, plain
+from traceenergy.report.sweep_part_tables import with_declared_parts
 from traceenergy.report.tables import finite
+from traceenergy.report.told_sweep_types import check_told_of_sweep
 from traceenergy.sweeps.result import TABLES, Sweep
 from traceenergy.trace.model import Origin
 
@@ -128,15 +130,38 @@ def _sweep(found: dict[str, Any]) -> Sweep:
     fields: dict[str, Any] = {
         name: declared_rows(rows[name], columns, name) for name, columns in TABLES.items()
     }
-    fields |= {name: found.get(name) for name in _PARTS}
+    parts = {name: found.get(name) for name in _PARTS}
+    basis = products.get("basis")
+    check_told_of_sweep(options=found["options"], basis=basis, **parts)
+    fields |= with_declared_parts(parts)
+    _check_runs(fields)
     return Sweep(
         options=dict(found["options"]),
-        confidence_level=float(found["confidence_level"]),
-        basis=products.get("basis"),
-        inputs=tuple((entry["label"], _origin(entry)) for entry in found["inputs"]),
+        confidence_level=share(found["confidence_level"]),
+        basis=basis,
+        inputs=tuple((str(entry["label"]), _origin(entry)) for entry in found["inputs"]),
         caveats=tuple(made(Caveat, entry) for entry in found["caveats"]),
         **fields,
     )
+
+
+def _check_runs(tables: dict[str, Any]) -> None:
+    """Refuse rows of runs that are not there, settings without what they are held against."""
+    labels = tables["runs"]["label"].implode()
+    drift = (tables["model"] or {}).get("drift") or ()
+    if any(row["run"] is not None and not 0 <= row["run"] < len(tables["runs"]) for row in drift):
+        message = "model.drift: a run that is not among the runs"
+        raise ValueError(message)
+    for name in ("pareto", "energy_delay"):
+        if not tables[name]["label"].is_in(labels).all():
+            message = f"{name}: a run that is not among the runs"
+            raise ValueError(message)
+    for name in ("power_caps", "clocks"):
+        table = tables[name]
+        based = table.filter("is_base")["setting"].implode()
+        if not table["setting"].is_in(based).all():
+            message = f"{name}: a setting without its base"
+            raise ValueError(message)
 
 
 def _origin(entry: dict[str, Any]) -> Origin:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from traceenergy.report.json_load import declared_rows
 from traceenergy.report.json_report import plain
+from traceenergy.report.tables import finite
 from traceenergy.sweeps.slo_of_runs import REPLAY_TABLES, SLO_TABLES
 from traceenergy.sweeps.slo_plan import TABLES as PLAN_TABLES
 from traceenergy.sweeps.step_importance import MODEL_FEATURE
@@ -37,6 +38,17 @@ def part_table(sweep: Sweep, name: str) -> pl.DataFrame:
     part, key = _PLACES[name]
     rows = plain((getattr(sweep, part) or {}).get(key) or [])
     return declared_rows(rows, PART_TABLES[name], name)
+
+
+def with_declared_parts(parts: dict[str, Any]) -> dict[str, Any]:
+    """Give the parts of a sweep that was read from JSON rows as `PART_TABLES` declare them."""
+    found = {part: None if told is None else dict(told) for part, told in parts.items()}
+    for name, (part, key) in _PLACES.items():
+        told = found[part]
+        if told is not None:
+            rows = told.get(key) or []
+            told[key] = finite(declared_rows(rows, PART_TABLES[name], name)).to_dicts()
+    return found
 
 
 def beside_part_tables(found: dict[str, Any]) -> dict[str, Any]:

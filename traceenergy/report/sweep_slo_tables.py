@@ -20,7 +20,7 @@ ROLE_NAMES = {
     "nearest": "nearest",
     "highest": "highest",
 }
-_LATENCY_NAMES = {
+LATENCY_NAMES = {
     "ttft": "arrival to first token",
     "tbt": "between two tokens",
     "tpot": "per output token, mean of a request",
@@ -146,7 +146,7 @@ def _name(text: str) -> Cell:
 
 def _latency_cell(row: col.Row) -> Cell:
     name = row["latency"]
-    return Cell(name, note=_LATENCY_NAMES[name], sort=name)
+    return Cell(name, note=LATENCY_NAMES[name], sort=name)
 
 
 def _energy(heading: str, name: str, help_text: str) -> Column:

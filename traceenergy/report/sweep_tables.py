@@ -32,7 +32,7 @@ LATENCY_NAMES = {
     "tpot_mean": "per output token, mean",
     "step_mean": "step, mean",
 }
-_PART_NAMES = {
+PART_NAMES = {
     "run": "Whole run",
     "moe": "MoE",
     "collectives": "Collectives",
@@ -255,7 +255,7 @@ def router_table(sweep: Sweep) -> TableView:
     columns = [
         col.names_column("Runs", "runs", "with the model's own router"),
         col.names_column("Perfect router", "perfect_runs"),
-        Column("Part", "", lambda row: Cell(_PART_NAMES[row["part"]], sort=row["part"]),
+        Column("Part", "", lambda row: Cell(PART_NAMES[row["part"]], sort=row["part"]),
                is_number=False),
         col.word_column("Per", "per", "what energy and time are over"),
         col.energy("Energy", "energy_j", "with the model's own router"),

@@ -55,7 +55,7 @@ class _Holder(TypedDict):
 class _Level(TypedDict):
     level: str
     name: str
-    quadrant: str | None
+    quadrant: Literal["time+energy", "time only", "energy only", "neither"] | None
     max_s: float | None
     sum_j: float | None
     path_share: float | None
@@ -133,9 +133,11 @@ def is_a(value: object, hint: object) -> bool:
     if whole in (Union, UnionType):
         return any(is_a(value, part) for part in parts)
     if whole is Literal:
-        return value in parts
+        return isinstance(value, str) and value in parts
     if whole in (tuple, list):
         return _is_list_of(value, parts)
+    if whole is dict:
+        return isinstance(value, dict) and all(is_a(one, parts[1]) for one in value.values())
     if hint is Any:
         return _is_small(value)
     return _is_number(value, hint) if hint in (int, float) else _is_of_class(value, hint)

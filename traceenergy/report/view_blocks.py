@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # The kinds of most energy, that is; further ones have their tables.
 MAX_WAVEFORMS = 3
 _S_PER_US = 1e-6
-_LAYERS = {"moe": "MoE", "dense": "dense"}
+LAYER_NAMES = {"moe": "MoE", "dense": "dense"}
 _DIGITS = 6
 
 
@@ -116,7 +116,7 @@ def block_views(result: Analysis) -> tuple[BlockView, ...]:
 
 def _kind(whole: Row) -> str:
     way = "backward " * whole["is_backward"]
-    return f"{way}{_LAYERS[whole['layer_kind']]}"
+    return f"{way}{LAYER_NAMES[whole['layer_kind']]}"
 
 
 def _steps(whole: Row) -> str:

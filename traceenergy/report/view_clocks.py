@@ -43,7 +43,7 @@ MOST_DEVICES = 8  # that are drawn
 MOST_KERNELS = 20
 _NAME_LENGTH = 60
 _LABELS = {reason.name: reason.label for reason in REASONS}
-_CAUSES = {
+CAUSE_NAMES = {
     "power": "power", "heat": "heat", "hardware": "hardware (power or heat)",
     "setting": "a setting", "idle": "idle", "none": "nothing",
 }  # fmt: skip
@@ -130,7 +130,7 @@ def _sentences(result: Analysis) -> Iterator[str]:
     ):
         clock = "" if row["sm_clock_mhz"] is None else f", at {_mhz(row['sm_clock_mhz'])}"
         yield (
-            f"{_place(row)}: {_CAUSES[row['cause']]} holds clocks down for "
+            f"{_place(row)}: {CAUSE_NAMES[row['cause']]} holds clocks down for "
             f"{share_text(row['time_share'])} of the time{clock}."
         )
     for row in result.clock_contrast.iter_rows(named=True):
@@ -317,7 +317,7 @@ def _reasons(result: Analysis) -> TableView:
         return _phase_or_name(row, label)
 
     def reason_cell(row: Row) -> Cell:
-        text = _LABELS.get(row["reason"] or "") or _CAUSES[row["cause"]]
+        text = _LABELS.get(row["reason"] or "") or CAUSE_NAMES[row["cause"]]
         return Cell(text, sort=text, title=row["reason"] or "")
 
     columns = [

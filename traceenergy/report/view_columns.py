@@ -291,9 +291,9 @@ def sensor_text(row: Row) -> str:
     ]
     if row["sensor_window_ms"] == 0:
         parts.append("instantaneous")
-    if row["sensor_lag_lo_ms"] is not None:
-        low, high = significant(row["sensor_lag_lo_ms"]), significant(row["sensor_lag_hi_ms"])
-        parts.append(f"fitted: {low} to {high} ms late")
+    low_ms, high_ms = row["sensor_lag_lo_ms"], row["sensor_lag_hi_ms"]
+    if low_ms is not None and high_ms is not None:
+        parts.append(f"fitted: {significant(low_ms)} to {significant(high_ms)} ms late")
     return ", ".join(parts)
 
 

@@ -31,7 +31,7 @@ MOST_DRAWN = 5  # changes that one chart tells apart
 _POWER_DIGITS = 4
 _NAME_LENGTH = 36
 _ARROW = " \N{RIGHTWARDS ARROW} "
-_ASSUMED = {
+ASSUMED = {
     INTERLEAVE: "interleave: the work is the same and takes as long, only its order within each "
     "{block} is another; nothing has to wait for what now comes later, and no kernel gets slower "
     "by being cut.",
@@ -79,7 +79,7 @@ def flattening_view(result: Analysis) -> FlatteningView | None:
         return None
     groups = rows.partition_by("tried", maintain_order=True)
     firsts = [group.row(0, named=True) for group in groups]
-    assumed = (_ASSUMED[row["what"]].format(block=row["block"]) for row in firsts)
+    assumed = (ASSUMED[row["what"]].format(block=row["block"]) for row in firsts)
     return FlatteningView(
         tuple(_sentence(group) for group in groups),
         tuple(dict.fromkeys(assumed)),

@@ -273,7 +273,7 @@ def _quadrant_view(result: Analysis, level: str, plural: str) -> QuadrantView | 
         frame = frame.drop_nulls("layer")
     frame = frame.filter(
         pl.col("name").is_in(list(told)),
-        pl.col("energy_j").is_not_null(),
+        pl.col("energy_share").is_not_null(),
         pl.max_horizontal("path_share", "energy_share") > 0,
     )
     if frame.height == 0:

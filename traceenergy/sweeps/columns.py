@@ -68,7 +68,7 @@ RUN_ROW = (
 )
 
 PARETO_ROW = (
-    Column("per", pl.String, "", "what tokens/s are over: watt or gpu"),
+    Column("per", pl.String, "", "what tokens/s are over: watt or gpu", words=("watt", "gpu")),
     _RUN,
     _LABEL,
     Column("tokens_per_s_per_user", pl.Float64, "1/s", "speed that one user sees", "not known"),
@@ -163,7 +163,7 @@ ENERGY_DELAY_ROW = (
     ),
 )
 SWEET_SPOT = (
-    Column("measure", pl.String, "", "ed, ed2 or weighted"),
+    Column("measure", pl.String, "", "ed, ed2 or weighted", words=("ed", "ed2", "weighted")),
     Column("runs", pl.List(pl.String), "", "best setting: its runs, whose mean counts"),
     Column("next_runs", pl.List(pl.String), "", "second best; empty if there is none"),
     Column("next_share", pl.Float64, "", "how much worse that is, over the best", "there is none"),
@@ -176,7 +176,13 @@ SWEET_SPOT = (
 REPEAT_ROW = (
     _ALIKE,
     _RUNS,
-    Column("quantity", pl.String, "", "energy_j, elapsed_s, j_per_token, tokens_per_s or power_w"),
+    Column(
+        "quantity",
+        pl.String,
+        "",
+        "energy_j, elapsed_s, j_per_token, tokens_per_s or power_w",
+        words=("energy_j", "elapsed_s", "j_per_token", "tokens_per_s", "power_w"),
+    ),
     Column("n_runs", pl.Int64, "", "runs that know it"),
     Column("mean", pl.Float64, "as named", "mean over the runs"),
     Column("deviation", pl.Float64, "as named", "standard deviation from run to run"),
@@ -189,7 +195,13 @@ REPEAT_ROW = (
 
 ROUTER_ROW = (
     _ALIKE,
-    Column("part", pl.String, "", "run, moe, collectives, or moe and collectives together"),
+    Column(
+        "part",
+        pl.String,
+        "",
+        "run, moe, collectives, or moe and collectives together",
+        words=("run", "moe", "collectives", "moe and collectives"),
+    ),
     Column("runs", pl.List(pl.String), "", "as their routers choose"),
     Column("perfect_runs", pl.List(pl.String), "", "with experts loaded evenly"),
     Column("per", pl.String, "", "token, step or run: what both are over"),

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 N_REQUESTS = 2_000
 LONGEST_S = 1e9
 
+_LEAST_RATE = 1e-3
+
 _LOAD = re.compile(
-    r"(?P<rate>\d+\.?\d*|\.\d+)rps:(?P<input>\d+):(?P<output>\d+)(:(?P<spacing>poisson|uniform))?"
+    r"(?P<rate>\d{1,9}\.?\d{0,9}|\.\d{1,9})rps:(?P<input>\d{1,9}):(?P<output>\d{1,9})"
+    r"(:(?P<spacing>poisson|uniform))?"
 )
 
 
@@ -117,13 +120,15 @@ def parse_load(text: str, seed: int = 0, n_requests: int = N_REQUESTS) -> Reques
     Raises
     ------
     UsageError
-        If it is written otherwise, or a number is 0.
+        If it is written otherwise, or a number is 0, or far from what a server sees.
     """
     found = _LOAD.fullmatch(text.strip().lower())
-    if not found or not float(found["rate"]) or not int(found["input"]) * int(found["output"]):
+    tokens = 0 if found is None else int(found["input"]) * int(found["output"])
+    if found is None or not tokens or float(found["rate"]) < _LEAST_RATE:
         raise UsageError(
-            f"{text!r} is no load level",
-            details="expected RATErps:INPUT:OUTPUT, tokens in and out of each request, all above 0",
+            f"{text[:80]!r} is no load level",
+            details="expected RATErps:INPUT:OUTPUT, tokens in and out of each request above 0, "
+            f"at least {_LEAST_RATE:g} requests a second",
             next_step="write it as in 2.5rps:512:128 or 2.5rps:512:128:uniform",
         )
     mean_s = 1 / float(found["rate"])

@@ -8,7 +8,11 @@ from traceenergy.trace.tables import Column
 
 _LOAD = Column("load", pl.String, "", "load level, or log of requests")
 _ROLE = Column(
-    "role", pl.String, "", "which clock: lowest or cheapest that keeps all; nearest; highest"
+    "role",
+    pl.String,
+    "",
+    "which clock: lowest or cheapest that keeps all; nearest; highest",
+    words=("lowest", "cheapest", "nearest", "highest"),
 )
 _CLOCK = Column("clock_mhz", pl.Float64, "MHz", "SM clock")
 _NONE_KEEPS = "no clock keeps them"
@@ -109,7 +113,9 @@ REPLAY_REQUESTS = (
     _LOAD,
     _ROLE,
     _CLOCK,
-    Column("latency", pl.String, "", "ttft, tbt, tpot or e2e"),
+    Column(
+        "latency", pl.String, "", "ttft, tbt, tpot or e2e", words=("ttft", "tbt", "tpot", "e2e")
+    ),
     Column("n", pl.Int64, "", "requests; for tbt tokens after the first"),
     *(
         Column(f"{name}_ms", pl.Float64, "ms", f"{name} of the latency", _NOTHING)

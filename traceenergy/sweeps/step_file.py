@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -43,12 +44,12 @@ def read_steps(path: Path) -> pl.DataFrame:
     """
     types = {column.name: column.dtype for column in STEP}
     try:
-        found = pl.read_csv(path, schema_overrides=types)
-    except OSError as error:
+        found = _typed(*_cells(path), types)
+    except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFileError(
             f"steps {path.name} cannot be read", details=type(error).__name__
         ) from error
-    except pl.exceptions.PolarsError as error:
+    except (csv.Error, pl.exceptions.PolarsError) as error:
         raise BadSweepError(
             f"{path.name} is no table of steps",
             details=str(error).splitlines()[0][:200],
@@ -67,6 +68,31 @@ def read_steps(path: Path) -> pl.DataFrame:
     )
     filled = filled.with_columns(pl.col(name).fill_null(value) for name, value in usual.items())
     return check_table(filled.sort("start_ns", maintain_order=True), STEP, path.name)
+
+
+def _cells(path: Path) -> tuple[list[str], list[list[str | None]]]:
+    """Read head and rows; empty cells, and those that a short row lacks, are None."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, strict=True)
+        head = [name.strip() for name in next(lines, [])]
+        rows = []
+        for row in filter(None, lines):
+            if len(row) > len(head):
+                message = f"line {lines.line_num} has {len(row)} cells, the head {len(head)}"
+                raise csv.Error(message)
+            cells = [cell.strip() or None for cell in row]
+            rows.append(cells + [None] * (len(head) - len(row)))
+    return head, rows
+
+
+def _typed(
+    head: list[str], rows: list[list[str | None]], types: dict[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    texts = pl.DataFrame(rows, schema=dict.fromkeys(head, pl.String), orient="row")
+    if len(texts.columns) < len(head):
+        message = "two columns have one name"
+        raise csv.Error(message)
+    return texts.cast({name: types[name] for name in head if name in types})
 
 
 def _check(found: pl.DataFrame, name: str, known: set[str]) -> None:

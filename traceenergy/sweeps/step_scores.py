@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Int = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
-_TARGET = Column("target", pl.String, "", "step_s or step_j")
+_TARGET = Column("target", pl.String, "", "step_s or step_j", words=("step_s", "step_j"))
 
 MODEL_SCORE = (
     _TARGET,

@@ -112,7 +112,9 @@ def trtllm_bmm(_text: str, base: str) -> str | None:
 
 def flashinfer_prefill(text: str, base: str) -> str | None:
     """Tell head size, tile, type, mask of FlashInfer's prefill."""
-    found = re.search(r"KernelTraits<\([\w:]*MaskMode\)(\d), (\d+), \d+, \d+, (\d+), (\d+), ", text)
+    found = re.search(
+        r"KernelTraits<\([\w:]*MaskMode\)(\d), (\d+), \d+, \d+, (\d{1,9}), (\d+), ", text
+    )
     if found is None:
         return None
     mask = {"1": "causal", "2": "custom"}.get(found[1])
@@ -124,7 +126,7 @@ def flashinfer_prefill(text: str, base: str) -> str | None:
 def flashinfer_decode(text: str, base: str) -> str | None:
     """Tell head size and type of FlashInfer's decode."""
     inside = re.sub(r"\([\w:]+\)\d+, ", "", arguments_of(text, base))
-    found = re.match(r"(\d+), (\d+), (\d+), (\d+), (\d+), (\d+), ", inside)
+    found = re.match(r"(\d+), (\d+), (\d{1,9}), (\d{1,9}), (\d+), (\d+), ", inside)
     if found is None:
         return None
     floats = float_types(text)

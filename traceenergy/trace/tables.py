@@ -31,7 +31,9 @@ class Column:
     meaning
         One sentence.
     null_means
-        What a null says; empty if the column has none.
+        What a null says; empty if the column has none. `as OTHER`: known where that column is.
+    words
+        Texts that it may hold; empty: any.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Column:
     unit: str
     meaning: str
     null_means: str = ""
+    words: tuple[str, ...] = ()
 
 
 Devices = NewType("Devices", pl.DataFrame)
