@@ -7,6 +7,8 @@ import dataclasses
 import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +120,51 @@ def test_copies_and_pickles_are_equal() -> None:
 
     assert pickle.loads(pickle.dumps(kept)) == kept  # noqa: S301 - of our own
     assert copy.deepcopy(kept) == kept
+
+
+def test_a_class_inherits_fields_whichever_is_asked_first() -> None:
+    @dataclass(frozen=True)
+    class Base:
+        a: int
+        b: list[int] = dataclasses.field(default_factory=list)
+
+    @dataclass(frozen=True)
+    class Wider(Base):
+        c: int = 3
+
+    assert Wider(1) == Wider(1, [], 3)
+    assert Base(1) == Base(1, [])
+    assert [field.name for field in dataclasses.fields(Wider)] == ["a", "b", "c"]
+
+
+def test_threads_that_make_the_first_at_once_make_the_same() -> None:
+    for _ in range(50):
+        kind, ready = made_by(dataclass), threading.Barrier(4)
+
+        def make(_: int, kind: Any = kind, ready: threading.Barrier = ready) -> object:  # noqa: ANN401 - a class made here
+            ready.wait()
+            return kind(1, 2)
+
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(make, range(4)))
+
+        assert made == [kind(1, 2, "p", [])] * 4
+
+
+def test_what_is_never_made_is_not_looked_at() -> None:
+    code = (
+        "import dataclasses\n"
+        "from traceenergy.records import dataclass\n"
+        "found = []\n"
+        "dataclasses._get_field = lambda *_: found.append(1)\n"
+        "@dataclass(frozen=True)\n"
+        "class Point:\n"
+        "    x: int\n"
+        "print(len(found))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "0"
 
 
 def test_methods_of_a_class_are_its_own() -> None:

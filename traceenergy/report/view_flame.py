@@ -43,7 +43,7 @@ _LEVELS = ("step_kind", "layers", "phase", "kernel")
 _LABEL_LENGTH, _TITLE_LENGTH = 40, 100
 # Digits of the widest; widths are whole multiples of its last one, so that sums hold.
 _DIGITS = 9
-_MOST_PLACES = 1_000
+_MOST_PLACES, _MOST_NAMES = 1_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ class _Words:
         name = self.label(row)
         if row["level"] == "kernel" and row["kernel"]:
             key = (row["phase"], row["subphase"], row["kernel"])
-            name = cut_middle(clean_name(self._names.get(key) or row["kernel"]), _TITLE_LENGTH)
+            name = _title_name(self._names.get(key) or row["kernel"])
         where = [row["step_kind"], row["place"] and _layers_text(row["place"]), row["subphase"]]
         place = ", ".join(text for text in where if text and text != name)
         return (*self.lines(name, row), *([place] if place else []))
@@ -300,6 +300,11 @@ class _Words:
         share = share_text(row["energy_j"] / self._whole["energy_j"])
         interval = f" ({bounds})" if bounds else ""
         return f"{energy_text(row['energy_j'])}{interval}, {share} of the {self._word} energy"
+
+
+@lru_cache(_MOST_NAMES)  # the kernels of a layer are those of the others
+def _title_name(name: str) -> str:
+    return cut_middle(clean_name(name), _TITLE_LENGTH)
 
 
 @lru_cache(_MOST_PLACES)  # few places hold many rectangles
