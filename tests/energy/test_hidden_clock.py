@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.energy.sensor_loads import Load, poll, read, serve
+from tests.energy.test_regression import WATTS, fit, run
+from tests.energy.test_regression import read as power_of
+from traceenergy.energy import regression
 from traceenergy.energy.hidden_clock import find_hidden_updates
+from traceenergy.energy.sensor import GIVEN, KNOWN
 from traceenergy.energy.sensor_fit import find_sensor
 from traceenergy.energy.update_clock import fit_updates
 from traceenergy.simulate.sensor import SENSORS, SensorField
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MS = 1_000_000
 
@@ -114,3 +123,39 @@ def test_few_readings_are_not_searched() -> None:
         find_hidden_updates(poll_ns[:40], power_w[:40], load.work, period_ms=100.0, window_ms=25.0)
         is None
     )
+
+
+class AskedError(Exception):
+    """A hidden clock was looked for."""
+
+
+class NotAskedError(Exception):
+    """The sensor was looked for without."""
+
+
+@pytest.mark.parametrize(
+    ("source", "is_placed", "is_asked"),
+    [(KNOWN, False, True), (KNOWN, True, False), (GIVEN, False, False), (GIVEN, True, False)],
+)
+def test_a_clock_is_looked_for_where_a_known_sensor_hides_it(
+    source: str, monkeypatch: pytest.MonkeyPatch, *, is_placed: bool, is_asked: bool
+) -> None:
+    def raising(error: type[Exception]) -> Callable[..., None]:
+        def stop(*_: object, **__: object) -> None:
+            raise error
+
+        return stop
+
+    monkeypatch.setattr(regression, "find_hidden_updates", raising(AskedError))
+    monkeypatch.setattr(regression, "find_sensor", raising(NotAskedError))
+    work, of_all = run(100)
+    series = power_of(work, WATTS[of_all])
+    # Readings that were placed at updates are fewer than those that were polled, twice as often.
+    twice = np.sort(np.append(series.read_ns, series.read_ns + 50 * MS))
+    read_ns, n = (twice, 2) if is_placed else (series.read_ns, 1)
+    sensor = replace(series.sensor, source=source)
+    read_w = np.repeat(series.read_w, n)
+    series = replace(series, read_ns=read_ns, read_w=read_w, sensor=sensor)
+
+    with pytest.raises(AskedError if is_asked else NotAskedError):
+        fit(work, of_all, series)
