@@ -69,6 +69,13 @@ def test_steps_whose_tokens_are_not_known_are_said() -> None:
     assert "1 steps (prefill) with 25%" in said.text
 
 
+def test_spaces_of_any_kind_around_numbers_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.csv"
+    path.write_text("step,tokens\n 1,6\x1c\n2\u2003,\t7\n", encoding="utf-8")
+
+    assert read_token_table(path) == [(2, 1, 6), (3, 2, 7)]
+
+
 def test_a_number_comes_before_the_text() -> None:
     result = run(tokens_per_step=10)
 

@@ -110,6 +110,17 @@ def test_steps_of_a_table_give_users_times_and_intervals(tmp_path: Path) -> None
     assert found.total_hi_j == pytest.approx(80 * (1 + found.interval_shares["energy_j"]))
 
 
+def test_cells_that_a_row_lacks_are_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text('step_s, tokens ,energy_j\n0.5, 64,\n"0.25"\n\n', encoding="utf-8")
+
+    found = read_steps(path)
+
+    assert found["step_s"].to_list() == [0.5, 0.25]
+    assert found["tokens"].to_list() == [64, None]
+    assert found["energy_j"].null_count() == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -119,6 +130,9 @@ def test_steps_of_a_table_give_users_times_and_intervals(tmp_path: Path) -> None
         ("step_s\nnan", "1 of 1 values are not above 0"),
         ("step_s,tokens\n1,-1", "column 'tokens' has values below 0"),
         ("step_s\nx", "is no table of steps"),
+        ('step_s\n"', "is no table of steps"),
+        ("step_s\n1,2", "line 2 has 2 cells, the head 1"),
+        ("step_s,step_s\n1,2", "is no table of steps"),
         ("", "is no table of steps"),
     ],
 )

@@ -98,23 +98,26 @@ def read_token_table(path: Path) -> list[tuple[int, int, int]]:
                 problem = f"line 1: no column {', '.join(missing)}"
                 raise _table_error(path, [problem], f"columns {', '.join(headings) or 'none'}")
             place = [headings.index(column) for column in _COLUMNS]
-            rows = [(lines.line_num, [*row]) for row in lines if any(map(str.strip, row))]
+            rows = [
+                (lines.line_num, [row[at].strip() if at < len(row) else "" for at in place])
+                for row in lines
+                if any(map(str.strip, row))
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(
             f"cannot read {path.name} of --tokens-per-step",
             details=getattr(error, "strerror", None) or str(error),
             next_step="pass a CSV file with the columns step,tokens, or a number",
         ) from error
-    problems = list(_problems(rows, place))
+    problems = list(_problems(rows))
     if problems:
         raise _table_error(path, problems)
-    return [(line, int(row[place[0]]), int(row[place[1]])) for line, row in rows]
+    return [(line, int(step), int(tokens)) for line, (step, tokens) in rows]
 
 
-def _problems(rows: Iterable[tuple[int, list[str]]], place: Sequence[int]) -> Iterator[str]:
+def _problems(rows: Iterable[tuple[int, list[str]]]) -> Iterator[str]:
     seen: dict[int, int] = {}
-    for line, row in rows:
-        cells = [row[at].strip() if at < len(row) else "" for at in place]
+    for line, cells in rows:
         wrong = [
             f"line {line}: {column} is no whole number: {cell!r}"
             for column, cell in zip(_COLUMNS, cells, strict=True)
