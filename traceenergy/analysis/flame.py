@@ -10,7 +10,7 @@ import polars as pl
 from traceenergy.analysis.flame_columns import FLAME
 from traceenergy.analysis.inseparable import mark_inseparable
 from traceenergy.analysis.step_facts import KINDS
-from traceenergy.codes import codes_of
+from traceenergy.codes import codes_of, number_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,13 +78,12 @@ def flame_rows(work: LabelCells, names: pl.Series) -> pl.DataFrame:
 
 def _leaves(work: LabelCells, names: pl.Series) -> tuple[Int, pl.DataFrame]:
     """Sum what differs in kind of step, layer or kernel, and give each a number."""
-    cells, kinds = work.cells, work.blocks.kind
-    of_block = np.array([*(KINDS.index(kind) for kind in kinds), len(KINDS)])
+    cells = work.cells
+    step_kind = np.where(work.step_kind < 0, len(KINDS), work.step_kind)
     n_layers = int(work.layer.max(initial=-1)) + 2
     n_kernels = max(1, len(work.kernels))
-    # Block -1 finds the last place.
-    code = (of_block[work.block] * n_layers + work.layer + 1) * n_kernels + work.kernel
-    there, leaf = np.unique(code, return_inverse=True)
+    code = (step_kind * n_layers + work.layer + 1) * n_kernels + work.kernel
+    there, leaf = number_codes(code, (len(KINDS) + 1) * n_layers * n_kernels)
     in_kind = there // n_kernels
     known = cells.known
     some_known = np.bincount(leaf[known], minlength=len(there)) > 0

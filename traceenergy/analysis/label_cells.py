@@ -9,6 +9,7 @@ import polars as pl
 
 from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.step_blocks import NO_BLOCKS, block_steps
+from traceenergy.analysis.step_facts import KINDS
 from traceenergy.codes import codes_of
 from traceenergy.records import dataclass
 
@@ -34,8 +35,8 @@ class LabelCells:
         Row in `kernels`.
     layer : ndarray of int64
         -1 for none.
-    block : ndarray of int64
-        Block of steps in `blocks`; -1 for none.
+    step_kind : ndarray of int64
+        Kind of its steps in `KINDS`; -1 for none.
     path : ndarray of int64
         Of ranges; -1 for none.
     part : ndarray of int64
@@ -43,6 +44,8 @@ class LabelCells:
     kernels : polars.DataFrame (n_kernels rows)
         `name_id`, `phase`, `subphase` of each row of the kernel table.
     blocks : StepBlocks
+    block_of_work : ndarray of int16 (n_work,)
+        Block of steps in `blocks` of each piece; -1 for none.
     phase_names : dict of str
         First-level phase to name for people.
     """
@@ -50,11 +53,12 @@ class LabelCells:
     cells: Cells
     kernel: Int
     layer: Int
-    block: Int
+    step_kind: Int
     path: Int
     part: Int
     kernels: pl.DataFrame
     blocks: StepBlocks
+    block_of_work: NDArray[np.int16]
     phase_names: dict[str, str]
 
     def of_kernels(self, columns: list[str]) -> tuple[Int, pl.DataFrame]:
@@ -111,19 +115,21 @@ def label_cells(
     layer = labels.layer.fill_null(-1).to_numpy()
     blocks = NO_BLOCKS if steps is None else block_steps(steps)
     block = blocks.of_work(labels.step)
+    # Block -1 finds the last place.
+    step_kind = np.array([*map(KINDS.index, blocks.kind), -1])[block]
     told = [code for code in (path, part) if code is not None]
-    # Blocks tell apart most of what the others leave together: they go last.
-    cells = cells_of(ledger, kernel, layer, *told, block)
+    cells = cells_of(ledger, kernel, layer, *told, step_kind)
     first = cells.first
     none = np.full(len(first), -1, dtype=np.int64)
     return LabelCells(
         cells=cells,
         kernel=kernel[first],
         layer=layer[first].astype(np.int64),
-        block=block[first],
+        step_kind=step_kind[first],
         path=none if path is None else path[first],
         part=none if part is None else part[first].astype(np.int64),
         kernels=kernels,
         blocks=blocks,
+        block_of_work=block,
         phase_names=labels.phase_names,
     )

@@ -45,11 +45,12 @@ class StepBlocks:
             for kind in kinds
         }
 
-    def of_work(self, step: Int) -> Int:
+    def of_work(self, step: Int) -> NDArray[np.int16]:
         """Find the block of pieces of work by the number of their step; -1 for none."""
         if not len(self.number):
-            return np.full(len(step), -1)
-        block = np.full(int(self.number[-1]) + 2, -1)  # step -1 finds the last place
+            return np.full(len(step), -1, dtype=np.int16)
+        # Step -1 finds the last place.
+        block = np.full(int(self.number[-1]) + 2, -1, dtype=np.int16)
         block[self.number] = self.of_step
         return block[step]
 

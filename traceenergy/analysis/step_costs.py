@@ -8,13 +8,12 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.cost_columns import STEP_COST
-from traceenergy.codes import codes_of
+from traceenergy.codes import codes_of, number_codes
 from traceenergy.units import S_PER_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from traceenergy.analysis.cells import Cells
     from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.step_blocks import StepBlocks
 
@@ -55,10 +54,10 @@ def step_cost_rows(work: LabelCells, steps: pl.DataFrame, names: pl.Series) -> p
     key = work.kernels.select(
         names.gather(work.kernels["name_id"]).alias("name"), "phase", "subphase"
     )
-    values = _values(work.cells)
-    kernels = _sums(values, work.kernel, work.block, (len(key), len(blocks.kind)))
+    cell, block, values = _values(work)
+    kernels = _sums(values, work.kernel[cell], block, (len(key), len(blocks.kind)))
     n_layers = int(work.layer.max(initial=-1)) + 1
-    of_layers = _sums(values, work.layer, work.block, (n_layers, len(blocks.kind)))
+    of_layers = _sums(values, work.layer[cell], block, (n_layers, len(blocks.kind)))
     layers = pl.select(name=pl.format("layer {}", pl.int_range(n_layers)))
     tables = [_whole_steps(known, blocks)]
     for level in (PHASE, SUBPHASE):
@@ -103,14 +102,24 @@ def _known(values: list[float]) -> list[float] | None:
     return None if any(value != value for value in values) else values  # noqa: PLR0124 - NaN
 
 
-def _values(cells: Cells) -> list[Float]:
-    """Sum what `_SUMS` names over cells, ``(n_cells,)`` each."""
-    work = cells.ledger.work
+def _values(work: LabelCells) -> tuple[Int, Int, list[Float]]:
+    """Sum what `_SUMS` names by cell and block: cell, block, sums of all that occur."""
+    cells, ledger, n_blocks = work.cells, work.cells.ledger, len(work.blocks.kind)
+    code = cells.cell * (n_blocks + 1) + work.block_of_work + 1
+    there, number = number_codes(code, len(cells.first) * (n_blocks + 1))
+
+    def total(value: Float | Int) -> Float:
+        return np.bincount(number, value, len(there)).astype(np.float64)
+
     sizes = (
-        cells.total(work[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+        total(ledger.work[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
         for name in ("bytes", "grid_blocks")
     )
-    return [cells.energy_j, cells.time_ns * S_PER_NS, cells.n_work.astype(np.float64), *sizes]
+    n_work = np.bincount(number, minlength=len(there)).astype(np.float64)
+    energy_j = total(ledger.static_j) + total(ledger.dynamic_j)
+    time_s = total(ledger.end_ns - ledger.start_ns) * S_PER_NS
+    cell, block = np.divmod(there, n_blocks + 1)
+    return cell, block - 1, [energy_j, time_s, n_work, *sizes]
 
 
 def _sums(values: list[Float], group: Int, block: Int, shape: tuple[int, int]) -> list[Float]:

@@ -154,8 +154,8 @@ def step_kind_rows(work: LabelCells, steps: pl.DataFrame) -> pl.DataFrame:
     if not len(known):
         return _empty(model.STEP_KIND_ROW)
     kinds = [kind for kind in KINDS if kind in work.blocks.kind]
-    code = np.array([*(kinds.index(kind) for kind in work.blocks.kind), -1])
-    group = code[work.block]  # block -1 finds the last place
+    code = np.array([*(kinds.index(kind) if kind in kinds else -1 for kind in KINDS), -1])
+    group = code[work.step_kind]  # kind -1 finds the last place
     energy_j = pl.col("energy_j").filter(pl.col("tokens").is_not_null()).drop_nulls()
     told_j = pl.when(energy_j.len() > 0).then(energy_j.sum())
     tokens = pl.when(pl.col("tokens").count() > 0).then(pl.col("tokens").sum())
