@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyze import DATA, TRACEENERGY, Run, describe
+from recipe_input import write_recipe_input
 from repeat import repeat_run
 
 RANGES_PER_KERNEL = 5
@@ -130,11 +131,12 @@ def run_peers(made: Input, n: int, out: Path, peers: Path | None) -> dict[str, f
         reports = "nvtx_gpu_proj_sum,cuda_gpu_kern_sum"
         nsys = ["nsys", "stats", "-r", reports, "-f", "csv", "--force-export=false", copy]
         took["nsys stats"] = tried("nsys stats, two reports", nsys, n)
-        recipe = ["nsys", "recipe", "nvtx_gpu_proj_sum", "--input", copy, "--force-overwrite",
+        report = str(write_recipe_input(made.trace, out))
+        recipe = ["nsys", "recipe", "nvtx_gpu_proj_sum", "--input", report, "--force-overwrite",
                   "--output", str(out / "recipe")]  # fmt: skip
         # Recipes run in the first python3 that they find, and need pandas and others there.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        took["nsys recipe"] = tried("nsys recipe, projection", recipe, n, PATH=path)
+        took["nsys recipe"] = tried("nsys recipe, from Parquet", recipe, n, PATH=path)
     if peers is None:
         print("nsys-ai and HolisticTraceAnalysis: not measured (--peers PYTHON)")
         return took
