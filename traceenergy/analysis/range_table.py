@@ -11,6 +11,7 @@ import polars as pl
 from traceenergy.analysis.cells import cells_of
 from traceenergy.analysis.model import RANGE_ROW
 from traceenergy.analysis.rows import sum_groups
+from traceenergy.analysis.steps import matching_names
 from traceenergy.phases.match import NUMBERING
 from traceenergy.projection.paths import merge_paths
 from traceenergy.records import dataclass
@@ -99,9 +100,8 @@ def without_numbers(tree: RangeTree, names: pl.Series, step_patterns: Sequence[s
         The same ranges with merged paths.
     """
     texts = names.str.replace(NUMBERING, "")
-    for pattern in step_patterns:
-        is_step = names.str.contains(pattern).fill_null(value=False)
-        texts = texts.zip_with(~is_step, texts.str.replace_all(r"\d+", "*"))
+    is_step = pl.Series(matching_names(names, step_patterns))
+    texts = texts.str.replace_all(r"\d+", "*").zip_with(is_step, texts)
     merged, new_id = merge_paths(tree.paths, texts)
     path_of_range = np.append(new_id.cast(pl.Int32).to_numpy(), np.int32(-1))[tree.path_of_range]
     return replace(tree, paths=merged, path_of_range=path_of_range)
