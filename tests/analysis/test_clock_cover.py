@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceenergy.analysis.clock_contrast import HIGHER, LOWER, NOT_TOLD, contrast_rows
-from traceenergy.analysis.clock_cover import cover
+from traceenergy.analysis.clock_cover import cover, stretch_of
 from traceenergy.analysis.clock_sensitivity import clock_bound
 from traceenergy.analysis.clock_series import DeviceReadings, Zones, reading_zones
 from traceenergy.analysis.clocked_work import ClockedWork
@@ -73,6 +73,29 @@ def test_parts_sum_to_what_the_readings_cover(at: list[int], spans: list[tuple[i
     summed = np.bincount(found.piece, found.time_ns, len(start)) if len(start) else np.zeros(0)
     assert summed == pytest.approx(zones.integral(start, end))
     assert (found.time_ns > 0).all()
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=10), st.lists(st.integers(-5, 60)))
+def test_times_are_found_between_edges_in_any_order(edges: list[int], times: list[int]) -> None:
+    edge = np.sort(ints(*edges))
+    told = [sum(one <= time for one in edges) - 1 for time in times]
+
+    assert stretch_of(edge, ints(*times)).tolist() == told
+    assert stretch_of(edge, ints(*sorted(times))).tolist() == sorted(told)
+
+
+@given(st.lists(st.integers(0, 300), min_size=2, max_size=20, unique=True), SPANS)
+def test_integrals_are_sums_over_nanoseconds(at: list[int], spans: list[tuple[int, int]]) -> None:
+    zones = Zones(*reading_zones(np.sort(ints(*at))), np.arange(1.0, len(at) + 1))
+    start = ints(*(begin for begin, _ in spans))
+    end = start + ints(*(length for _, length in spans))
+    each = np.zeros(1000)  # value of each nanosecond from -300 on
+    for low, high, value in zip(zones.low_ns, zones.high_ns, zones.value, strict=True):
+        each[low + 300 : high + 300] = value
+
+    told = [each[a + 300 : b + 300].sum() for a, b in zip(start, end, strict=True)]
+
+    assert zones.integral(start, end) == pytest.approx(told)
 
 
 def launches(

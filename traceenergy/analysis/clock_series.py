@@ -115,15 +115,18 @@ class Zones:
         """
         if not len(self.low_ns):
             return np.zeros(len(low_ns))
-        ends = np.cumsum((self.value if weight is None else weight) * self.length_ns)
-        total = np.column_stack((np.append(0.0, ends[:-1]), ends)).ravel()
-        origin_ns = int(self.low_ns[0])
-        edge_ns = (self.edge_ns - origin_ns).astype(np.float64)
-        high, low = (
-            np.interp((at_ns - origin_ns).astype(np.float64), edge_ns, total)
-            for at_ns in (high_ns, low_ns)
-        )
-        return np.asarray(high - low)
+        rate = self.value if weight is None else weight
+        length_ns = self.length_ns
+        ends = np.cumsum(rate * length_ns)
+
+        def until(at_ns: Int) -> Float:
+            place = np.searchsorted(self.low_ns, at_ns, side="right") - 1
+            gone_ns = np.minimum(at_ns - self.low_ns[place], length_ns[place])
+            # What is left of a stretch is taken off, so that its end is exact.
+            left = rate[place] * (length_ns[place] - gone_ns)
+            return np.where(place < 0, 0.0, ends[place] - left)
+
+        return until(high_ns) - until(low_ns)
 
     def mean(self, low_ns: Int, high_ns: Int) -> Float:
         """Average over intervals; NaN where no reading covers any of it."""

@@ -70,14 +70,17 @@ def clock_tables(trace: Trace, found: AttributedRun, steps: pl.DataFrame) -> Clo
     ClockTables
     """
     ledger, labels, window = found.ledger, found.labels, found.window
+    matmul = is_matmul(ledger, trace.names)
+    of_steps = step_spans(ledger, labels, steps)
+    # First, so that the layer of each piece in each step is not kept.
+    levels = ("step", of_steps), ("layer", layer_spans(ledger, labels, steps))
+    duty_cycle = duty_rows(ledger, matmul, levels)
+    del levels
     groups = _number_groups(ledger, labels, trace.names)
     facts = _gather(trace, found, groups["phase"])
-    matmul = is_matmul(ledger, trace.names)
     tensor = None if facts.work is None else tensor_shares(trace, ledger, window)
     products = matmul.astype(np.float64)
     compute, source = (products, NAMES) if tensor is None else (tensor, TENSOR)
-    of_steps = step_spans(ledger, labels, steps)
-    of_layers = layer_spans(ledger, labels, steps)
     return ClockTables(
         clock_rows(facts, groups, products, of_steps),
         bin_rows(facts),
@@ -85,7 +88,7 @@ def clock_tables(trace: Trace, found: AttributedRun, steps: pl.DataFrame) -> Clo
         throttling_rows(facts),
         contrast_rows(facts, compute, source),
         drift_rows(facts, of_steps),
-        duty_rows(ledger, matmul, (("step", of_steps), ("layer", of_layers))),
+        duty_cycle,
     )
 
 

@@ -32,7 +32,7 @@ class ClockedWork:
         Of the piece, in the ledger.
     zone : ndarray of int64
         Of the reading, in `sm_mhz` of the device.
-    device : ndarray of int64
+    device : ndarray of int32
         In the ledger.
     time_s : ndarray of float64 [s]
     clock_mhz : ndarray of float64 [MHz]
@@ -44,7 +44,7 @@ class ClockedWork:
 
     row: Int
     zone: Int
-    device: Int
+    device: NDArray[np.int32]
     time_s: Float
     clock_mhz: Float
     energy_j: Float
@@ -178,12 +178,13 @@ def clocked_work(ledger: Ledger, readings: Sequence[DeviceReadings]) -> ClockedW
     for one in readings:
         if one.sm_mhz is not None:
             row, zone, time_s = _cut(ledger, one.index, one.sm_mhz)
-            device = np.full(len(row), one.index)
+            device = np.full(len(row), one.index, dtype=np.int32)
             parts.append((row, zone, device, time_s, one.sm_mhz.value[zone]))
     if not parts:
         return None
     row, zone, device, time_s, clock_mhz = (
-        np.concatenate(columns) for columns in zip(*parts, strict=True)
+        columns[0] if len(columns) == 1 else np.concatenate(columns)
+        for columns in zip(*parts, strict=True)
     )
     highest_mhz = np.array([one.highest_mhz for one in readings])
     energy_j = _energy(ledger, row, time_s)

@@ -53,14 +53,16 @@ def duty_rows(ledger: Ledger, matmul: Bool, spans: Iterable[tuple[str, StepSpans
         `DUTY_CYCLE`. Products that run together count once; several GPUs are instances each.
     """
     rows = []
+    product = np.flatnonzero(matmul)
+    products = product, ledger.start_ns[product], ledger.end_ns[product]
     for level, found in spans:
-        busy_ns = _busy(ledger, matmul, found.of_work, len(found.kind))
+        busy_ns = _busy(products, found.of_work, len(found.kind))
         elapsed_ns = found.end_ns - found.start_ns
         for kind in np.unique(found.kind).tolist():
             mine = found.kind == kind
             rows.append(_row(level, found.names[kind], busy_ns[mine], elapsed_ns[mine]))
     n_devices = len(ledger.devices)
-    busy_ns = _busy(ledger, matmul, ledger.device, n_devices)
+    busy_ns = _busy(products, ledger.device, n_devices)
     for index, work in enumerate(ledger.devices):
         first_ns, last_ns = ledger.start_ns[work.row].min(), ledger.end_ns[work.row].max()
         name, elapsed_ns = device_text(work.rank, work.device_id), np.array([last_ns - first_ns])
@@ -69,9 +71,13 @@ def duty_rows(ledger: Ledger, matmul: Bool, spans: Iterable[tuple[str, StepSpans
     return pl.DataFrame(kept, schema={column.name: column.dtype for column in DUTY_CYCLE})
 
 
-def _busy(ledger: Ledger, matmul: Bool, group: Int, n: int) -> Int:
-    kept = np.flatnonzero(matmul & (group >= 0))
-    return busy_by_group(group[kept], ledger.start_ns[kept], ledger.end_ns[kept], n)
+def _busy(products: tuple[Int, Int, Int], group: Int, n: int) -> Int:
+    row, start_ns, end_ns = products
+    mine = group[row]
+    kept = mine >= 0
+    if not kept.all():
+        mine, start_ns, end_ns = mine[kept], start_ns[kept], end_ns[kept]
+    return busy_by_group(mine, start_ns, end_ns, n)
 
 
 def _row(level: str, name: str, busy_ns: Int, elapsed_ns: Int) -> dict[str, Any]:

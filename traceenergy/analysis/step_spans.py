@@ -106,8 +106,15 @@ def extents(group: Int, n_groups: int, start_ns: Int, end_ns: Int) -> tuple[Int,
 
 def _spans(ledger: Ledger, place: Int, n: int, kind: Int, names: list[str]) -> StepSpans:
     n_devices = max(len(ledger.devices), 1)
-    code = np.where(place >= 0, place * n_devices + ledger.device, -1)
-    start_ns, end_ns = extents(code, n * n_devices, ledger.start_ns, ledger.end_ns)
+    code = place * n_devices
+    code += ledger.device
+    code[place < 0] = -1
+    start_ns, end_ns = np.zeros((2, n, n_devices), dtype=np.int64)
+    # Work of one device stands together in its steps; of several it takes turns.
+    for index, work in enumerate(ledger.devices):
+        mine = place if n_devices == 1 else place[work.row]
+        start_ns[:, index], end_ns[:, index] = extents(mine, n, work.start_ns, work.end_ns)
+    start_ns, end_ns = start_ns.ravel(), end_ns.ravel()
     there = np.flatnonzero(end_ns > start_ns)
     number = np.full(n * n_devices + 1, -1)
     number[there] = np.arange(len(there))

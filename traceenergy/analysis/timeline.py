@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from traceenergy.analysis.clock_cover import stretch_of
 from traceenergy.analysis.ledger import clocks_of
 from traceenergy.analysis.model import CLOCK_CURVE, POWER_CURVE
 from traceenergy.codes import codes_of
@@ -79,7 +80,7 @@ def _share_in_bins(ledger: Ledger, row: Int, kind: Int, n_kinds: int, edge_ns: I
     """Share the time of a device among kinds of work, bin by bin ``(n_bins, n_kinds)`` [ns]."""
     start_ns, end_ns = ledger.start_ns[row], ledger.end_ns[row]
     n_bins = len(edge_ns) - 1
-    first = np.minimum(np.searchsorted(edge_ns, start_ns, side="right") - 1, n_bins - 1)
+    first = np.minimum(stretch_of(edge_ns, start_ns), n_bins - 1)
     crosses = end_ns > edge_ns[first + 1]
     cell = first * n_kinds + kind
     inside_ns = np.where(crosses, 0.0, ledger.gpu_time_s[row] / S_PER_NS)
