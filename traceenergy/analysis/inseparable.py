@@ -53,8 +53,8 @@ def mark_inseparable(
 
         high = max(own high, min(own low + (high of the set - sum of lows), most possible))
     """
-    empty = pl.Series("inseparable_with", [[]] * len(rows), dtype=pl.List(pl.String))
-    rows = rows.with_columns(empty)
+    empty = pl.Series("inseparable_with", [[]], dtype=pl.List(pl.String))
+    rows = rows.with_columns(empty.new_from_index(0, len(rows)))  # from a list, it looks at each
     devices = [(sums, group[mine]) for sums, mine in cells.devices]
     sets = _sets_of(devices, rows, np.zeros(len(rows), dtype=np.int64) if table is None else table)
     if not sets:
