@@ -83,7 +83,8 @@ def _busy(products: tuple[Int, Int, Int], group: Int, n: int) -> Int:
 def _row(level: str, name: str, busy_ns: Int, elapsed_ns: Int) -> dict[str, Any]:
     elapsed_s, matmul_s = (float(ns.sum()) * S_PER_NS for ns in (elapsed_ns, busy_ns))
     duties = busy_ns / np.maximum(elapsed_ns, 1)
-    low, middle, high = (float(value) for value in np.quantile(duties, _QUANTILES))
+    places = np.multiply(_QUANTILES, len(duties) - 1)
+    low, middle, high = np.interp(places, np.arange(len(duties)), np.sort(duties)).tolist()
     return {
         "level": level, "name": name, "n_instances": len(busy_ns), "elapsed_s": elapsed_s,
         "matmul_s": matmul_s, "duty": matmul_s / max(elapsed_s, S_PER_NS), "duty_q10": low,

@@ -183,8 +183,10 @@ def _largest_change(power_w: Float) -> float:
 
 def map_rows(powers: tuple[DevicePower, ...], window: Window) -> pl.DataFrame | None:
     """Take the power of several GPUs in few bins, for a picture; None for one GPU."""
+    if len(powers) < 2:  # noqa: PLR2004 - see above
+        return None
     binned = bin_power(powers[:MAP_DEVICES], window, MAP_BINS)
-    if binned is None or len(powers) < 2:  # noqa: PLR2004 - see above
+    if binned is None:
         return None
     return pl.concat(
         pl.DataFrame(
