@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from traceenergy.portions.run import analyze_by_report
     from traceenergy.read import read_trace
     from traceenergy.read.options import ReadOptions, Workers
-    from traceenergy.report import load, write
+    from traceenergy.report import write
+    from traceenergy.report.load_result import load
     from traceenergy.report.sweep_runs import sweep
     from traceenergy.sweeps.result import Sweep, SweepOptions
     from traceenergy.trace.model import Trace
@@ -67,7 +68,7 @@ _HOMES = {
     "analyze_by_report": "traceenergy.portions.run",
     "compare": "traceenergy.comparison",
     "inspect_trace": "traceenergy.inspection",
-    "load": "traceenergy.report",
+    "load": "traceenergy.report.load_result",
     "read_trace": "traceenergy.read",
     "sweep": "traceenergy.report.sweep_runs",
     "validate": "traceenergy.analysis.validation",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from traceenergy.report.json_report import render_json
-from traceenergy.report.load_result import load
 from traceenergy.report.outputs import STDOUT, begin_pages, check_outputs, needs_pieces, write
 from traceenergy.report.summary_text import TerminalSummary, terminal_summary
 
@@ -12,7 +11,6 @@ __all__ = [
     "TerminalSummary",
     "begin_pages",
     "check_outputs",
-    "load",
     "needs_pieces",
     "render_json",
     "terminal_summary",
