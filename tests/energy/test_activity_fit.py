@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from traceenergy.energy import activity_fit as module
 from traceenergy.energy.activity_fit import BinShares, fit_activity, lay_out
 from traceenergy.energy.bins import Pieces
 
@@ -146,3 +147,22 @@ def test_long_pieces_that_differ_do_not_speak_for_short_ones() -> None:
     assert same.unevenness == pytest.approx([0.0], abs=1e-9)
     # log(30) = 3.4 apart; 2 us are 3.2 % of the time and 0.1 % of the squares
     assert even.unevenness == pytest.approx([3.4 * (0.032 - 0.001)], abs=0.02)
+
+
+@pytest.mark.parametrize("of_four", [1, 2, 3])
+def test_what_is_seen_in_part_is_known_less_by_the_square_of_the_rest(
+    of_four: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid, value, _ = problem(3, 5)
+    is_known = np.arange(len(value)) % 4 >= of_four
+    holed = np.where(is_known, value, np.nan)
+    monkeypatch.setattr(module, "FULL", 2.0)  # no bin is left out beside
+
+    _, se = fit_activity(laid, holed, ROUNDING)
+    monkeypatch.setattr(module, "UNSEEN_SD", 0.0)
+    _, least_se = fit_activity(laid, holed, ROUNDING)
+
+    share = laid.share.toarray()
+    unseen = 1 - share[is_known].sum(axis=0) / share.sum(axis=0)
+    assert unseen == pytest.approx(np.full(5, of_four / 4), abs=0.1)
+    assert se**2 - least_se**2 == pytest.approx((0.15 * unseen**2) ** 2)
