@@ -74,4 +74,4 @@ def _energy_of_work(trace: Trace, rules: Sequence[Path], *, needed: bool) -> pl.
         return None
     energy_j = np.full(len(trace.gpu_work), np.nan)
     energy_j[run.ledger.trace_index] = run.ledger.energy_j
-    return pl.Series("energy_j", energy_j).fill_nan(None)
+    return pl.Series("energy_j", energy_j, nan_to_null=True)

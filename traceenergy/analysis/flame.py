@@ -100,8 +100,8 @@ def _leaves(work: LabelCells, names: pl.Series) -> tuple[Int, pl.DataFrame]:
             "phase": of_kernel["phase"].cast(pl.String),
             "subphase": of_kernel["subphase"].cast(pl.String),
             "kernel": names.gather(of_kernel["name_id"]),
-            "energy_j": pl.Series(total(cells.energy_j)).fill_nan(None),
-            "dynamic_j": pl.Series(total(cells.dynamic_j)).fill_nan(None),
+            "energy_j": pl.Series(total(cells.energy_j), nan_to_null=True),
+            "dynamic_j": pl.Series(total(cells.dynamic_j), nan_to_null=True),
             "gpu_time_s": np.bincount(leaf, cells.gpu_time_s, len(there)),
             "n_kernels": np.bincount(leaf, cells.n_work, len(there)),
         }

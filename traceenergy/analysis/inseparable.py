@@ -65,7 +65,7 @@ def mark_inseparable(
         for member in members:
             together[member] = [names[other] for other in members if other != member]
     return rows.with_columns(
-        pl.Series("energy_hi_j", high_j).fill_nan(None),
+        pl.Series("energy_hi_j", high_j, nan_to_null=True),
         pl.Series("inseparable_with", together, dtype=pl.List(pl.String)),
     )
 

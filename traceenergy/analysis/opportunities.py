@@ -118,10 +118,10 @@ def opportunity_rows(
         {
             "name": phase.gather(late),
             "off_path_s": length_ns * S_PER_NS,
-            "off_path_j": pl.Series(ledger.static_j[late] + dynamic_j).fill_nan(None),
+            "off_path_j": pl.Series(ledger.static_j[late] + dynamic_j, nan_to_null=True),
             "weighted": slack_ns * length_ns * S_PER_NS,
             "length": length_ns,
-            "saving_j": pl.Series(dynamic_j * saved).fill_nan(None),
+            "saving_j": pl.Series(dynamic_j * saved, nan_to_null=True),
         }
     )
     known = pl.col("off_path_j").is_not_null().any()

@@ -69,7 +69,7 @@ def overlap_rows(ledger: Ledger, subphase: pl.Series, critical: Critical) -> pl.
     share = np.divide(hidden_ns, length_ns, where=length_ns > 0, out=np.zeros_like(hidden_ns))
     shares = {"hidden": share, "exposed": 1 - share}
     joules = {
-        f"{how}{part}_j": pl.Series(joule * shares[how]).fill_nan(None)
+        f"{how}{part}_j": pl.Series(joule * shares[how], nan_to_null=True)
         for how in HOW
         for part, joule in (("", energy_j), ("_dynamic", dynamic_j))
     }

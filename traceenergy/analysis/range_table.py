@@ -144,7 +144,7 @@ def _path_rows(cells: Cells, path: Int, tree: RangeTree) -> pl.DataFrame:
     if outside:
         busy_s[-1], energy_j[-1] = own["busy_s"][-1], own["energy_j"].fill_null(np.nan)[-1]
     rows = own.with_columns(
-        pl.Series("inclusive_energy_j", energy_j).fill_nan(None),
+        pl.Series("inclusive_energy_j", energy_j, nan_to_null=True),
         pl.Series("inclusive_busy_s", busy_s),
         pl.Series("n_instances", np.append(instances[used], [0] * outside), dtype=pl.Int64),
     )

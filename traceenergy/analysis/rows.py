@@ -65,7 +65,7 @@ def sum_groups(
             "mean_power_w": np.where(busy_s > 0, energy_j / busy_s, np.nan),
             "energy_share": np.where(all_j > 0, energy_j / all_j, np.nan),
         }
-    frame = pl.DataFrame(columns).with_columns(pl.all().fill_nan(None))
+    frame = pl.DataFrame(columns, nan_to_null=True)
     rows = frame.with_columns(
         names.cast(pl.String).alias("name"),
         *_on_path(cells, group, n_groups),
@@ -86,5 +86,6 @@ def _on_path(cells: Cells, group: Int, n_groups: int) -> list[pl.Series]:
     least_ns[np.isinf(least_ns)] = np.nan
     columns = (path_ns * S_PER_NS, least_ns * S_PER_NS, path_ns / max(1, cells.ledger.elapsed_ns))
     return [
-        pl.Series(name, column).fill_nan(None) for name, column in zip(names, columns, strict=True)
+        pl.Series(name, column, nan_to_null=True)
+        for name, column in zip(names, columns, strict=True)
     ]

@@ -152,7 +152,7 @@ def _rows(level: str, key: pl.DataFrame, sums: list[Float], blocks: StepBlocks) 
         table = key[there].with_columns(
             pl.lit(level).alias("level"),
             pl.lit(kind).alias("step_kind"),
-            *(pl.Series(name, values).fill_nan(None) for name, values in whole.items()),
+            *(pl.Series(name, values, nan_to_null=True) for name, values in whole.items()),
             _lists(np.tile(blocks.n_steps[mine], (len(there), 1))).alias("block_steps"),
             pl.when(is_known).then(_lists(found["energy_j"])).alias("block_energy_j"),
             _lists(found["time_s"]).alias("block_time_s"),

@@ -31,9 +31,9 @@ def work_rows(ledger: Ledger, labels: Labels, tree: RangeTree, names: pl.Series)
         pl.Series("step", labels.step).set(pl.Series(labels.step < 0), None),
         _texts(tree, tree.path_of_work).alias("range"),
         _texts(tree, tree.capture_path_of_work).alias("capture_range"),
-        pl.Series("energy_j", ledger.energy_j).fill_nan(None),
-        pl.Series("static_j", ledger.static_j).fill_nan(None),
-        pl.Series("dynamic_j", ledger.dynamic_j).fill_nan(None),
+        pl.Series("energy_j", ledger.energy_j, nan_to_null=True),
+        pl.Series("static_j", ledger.static_j, nan_to_null=True),
+        pl.Series("dynamic_j", ledger.dynamic_j, nan_to_null=True),
         pl.lit(None if ledger.path_ns is None else pl.Series(ledger.path_ns > 0)).alias(
             "on_critical_path"
         ),
