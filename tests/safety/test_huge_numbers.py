@@ -12,6 +12,7 @@ import traceenergy as te
 from tests.fuzz.base import write_base
 from traceenergy.analysis.options import tokens_per_step
 from traceenergy.errors import BadPowerLogError, UsageError
+from traceenergy.read.nsys.time_slice import cut_in_slices
 from traceenergy.read.power_gpu import parse_power_gpus
 from traceenergy.read.ranks import _rank_in_name
 from traceenergy.read.sample_log import parse_sample_log
@@ -51,6 +52,15 @@ def test_ranges_and_gpus_have_short_numbers(tmp_path: Path) -> None:
         te.analyze(trace, te.AnalysisOptions(filter_nvtx=f"load/{LONG}"))
     assert _rank_in_name("rank_12.sqlite") == 12
     assert _rank_in_name("rank99999999999.sqlite") is None
+
+
+def test_more_slices_than_kernels_are_as_many_as_there_are_kernels(tmp_path: Path) -> None:
+    path = write_base(tmp_path / "x.sqlite")
+
+    slices = cut_in_slices(path, 10**30)
+
+    assert 1 < len(slices) <= te.read_trace(path).gpu_work.height
+    assert (slices[0].start_ns, slices[-1].end_ns) == (None, None)
 
 
 def test_names_of_kernels_may_hold_any_number() -> None:

@@ -144,7 +144,8 @@ def cut_in_slices(path: Path, n: int) -> list[TimeSlice]:
         starts_ns = _some_starts(database)
         zones = {table: one() for table, one in asked.items()}
         told = sha256()
-    cuts = sorted({starts_ns[len(starts_ns) * i // n] for i in range(1, n)} if starts_ns else ())
+    n = min(n, len(starts_ns))
+    cuts = sorted({starts_ns[len(starts_ns) * i // n] for i in range(1, n)})
     edges = [None, *cuts, None]
     return [TimeSlice(low, high, zones, told) for low, high in pairwise(edges)]
 
