@@ -69,6 +69,12 @@ def test_what_a_gpu_does_not_give_is_unknown_never_zero() -> None:
     assert log.power_fields == ("power.draw",)
 
 
+def test_power_below_zero_is_unknown() -> None:
+    log = parse("100,0,GPU-A,1,5000\n110,10,GPU-A,1,-1\n120,20,GPU-A,1,7000\n")
+
+    assert log.rows["power.draw"].to_list() == [5.0, None, 7.0]
+
+
 def test_columns_of_later_days_are_left_alone() -> None:
     log = parse("1,0,GPU-A,1,5000,9\n", columns=COLUMNS.strip() + ",fan:int64[rpm]\n")
 

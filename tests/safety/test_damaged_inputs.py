@@ -47,7 +47,7 @@ FOUND = (
     ("runs of a sweep", 4314604), ("runs of a sweep", 4322490), ("tokens", 4115586),
     ("result", 4366337), ("result", 4411528), ("result", 4431902), ("result", 4432528),
     ("result", 4451894), ("result", 4481589), ("runs of a sweep", 4412917),
-    ("power log", 4454536), ("steps", 4538668), ("tokens", 4514257),
+    ("power log", 4454536), ("power log", 4626223), ("steps", 4538668), ("tokens", 4514257),
     ("words of options", 4559480), ("member of a sweep", 45), ("member of a sweep", 169),
     ("member of a sweep", 233), ("member of a sweep", 325),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -196,8 +197,12 @@ def _held(table: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name).cast(pl.Float64, strict=False) * factor).alias(name)
         for name, factor in _QUANTITIES.values()
     ]
-    # Hundreds of digits make infinity.
-    return filled.with_columns(pl.when(number.is_finite()).then(number) for number in numbers)
+    # Hundreds of digits make infinity; less than nothing is drawn only by a broken sensor.
+    least = (0.0 if name in POWER_FIELDS else -math.inf for name, _ in _QUANTITIES.values())
+    return filled.with_columns(
+        pl.when(number.is_finite() & (number >= low)).then(number)
+        for number, low in zip(numbers, least, strict=True)
+    )
 
 
 def _each_poll(rows: pl.DataFrame) -> pl.DataFrame:
