@@ -72,7 +72,7 @@ def test_what_a_gpu_does_not_give_is_unknown_never_zero() -> None:
 def test_power_below_zero_is_unknown() -> None:
     log = parse("100,0,GPU-A,1,5000\n110,10,GPU-A,1,-1\n120,20,GPU-A,1,7000\n")
 
-    assert log.rows["power.draw"].to_list() == [5.0, None, 7.0]
+    assert log.rows.select("wall_ns", "power.draw").rows() == [(100, 5.0), (120, 7.0)]
 
 
 def test_columns_of_later_days_are_left_alone() -> None:
