@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from traceenergy.analysis.clock_columns import DUTY_CYCLE
 from traceenergy.analysis.clocks import device_text
+from traceenergy.analysis.pieces import Pieces
 from traceenergy.energy.prior import category_of
 from traceenergy.intervals import busy_by_group
 from traceenergy.units import S_PER_NS
@@ -53,16 +54,15 @@ def duty_rows(ledger: Ledger, matmul: Bool, spans: Iterable[tuple[str, StepSpans
         `DUTY_CYCLE`. Products that run together count once; several GPUs are instances each.
     """
     rows = []
-    product = np.flatnonzero(matmul)
-    products = product, ledger.start_ns[product], ledger.end_ns[product]
+    products = _products(ledger, matmul)
     for level, found in spans:
-        busy_ns = _busy(products, found.of_work, len(found.kind))
+        busy_ns = products.busy_ns(found.of_work, len(found.kind))
         elapsed_ns = found.end_ns - found.start_ns
         for kind in np.unique(found.kind).tolist():
             mine = found.kind == kind
             rows.append(_row(level, found.names[kind], busy_ns[mine], elapsed_ns[mine]))
     n_devices = len(ledger.devices)
-    busy_ns = _busy(products, ledger.device, n_devices)
+    busy_ns = products.busy_ns(ledger.device, n_devices)
     for index, work in enumerate(ledger.devices):
         first_ns, last_ns = ledger.start_ns[work.row].min(), ledger.end_ns[work.row].max()
         name, elapsed_ns = device_text(work.rank, work.device_id), np.array([last_ns - first_ns])
@@ -71,13 +71,30 @@ def duty_rows(ledger: Ledger, matmul: Bool, spans: Iterable[tuple[str, StepSpans
     return pl.DataFrame(kept, schema={column.name: column.dtype for column in DUTY_CYCLE})
 
 
-def _busy(products: tuple[Int, Int, Int], group: Int, n: int) -> Int:
-    row, start_ns, end_ns = products
-    mine = group[row]
-    kept = mine >= 0
-    if not kept.all():
-        mine, start_ns, end_ns = mine[kept], start_ns[kept], end_ns[kept]
-    return busy_by_group(mine, start_ns, end_ns, n)
+class _Products(NamedTuple):
+    """Matrix products: those that run alone on their device with their lengths, and the rest."""
+
+    alone: Int
+    length_ns: Float
+    rest: Pieces
+
+    def busy_ns(self, group: Int, n: int) -> Int:
+        """Measure the union of each group's products; `group` of a piece is negative for none."""
+        # Groups are of one device each: only what shares time with other work needs a union.
+        summed_ns = np.bincount(group[self.alone] + 1, self.length_ns, n + 1)[1:]
+        mine = group[self.rest.row]
+        kept = np.flatnonzero(mine >= 0)
+        times_ns = self.rest.start_ns[kept], self.rest.end_ns[kept]
+        return busy_by_group(mine[kept], *times_ns, n) + summed_ns.astype(np.int64)
+
+
+def _products(ledger: Ledger, matmul: Bool) -> _Products:
+    alone = np.flatnonzero(matmul & ledger.is_alone)
+    length_ns = (ledger.end_ns[alone] - ledger.start_ns[alone]).astype(np.float64)
+    rest = ledger.not_alone
+    mine = np.flatnonzero(matmul[rest.row])
+    there = rest.row[mine], rest.device[mine], rest.start_ns[mine], rest.end_ns[mine]
+    return _Products(alone, length_ns, Pieces(*there))
 
 
 def _row(level: str, name: str, busy_ns: Int, elapsed_ns: Int) -> dict[str, Any]:
