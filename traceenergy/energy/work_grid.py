@@ -381,12 +381,14 @@ class _Sums:
     def done_s(self, columns: Bool | slice) -> Float:
         """Sum up the work of some columns to each point, ``(n_cells + 1, n_chosen)`` [s]."""
         shape = self.cells.n_cells, self.n_columns
-        slope = self.slope.reshape(shape)[:, columns]
         of_cell_ns = self.rest_ns.reshape(shape)[:, columns]
-        of_cell_ns[1:] += np.cumsum(slope, axis=0)[:-1] * self.cells.step_ns
-        done_ns = np.zeros((len(of_cell_ns) + 1, of_cell_ns.shape[1]))
-        np.cumsum(of_cell_ns, axis=0, out=done_ns[1:])
-        return done_ns * S_PER_NS
+        running_ns = np.cumsum(self.slope.reshape(shape)[:, columns], axis=0)
+        running_ns *= self.cells.step_ns
+        of_cell_ns[1:] += running_ns[:-1]
+        done = np.zeros((len(of_cell_ns) + 1, of_cell_ns.shape[1]))
+        np.cumsum(of_cell_ns, axis=0, out=done[1:])
+        done *= S_PER_NS
+        return done
 
 
 def _sum_up(cells: _Cells, start_ns: Int, end_ns: Int, weight: Float) -> Float:
