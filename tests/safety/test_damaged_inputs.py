@@ -46,6 +46,7 @@ FOUND = (
     ("runs of a sweep", 4216535), ("runs of a sweep", 4239161), ("runs of a sweep", 4278705),
     ("runs of a sweep", 4314604), ("runs of a sweep", 4322490), ("tokens", 4115586),
     ("result", 4366337), ("result", 4411528), ("result", 4431902), ("result", 4432528),
+    ("result", 4573589), ("result", 4590902), ("result", 4637650), ("power log", 4365796),
     ("result", 4451894), ("result", 4481589), ("runs of a sweep", 4412917),
     ("power log", 4454536), ("power log", 4626223), ("steps", 4538668), ("tokens", 4514257),
     ("words of options", 4559480), ("member of a sweep", 45), ("member of a sweep", 169),
