@@ -287,3 +287,19 @@ def test_of_many_ranks_the_caveat_names_the_farthest() -> None:
     assert told.text.endswith("; waits shorter than this mean nothing.")
     assert "rank 4" not in told.text
     assert told.n == 6
+
+
+def test_a_clock_that_runs_fast_is_slowed_about_its_middle_and_others_stay() -> None:
+    start_ns, end_ns = lockstep(2, 3, np.random.default_rng(1))
+    trace = trace_of(start_ns + 10**9, end_ns + 10**9)
+
+    moved = shift_ranks(trace, {1: 700}, {1: 1e-3}, at_ns=10**9)
+
+    for name in ("gpu_work", "launches"):
+        before = getattr(trace, name).sort("rank", "correlation_id")
+        after = getattr(moved, name).sort("rank", "correlation_id")
+        is_second = (before["rank"] == 1).to_numpy()
+        for column in ("start_ns", "end_ns"):
+            since_ns = before[column].to_numpy() - 10**9
+            by_ns = np.where(is_second, 700 - np.rint(since_ns * 1e-3), 0)
+            assert (after[column] - before[column]).to_list() == by_ns.tolist()
