@@ -90,11 +90,12 @@ def find_instances(work: GpuWork, layer: pl.Series, step: Int, backward: Bool) -
 
 
 def _device_of(work: GpuWork) -> NDArray[np.unsignedinteger]:
-    rank = work["rank"].to_numpy().astype(np.int64)
-    device = work["device_id"].to_numpy().astype(np.int64)
-    number = rank * (int(device.max(initial=0)) + 1) + device
+    rank, device = work["rank"].to_numpy(), work["device_id"].to_numpy()
+    if not len(rank) or (rank.min() == rank.max() and device.min() == device.max()):
+        return np.zeros(len(work), dtype=np.uint8)
+    number = np.asarray(rank.astype(np.int64) * (int(device.max()) + 1) + device, dtype=np.int64)
     # Numbers of 16 bits are sorted without comparing.
-    return number.astype(np.min_scalar_type(int(number.max(initial=0))))
+    return number.astype(np.min_scalar_type(int(number.max())))
 
 
 def _passes(key: Int) -> Int:

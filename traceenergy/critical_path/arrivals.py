@@ -49,10 +49,10 @@ def find_arrivals(start_ns: Int, end_ns: Int, group: Int) -> Arrivals:
     Arrivals
     """
     last = np.arange(len(group))
-    number = np.full(len(group), -1, dtype=np.int64)
     member = np.flatnonzero(group >= 0)
     if len(member) == 0:
-        return Arrivals(number, last, 0)
+        return Arrivals(np.broadcast_to(np.int64(-1), len(group)), last, 0)
+    number = np.full(len(group), -1, dtype=np.int64)
     member = member[np.lexsort((end_ns[member], start_ns[member], group[member]))]
     code = group[member]
     ends_run = np.append(code[1:] != code[:-1], True)

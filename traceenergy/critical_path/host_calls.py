@@ -100,16 +100,22 @@ def order_calls(
     first = np.append(True, call_thread[1:] != call_thread[:-1])[: len(kept)]
     piece = lanes.place_of(host_waits.piece[kept])
     piece, waited_ns = _waited(piece, lanes, host_waits, kept, begin_ns)
-    if not len(kept) or not known.any():
-        return HostCalls(piece, waited_ns, first, launch_ns, np.full(len(thread), -1))
-    span_ns = finish_ns - begin_ns
-    ends = joined_key(call_thread, host_waits.end_ns[kept] - begin_ns, span_ns)
-    n_threads = int(max(thread.max(), call_thread[-1])) + 1
-    # Behind all calls of its thread is in front of none of another one.
-    begin = np.append(np.searchsorted(call_thread, np.arange(n_threads)), len(kept))
-    call = places_in(ends, joined_key(thread, launch_ns, span_ns)) - 1
-    call[call < begin[thread]] = -1
+    call = np.full(len(thread), -1, dtype=np.int64)
+    if len(kept):
+        at = slice(None) if known.all() else np.flatnonzero(known)
+        calls = call_thread, host_waits.end_ns[kept] - begin_ns
+        call[at] = _last_calls(*calls, thread[at], launch_ns[at], finish_ns - begin_ns)
     return HostCalls(piece, waited_ns, first, launch_ns, call)
+
+
+def _last_calls(call_thread: Int, end_ns: Int, thread: Int, launch_ns: Int, span_ns: int) -> Int:
+    """Find the last call of its thread in front of each launch; -1 for none."""
+    ends = joined_key(call_thread, end_ns, span_ns)
+    call = places_in(ends, joined_key(thread, launch_ns, span_ns)) - 1
+    n_threads = int(max(thread.max(initial=0), call_thread[-1])) + 1
+    begin = np.searchsorted(call_thread, np.arange(n_threads))
+    call[call < begin[thread]] = -1
+    return call
 
 
 def _same_codes(one: Int, other: Int) -> tuple[Int, Int]:

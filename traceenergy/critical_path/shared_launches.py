@@ -47,8 +47,10 @@ def launched_with(thread: Int, launch_ns: Int, asked: Int) -> tuple[Int, Int]:
         Number of its call, from 0, never decreasing.
     """
     wanted_ns = np.unique(launch_ns[asked])
-    found = places_in(wanted_ns, launch_ns)
-    place = np.flatnonzero((np.append(wanted_ns, -1)[found] == launch_ns) & (thread >= 0))
+    known = np.flatnonzero(thread >= 0)
+    known_ns = launch_ns[known]
+    found = np.minimum(places_in(wanted_ns, known_ns), len(wanted_ns) - 1)
+    place = known[wanted_ns[found] == known_ns]
     place = place[np.lexsort((thread[place], launch_ns[place]))]
     thread, launch_ns = thread[place], launch_ns[place]
     begins = (thread[1:] != thread[:-1]) | (launch_ns[1:] != launch_ns[:-1])
