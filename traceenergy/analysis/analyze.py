@@ -59,8 +59,10 @@ from traceenergy.energy.attribute import WINDOW_SHARE, AttributionOptions
 from traceenergy.records import dataclass
 
 if TYPE_CHECKING:
+    from traceenergy.analysis.blocks import FoldedBlocks
     from traceenergy.analysis.components import Components
     from traceenergy.analysis.critical import Critical
+    from traceenergy.analysis.label_cells import LabelCells
     from traceenergy.analysis.ledger import Ledger
     from traceenergy.analysis.model import Window
     from traceenergy.analysis.placed_run import PlacedRun
@@ -269,11 +271,7 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
     """Sum time and energy by kernel, phase, layer, step, range, device."""
     window, labels, ledger = found.window, found.labels, found.ledger
     critical, collectives = met
-    marks = marks_of(found.placed.classes.work, found.steps, told.steps)
-    folded = fold_blocks(trace.gpu_work, marks, ledger, window)
-    path = found.numberless.path_of_work
-    work = label_cells(ledger, labels, told.steps, path, folded.part)
-    waits = collective_tables(trace, ledger, labels, collectives)
+    folded, work = _cells(trace, found, told.steps)
     phases = phase_rows(work, told.tokens)
     devices = device_rows(ledger, window, trace)
     expected = expect_error(work, options.confidence_level)
@@ -317,11 +315,21 @@ def _summed(  # noqa: PLR0913 - all that is known of a run
         path_segments=segments(critical.path, ledger, labels.phase, MOST_SEGMENTS),
         overlap=overlap_rows(ledger, labels.subphase, critical),
         opportunities=opportunity_rows(ledger, labels.phase, critical, exponent.value),
-        **waits._asdict(),
+        **collective_tables(trace, ledger, labels, collectives)._asdict(),
         step_costs=step_cost_rows(work, told.steps, trace.names),
         flame=flame_rows(work, trace.names),
         clock_curve=clock_curve(trace, ledger, window),
     )
+
+
+def _cells(
+    trace: Trace, found: AttributedRun, steps: pl.DataFrame
+) -> tuple[FoldedBlocks, LabelCells]:
+    """Lay passes through blocks onto each other, then sum work over all that tables tell apart."""
+    marks = marks_of(found.placed.classes.work, found.steps, steps)
+    folded = fold_blocks(trace.gpu_work, marks, found.ledger, found.window)
+    path = found.numberless.path_of_work
+    return folded, label_cells(found.ledger, found.labels, steps, path, folded.part)
 
 
 def _over_time(
