@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,7 +30,6 @@ from traceenergy.sweeps.result import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 ALL = DECLARED | TABLES | PART_TABLES
 NAMED = {
@@ -79,7 +79,23 @@ def test_what_is_declared_to_be_known_beside_another_is(tmp_path: Path) -> None:
     tree = json.loads(render_json(sample.rich_analysis()))
     tree["phases"][0]["energy_hi_j"] = None
 
-    assert refused(tree, tmp_path) == "phases.energy_hi_j: null, where energy_j is known"
+    assert refused(tree, tmp_path) == (
+        "phases.energy_hi_j: null where energy_lo_j is known, or known where that is null"
+    )
+
+
+def test_a_result_of_a_power_model_alone_comes_back(tmp_path: Path) -> None:
+    fixture = Path(__file__).parents[2] / "fixtures" / "nsys" / "3.25.0" / "decode"
+    parts = tmp_path / "parts.toml"
+    parts.write_text("[gpu]\nidle_w = 70\nactive_w = 600\n", encoding="utf-8")
+    trace = te.read_trace(fixture / "trace.sqlite")
+    result = te.analyze(trace, te.AnalysisOptions(power_model=parts))
+    path = tmp_path / "result.json"
+    path.write_text(render_json(result), encoding="utf-8")
+
+    assert result.phases["energy_j"].null_count() == 0
+    assert result.phases["energy_lo_j"].null_count() == result.phases.height
+    assert render_json(te.load(path)) == render_json(result)
 
 
 def test_lists_hold_no_null(tmp_path: Path) -> None:

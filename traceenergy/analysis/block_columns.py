@@ -28,13 +28,13 @@ BLOCK_ROW = (
     Column("duration_sd_us", pl.Float64, "us", "standard deviation over passes", "one pass only"),
     Column("busy_us", pl.Float64, "us", "mean union of its GPU work"),
     Column("energy_j", pl.Float64, "J", "mean static and dynamic energy", "no power covers it"),
-    Column("energy_lo_j", pl.Float64, "J", "lower bound of the mean", "as energy_j"),
-    Column("energy_hi_j", pl.Float64, "J", "upper bound of the mean", "as energy_j"),
+    Column("energy_lo_j", pl.Float64, "J", "lower bound of the mean", "as energy_j, or modelled"),
+    Column("energy_hi_j", pl.Float64, "J", "upper bound of the mean", "as energy_lo_j"),
     Column("static_j", pl.Float64, "J", "mean idle power times share of time", "as energy_j"),
     Column("dynamic_j", pl.Float64, "J", "mean of what its activity added", "as energy_j"),
     Column("mean_power_w", pl.Float64, "W", "energy over busy time", "as energy_j, or not busy"),
-    Column("mean_power_lo_w", pl.Float64, "W", "lower bound", "as mean_power_w"),
-    Column("mean_power_hi_w", pl.Float64, "W", "upper bound", "as mean_power_w"),
+    Column("mean_power_lo_w", pl.Float64, "W", "lower bound", "as energy_lo_j"),
+    Column("mean_power_hi_w", pl.Float64, "W", "upper bound", "as energy_lo_j"),
     Column(
         "energy_share", pl.Float64, "", "part of the block's energy, 0 to 1", "as energy_j; 0 of 0"
     ),

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 ROW = (
     Column("name", pl.String, "", "what the row stands for"),
     Column("energy_j", pl.Float64, "J", "static and dynamic energy", "no power sample covers it"),
-    Column("energy_lo_j", pl.Float64, "J", "lower bound of the energy", "as energy_j"),
-    Column("energy_hi_j", pl.Float64, "J", "upper bound of the energy", "as energy_j"),
+    Column("energy_lo_j", pl.Float64, "J", "lower bound of the energy", "as energy_j, or modelled"),
+    Column("energy_hi_j", pl.Float64, "J", "upper bound of the energy", "as energy_lo_j"),
     Column("static_j", pl.Float64, "J", "idle power times share of device time", "as energy_j"),
     Column("dynamic_j", pl.Float64, "J", "what activity added above idle power", "as energy_j"),
     Column("busy_s", pl.Float64, "s", "union of its GPU work, summed over devices"),

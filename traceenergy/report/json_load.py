@@ -253,10 +253,10 @@ def _value_problem(frame: pl.DataFrame, column: Column) -> str:
         return f"numbers beyond {MOST_NUMBER:.0e}"
     if column.words and not values.drop_nulls().is_in(column.words).all():
         return f"expected one of {', '.join(column.words)}"
-    # As declared: what is null "as energy_j" is known where energy_j is.
+    # As declared: what is null "as energy_lo_j" is known where energy_lo_j is, nowhere else.
     other = column.null_means.removeprefix("as ")
-    if other in frame.columns and (frame[column.name].is_null() & frame[other].is_not_null()).any():
-        return f"null, where {other} is known"
+    if other in frame.columns and (frame[column.name].is_null() != frame[other].is_null()).any():
+        return f"null where {other} is known, or known where that is null"
     return ""
 
 

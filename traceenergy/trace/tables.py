@@ -31,7 +31,7 @@ class Column:
     meaning
         One sentence.
     null_means
-        What a null says; empty if the column has none. `as OTHER`: known where that column is.
+        What a null says; empty if the column has none. `as OTHER`: where that column is null.
     words
         Texts that it may hold; empty: any.
     """
