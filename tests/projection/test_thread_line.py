@@ -53,3 +53,12 @@ def test_values_are_found_among_known_ones() -> None:
     assert known.tolist() == [-3, 7, 2**60]
     assert index_of(np.array([7, 8, 2**60, 2**61, -9]), known).tolist() == [1, -1, 2, -1, -1]
     assert index_of(np.array([1]), known[:0]).tolist() == [-1]
+
+
+def test_a_range_that_ends_before_it_starts_reaches_to_its_start() -> None:
+    frame = build_trace(ranges=[Range("a", 20, 10), Range("b", 0, 5, tid=2)]).nvtx_ranges
+
+    line, lane = draw_line(frame)
+
+    assert line.low_ns[lane].tolist() == [20, 0]
+    assert line.high_ns[lane].tolist() == [20, 5]
