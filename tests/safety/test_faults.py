@@ -20,7 +20,8 @@ import traceenergy as te
 from tests.fuzz.base import write_base
 from tests.report import sample
 from traceenergy.errors import OutputError, UnreadableFileError
-from traceenergy.read.nsys.database import Database, sha256_of
+from traceenergy.read.nsys import sha256_of
+from traceenergy.read.nsys.database import Database
 from traceenergy.report import write
 from traceenergy.simulate.options import Options
 from traceenergy.simulate.run import simulate_run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import adbc_driver_sqlite
 import polars as pl
 
 from traceenergy.errors import MissingTableError, UnreadableFileError
-from traceenergy.read.nsys.sqlite_file import check_sqlite
+from traceenergy.read.nsys.sqlite_file import check_sqlite, sha256_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         check_sqlite(path)
-        self._state = _state(path)
+        self._state = state_of(path)
         self._uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&immutable=1"
         with self._damage_is_an_input_error():
             self._connection = sqlite3.connect(self._uri, uri=True)
@@ -80,7 +79,7 @@ class Database:
         UnreadableFileError
             If it is not the one that was opened, or has another size or time of change.
         """
-        if _state(self.path) != self._state:
+        if state_of(self.path) != self._state:
             raise UnreadableFileError(
                 f"{self.path.name} changed while it was read",
                 details="what was read may be of two files",
@@ -254,8 +253,7 @@ class Database:
                 frame = frame.with_columns(pl.lit(None, pl.Binary).alias(text))
             return each(frame.select("trace_row", *columns, *optional, *([text] if text else [])))
 
-        sentences = self._sentences(table, listed, where, rows)
-        asked = [self._pool.submit(load, one) for one in sentences]
+        asked = [self._pool.submit(load, x) for x in self._sentences(table, listed, where, rows)]
         # What was waited for is not kept.
         return lambda: [asked.pop(0).result() for _ in range(len(asked))]
 
@@ -348,11 +346,10 @@ class Database:
         """Sentences that load a table part by part; at least one."""
         head = f"SELECT rowid, {', '.join(columns)} FROM {_quoted(table)}"  # noqa: S608 - quoted
         conditions = [f"({where})"] if where else []
-        if rows is None:
-            rows = self.parts(table)
-            if len(rows) <= 1:
-                return [_sentence(head, conditions)]
-        within = ["rowid BETWEEN {} AND {}".format(*part) for part in rows] or ["FALSE"]
+        parts = self.parts(table) if rows is None else rows
+        if rows is None and len(parts) <= 1:
+            return [_sentence(head, conditions)]
+        within = ["rowid BETWEEN {} AND {}".format(*part) for part in parts] or ["FALSE"]
         return [_sentence(head, [part, *conditions]) for part in within]
 
     def _fetch(self, sql: str) -> pl.DataFrame:
@@ -389,20 +386,6 @@ def _fits_int64(values: pl.Series) -> bool:
     if not values.dtype.is_numeric():
         return False
     return values.cast(pl.Int64, strict=False).null_count() == values.null_count()
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file, in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _decode(text: bytes) -> str:

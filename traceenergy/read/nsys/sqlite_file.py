@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from traceenergy.errors import UnreadableFileError
@@ -102,3 +103,18 @@ def _bytes_promised(header: bytes) -> int:
         return 0
     page_bytes = int.from_bytes(header[16:18], "big")
     return (65536 if page_bytes == 1 else page_bytes) * int.from_bytes(header[28:32], "big")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file, in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Tell a file from another, or from itself before it was written: where it is, size, time."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

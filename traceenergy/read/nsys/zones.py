@@ -1,4 +1,4 @@
-"""What the parts of a table hold at least and at most: where to look for some of its rows."""
+"""What the parts of a table hold at least, at most: where to look for some of its rows."""
 
 from __future__ import annotations
 
