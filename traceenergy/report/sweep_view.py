@@ -183,8 +183,10 @@ def _front(sweep: Sweep, per: str) -> FrontView:
 
 
 def _points(sweep: Sweep, per: str) -> Points:
-    placed = sweep.pareto.filter((pl.col("per") == per) & pl.col("on_front").is_not_null())
-    placed = placed.sort("tokens_per_s_per_user", "label")
+    placed = sweep.pareto.filter(pl.col("per") == per)
+    placed = placed.drop_nulls(["on_front", "tokens_per_s_per_user", "value"]).sort(
+        "tokens_per_s_per_user", "label"
+    )
     energies = dict(sweep.runs.select("label", "j_per_token").rows())
     rows = placed.rows(named=True)
     names_fit = sum(row["on_front"] for row in rows) <= _MOST_NAMED
