@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GB = 10**9
+HEAPS = ("MALLOC_ARENA_MAX", "_RJEM_MALLOC_CONF")
+BEGIN = (
+    "import os, sys, traceenergy.__main__ as program, traceenergy.cli.app as app; "
+    "app.main = lambda: None; program.run()"
+)
 
 
 @pytest.fixture
@@ -80,3 +88,14 @@ def test_the_limit_of_a_control_group_counts(
     monkeypatch.setattr(memory, "_of_computer", lambda: 400 * GB)
 
     assert memory.available_bytes() == (400 * GB if most is None else most)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"MALLOC_ARENA_MAX": "4", "_RJEM_MALLOC_CONF": "x:1"}])
+def test_what_somebody_chose_for_the_heaps_stays(chosen: dict[str, str]) -> None:
+    known = {name: value for name, value in os.environ.items() if name not in HEAPS}
+    words = [sys.executable, "-c", f"{BEGIN}; print(*(os.environ[name] for name in {HEAPS}))"]
+
+    said = subprocess.run(words, env=known | chosen, capture_output=True, text=True, check=True)
+
+    expected = chosen or {"MALLOC_ARENA_MAX": "1", "_RJEM_MALLOC_CONF": "dirty_decay_ms:0"}
+    assert said.stdout.split() == [expected[name] for name in HEAPS]
