@@ -42,7 +42,7 @@ def run() -> None:
 
 
 def _share_heap() -> None:
-    """Let all threads share one heap, free memory go back, here and in processes begun from here."""
+    """Let threads share one heap, free memory go back; so do processes begun from here."""
     os.environ.setdefault(_TABLES, _GIVE_BACK)  # read when polars is loaded
     if os.environ.setdefault(_HEAPS, "1") != "1":
         return  # somebody chose
