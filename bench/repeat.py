@@ -16,6 +16,7 @@ TIMES = ("start", "end", "timestamp")
 IDS = ("correlationId", "eventSyncId")
 BEGUN = ("CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_MEMCPY")
 SAMPLE_MS = 100
+PERIOD_NS = SAMPLE_MS * 10**6
 STAMP = "%Y/%m/%d %H:%M:%S.%f"
 IDLE_W, BUSY_W = 120.0, 480.0
 
@@ -51,7 +52,8 @@ def repeat(trace: Path, out: Path, times: int) -> tuple[int, int]:
             + " UNION ALL ".join(f"SELECT min(start) a, max(end) b FROM {one}" for one in BEGUN)
             + ")"
         ).fetchone()
-        span_ns = last - first + 1_000_000
+        # Whole periods of a sensor, so that its updates stay in step from turn to turn.
+        span_ns = -(-(last - first + 1_000_000) // PERIOD_NS) * PERIOD_NS
         n_ids = 1 + max(
             database.execute(f"SELECT max(correlationId) FROM {table}").fetchone()[0] or 0
             for table, columns in events.items()
