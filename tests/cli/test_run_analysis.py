@@ -70,7 +70,7 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     [
         (("--steps", "^tick"), "[Executor] _forward_step *: * ctx reqs, * gen reqs  ("),
         (("--steps", "["), "is no regular expression"),
-        (("--tokens-per-step", "0"), "tokens per step must be at least 1, got 0"),
+        (("--tokens-per-step", "0"), "tokens per step must lie between 1 and 1000000000000, got 0"),
         (("--tokens-per-step", "many"), "neither a whole number nor a .csv file"),
         (("--tokens-per-step", "gone.csv"), "cannot read gone.csv"),
     ],

@@ -151,7 +151,7 @@ def test_a_slice_is_written_as_a_condition() -> None:
 def test_few_kernels_make_few_slices(tmp_path: Path) -> None:
     path = build_export(tmp_path / "x.sqlite", kernels=[Work("k", 10, 20), Work("k", 30, 40)])
 
-    assert cut_in_slices(path, 5) == [TimeSlice(None, 10), TimeSlice(10, 30), TimeSlice(30, None)]
+    assert cut_in_slices(path, 5) == [TimeSlice(None, 30), TimeSlice(30, None)]
 
 
 def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
