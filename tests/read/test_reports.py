@@ -191,7 +191,7 @@ def test_the_default_is_the_calling_process(
 ) -> None:
     files = write_ranks(tmp_path, 2)
     expected = read_trace(files, workers=Workers(jobs=1))
-    monkeypatch.setattr("traceenergy.read.reports.read_in_processes", None)
+    monkeypatch.setattr("traceenergy.read.local_jobs.read_in_processes", None)
 
     assert_same(read_trace(files), expected)
     # Files of some hundred kilobytes are not worth a process.

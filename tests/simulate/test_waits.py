@@ -47,7 +47,7 @@ def path_of(trace: Trace, truth: pl.DataFrame) -> tuple[dict[str, int], int]:
     is_shared = (truth["bound_by"].is_not_null()) & (truth["end_ns"].is_duplicated())
     group = np.where(is_shared, truth["end_ns"].rank("dense").cast(pl.Int64).to_numpy(), -1)
     rows = np.arange(len(trace.gpu_work))
-    pieces, events, calls, _ = waits_of(trace, projection, rows, group)
+    pieces, events, calls, _ = waits_of(trace, projection.work["launch_row"], rows, group)
     window = int(pieces.start_ns.min()), int(pieces.end_ns.max())
     path, _ = path_and_slack(pieces, events, calls, window)
     works = path.kind == PartKind.WORK
