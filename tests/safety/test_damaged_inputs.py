@@ -51,7 +51,7 @@ FOUND = (
     ("power log", 4454536), ("power log", 4626223), ("steps", 4538668), ("tokens", 4514257),
     ("words of options", 4559480), ("member of a sweep", 45), ("member of a sweep", 169),
     ("member of a sweep", 233), ("member of a sweep", 325),
-    ("member of a sweep", 4665122),
+    ("member of a sweep", 4665122), ("member of a result", 4729618), ("result", 4752650),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from traceenergy.comparison.model import ALL_STEPS
 from traceenergy.comparison.variation import Estimate, Sums, ratio_change
@@ -155,9 +156,15 @@ def _sums(cost: Cost, over: str, under: str) -> Sums:
 
 def common_kinds(base: Analysis, head: Analysis) -> list[str]:
     """List kinds of steps that both runs have, as the base orders them."""
-    theirs = set(head.step_costs["step_kind"].to_list())
-    kinds = base.step_costs["step_kind"].unique(maintain_order=True).to_list()
-    return [kind for kind in kinds if kind in theirs]
+    theirs = _kinds(head)
+    return [kind for kind in _kinds(base) if kind in theirs]
+
+
+def _kinds(run: Analysis) -> list[str]:
+    kinds = run.step_costs["step_kind"].unique(maintain_order=True).to_list()
+    # A file may say that what has costs has no step.
+    none = run.step_costs.filter(pl.col("block_steps").list.sum() <= 0)["step_kind"].to_list()
+    return [kind for kind in kinds if kind not in none]
 
 
 def row_costs(

@@ -213,7 +213,7 @@ def _place_cell(row: Row) -> Cell:
 
 def _highest_cell(row: Row) -> Cell:
     note = ""
-    if row["power_lo_w"] is not None:
+    if row["power_lo_w"] is not None and row["power_hi_w"] is not None:
         dash = "\N{EN DASH}"
         note = f"({significant(row['power_lo_w'])}{dash}{significant(row['power_hi_w'])})"
     return Cell(power_text(row["power_w"]), note=note, sort=row["power_w"])
