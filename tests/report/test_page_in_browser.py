@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -253,13 +254,17 @@ def test_a_browser_that_cannot_unpack_says_so(driver: Chrome, pages: dict[str, P
     assert "cannot draw the chart" in driver.find_element(By.ID, "phase-energy-chart").text
 
 
+def _html(chrome: Chrome) -> str:
+    document = chrome.execute_cdp_cmd("DOM.getDocument", {"depth": -1})
+    asked = {"nodeId": document["root"]["nodeId"]}
+    return str(chrome.execute_cdp_cmd("DOM.getOuterHTML", asked)["outerHTML"])
+
+
 def test_without_scripts_headline_and_phases_can_be_read(pages: dict[str, Path]) -> None:
     with browser(scripts=False) as chrome:
         chrome.get(pages["rich"].as_uri())
-        document = chrome.execute_cdp_cmd("DOM.getDocument", {"depth": -1})
-        text = chrome.execute_cdp_cmd(
-            "DOM.getOuterHTML", {"nodeId": document["root"]["nodeId"]}
-        )["outerHTML"]  # fmt: skip
+        # The browser may number its nodes anew between two questions, once.
+        text = WebDriverWait(chrome, 10, ignored_exceptions=[WebDriverException]).until(_html)
         shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {})
     ARTIFACTS.mkdir(exist_ok=True)
     (ARTIFACTS / "rich-without-scripts.png").write_bytes(base64.b64decode(shot["data"]))
