@@ -19,15 +19,15 @@ def pair(*head_rows: dict[str, Any]) -> Comparison:
         {"level": "step_kind", "step_kind": "prefill", "name": "prefill", "block_steps": [4, 4]},
         {"level": "step_kind", "step_kind": "decode", "name": "decode", "block_steps": [2]},
         {"level": "kernel", "step_kind": "prefill", "name": "k", "n_kernels": 80,
-         "grid_blocks": 160.0},
+         "grid_blocks": 160.0, "block_steps": [4, 4]},
         {"level": "kernel", "step_kind": "decode", "name": "k", "n_kernels": 200,
-         "grid_blocks": 400.0},
+         "grid_blocks": 400.0, "block_steps": [2]},
     ]  # fmt: skip
     rich = sample_comparison.rich_comparison()
     tables = [
         sample.table(
             STEP_COST,
-            [{"n_kernels": 0, "block_time_s": [], "block_steps": [], **row} for row in rows],
+            [{"n_kernels": 0, "block_time_s": [], **row} for row in rows],
             "s",
         )
         for rows in (base, list(head_rows))
@@ -42,9 +42,9 @@ def test_steps_of_the_head_are_mixed_as_in_the_base() -> None:
         {"level": "step_kind", "step_kind": "prefill", "name": "prefill", "block_steps": [1]},
         {"level": "step_kind", "step_kind": "decode", "name": "decode", "block_steps": [9]},
         {"level": "kernel", "step_kind": "prefill", "name": "k", "n_kernels": 10,
-         "grid_blocks": 20.0},
+         "grid_blocks": 20.0, "block_steps": [1]},
         {"level": "kernel", "step_kind": "decode", "name": "k", "n_kernels": 900,
-         "grid_blocks": 900.0},
+         "grid_blocks": 900.0, "block_steps": [9]},
     )  # fmt: skip
 
     # 0.8 x 10 + 0.2 x 100 launches; head: half the blocks of a launch in decode
