@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import traceenergy as te
 from tests.read.rank_files import assert_same, write_ranks
 from traceenergy.errors import WorkerLostError
 from traceenergy.read import Workers, read_trace
-from traceenergy.read.local_jobs import jobs_that_pay
+from traceenergy.read.local_jobs import jobs_that_pay, map_in_processes, share_cores
 from traceenergy.report import render_json
 
 if TYPE_CHECKING:
@@ -137,3 +138,41 @@ def test_there_are_as_many_processes_as_reports_cores_and_memory_allow(
         sizes = {"SC_PHYS_PAGES": memory_gb * 1_000_000, "SC_PAGE_SIZE": 1000}
         monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
         assert jobs_that_pay(files) == expected
+
+
+def test_each_process_has_cores_of_its_own() -> None:
+    assert share_cores({1, 0}, 2) == [{0}, {1}]
+    assert share_cores({4, 5, 6, 7, 12}, 2) == [{4, 5}, {6, 7, 12}]
+    assert share_cores({0, 1, 2}, 1) == [{0, 1, 2}]
+
+
+def test_more_processes_than_cores_share_all_of_them() -> None:
+    assert share_cores({0, 1}, 3) == [{0, 1}] * 3
+
+
+def cores_here(wait_s: float) -> bytes:
+    # Both processes are there at once: none takes both items.
+    time.sleep(wait_s)
+    return repr(sorted(os.sched_getaffinity(0))).encode()
+
+
+def test_cores_are_those_of_the_process_and_stay_with_this_one() -> None:
+    mine = os.sched_getaffinity(0)
+
+    found = map_in_processes(cores_here, [1.0, 1.0], 2)
+
+    expected = {repr(sorted(cores)).encode() for cores in share_cores(mine, 2)}
+    assert set(found) == expected
+    assert os.sched_getaffinity(0) == mine
+
+
+def test_processes_share_cores_where_that_cannot_be_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbid(pid: int, cores: set[int]) -> None:
+        raise PermissionError(pid, cores)
+
+    mine = os.sched_getaffinity(0)
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+
+    assert map_in_processes(cores_here, [0.0], 1) == [repr(sorted(mine)).encode()]
