@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GB = 10**9
-HEAPS = ("MALLOC_ARENA_MAX", "_RJEM_MALLOC_CONF")
+SETTINGS = {
+    "MALLOC_ARENA_MAX": "1",
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,thp:always",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 BEGIN = (
     "import os, sys, traceenergy.__main__ as program, traceenergy.cli.app as app; "
     "app.main = lambda: None; program.run()"
@@ -90,12 +94,12 @@ def test_the_limit_of_a_control_group_counts(
     assert memory.available_bytes() == (400 * GB if most is None else most)
 
 
-@pytest.mark.parametrize("chosen", [{}, {"MALLOC_ARENA_MAX": "4", "_RJEM_MALLOC_CONF": "x:1"}])
-def test_what_somebody_chose_for_the_heaps_stays(chosen: dict[str, str]) -> None:
-    known = {name: value for name, value in os.environ.items() if name not in HEAPS}
-    words = [sys.executable, "-c", f"{BEGIN}; print(*(os.environ[name] for name in {HEAPS}))"]
+@pytest.mark.parametrize("chosen", [{}, dict.fromkeys(SETTINGS, "4")])
+def test_what_somebody_chose_for_libraries_stays(chosen: dict[str, str]) -> None:
+    known = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    listed = f"print(*(os.environ[name] for name in {list(SETTINGS)}))"
+    words = [sys.executable, "-c", f"{BEGIN}; {listed}"]
 
     said = subprocess.run(words, env=known | chosen, capture_output=True, text=True, check=True)
 
-    expected = chosen or {"MALLOC_ARENA_MAX": "1", "_RJEM_MALLOC_CONF": "dirty_decay_ms:0"}
-    assert said.stdout.split() == [expected[name] for name in HEAPS]
+    assert said.stdout.split() == list((chosen or SETTINGS).values())
