@@ -267,6 +267,18 @@ def test_a_result_with_parts_missing_says_so(changes: dict[str, Any], tmp_path: 
         load(path)
 
 
+@pytest.mark.parametrize("column", ["block_energy_j", "block_time_s", "block_tokens"])
+def test_blocks_of_steps_have_one_value_each(column: str, tmp_path: Path) -> None:
+    told = json.loads(render_json(sample.rich_analysis()))["step_costs"]
+    place = next(i for i, row in enumerate(told) if row["level"] == "step_kind")
+    told[place][column] = [1.0] * (len(told[place]["block_steps"]) + 1)
+
+    with pytest.raises(NotAResultError) as caught:
+        load(written(tmp_path, step_costs=told))
+
+    assert f"{column} has not one value for each of block_steps" in caught.value.details
+
+
 def test_more_than_is_known_is_no_error(tmp_path: Path) -> None:
     rows = json.loads(render_json(sample.rich_analysis()))["phases"]
     path = written(tmp_path, later={"x": 1}, phases=[{**row, "later_j": 2.0} for row in rows])
