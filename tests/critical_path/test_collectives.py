@@ -133,6 +133,25 @@ def test_sends_are_matched_between_two_that_have_as_many() -> None:
     assert match(trace).caveats[0].n == 19
 
 
+def test_calls_that_two_of_four_made_between_those_of_all_are_matched_too() -> None:
+    # Two GPUs make two calls of their own; a third is of nobody else.
+    all_ns = np.arange(1, 11) * 1000 * US
+    two_ns, alone_ns = np.array([1300, 5400]) * US, np.array([8600]) * US
+    third, fourth = (
+        np.sort(np.concatenate(own)) for own in ((all_ns, two_ns, alone_ns), (all_ns, two_ns))
+    )
+    end_ns = [all_ns, all_ns, third, fourth]
+    trace = trace_of([ends - 20 * US for ends in end_ns], end_ns)
+
+    found = members(trace)
+
+    assert sorted(map(len, found)) == [2] * 2 + [4] * 10
+    assert {one for one in found if len(one) == 2} == {
+        frozenset({(2, 1), (3, 1)}), frozenset({(2, 6), (3, 6)}),
+    }  # fmt: skip
+    assert [(c.slug, c.n) for c in match(trace).caveats] == [("collectives-unmatched", 1)]
+
+
 def test_what_was_not_matched_is_told_the_most_frequent_first() -> None:
     # Each name on one GPU only: 1, 2, 3 and 4 calls; of four names three are told.
     names = ["AllGather", "Broadcast", "Reduce", "ReduceScatter"]

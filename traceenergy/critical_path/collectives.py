@@ -175,8 +175,6 @@ def match_calls(calls: Calls, *, same_time: bool) -> Int:
         kind = calls.family[left] * n_streams + stream[left]
         for of_kind in _rows_by_code(kind, left):
             n_codes = _match_kind(calls, of_kind, code, n_codes, same_time=same_time)
-        if n_streams == 1:
-            break
     return code
 
 
