@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import traceenergy as te
-from tests.report import sample
+from tests.report import sample, sample_comparison
 from traceenergy.analysis.model import ExpectedError
 from traceenergy.errors import NewerResultError, NotAResultError, UnreadableFileError
 from traceenergy.report import json_report
@@ -269,9 +269,8 @@ def test_a_result_with_parts_missing_says_so(changes: dict[str, Any], tmp_path: 
 
 @pytest.mark.parametrize("column", ["block_energy_j", "block_time_s", "block_tokens"])
 def test_blocks_of_steps_have_one_value_each(column: str, tmp_path: Path) -> None:
-    told = json.loads(render_json(sample.rich_analysis()))["step_costs"]
-    place = next(i for i, row in enumerate(told) if row["level"] == "step_kind")
-    told[place][column] = [1.0] * (len(told[place]["block_steps"]) + 1)
+    told = json.loads(render_json(sample_comparison.rich_comparison().head))["step_costs"]
+    told[0][column] = [1.0] * (len(told[0]["block_steps"]) + 1)
 
     with pytest.raises(NotAResultError) as caught:
         load(written(tmp_path, step_costs=told))
