@@ -35,7 +35,7 @@ def events_of(database: sqlite3.Connection) -> dict[str, list[str]]:
     return {
         table: columns
         for table, columns in found.items()
-        if (table.startswith("CUPTI_") or table == "NVTX_EVENTS")
+        if (table.startswith("CUPTI_") or table in {"NVTX_EVENTS", "GPU_METRICS"})
         and ("start" in columns or "timestamp" in columns)
     }
 

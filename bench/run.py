@@ -63,19 +63,22 @@ class Input:
         return self.folder / "trace.sqlite"
 
 
-def make_input(n_kernels: int, ranges_per_kernel: int = RANGES_PER_KERNEL) -> Input:
+def make_input(
+    n_kernels: int, ranges_per_kernel: int = RANGES_PER_KERNEL, *, gpu_metrics: bool = False
+) -> Input:
     """Simulate a run, or repeat one, once."""
-    folder = DATA / f"run-{n_kernels}-{ranges_per_kernel}"
+    metrics = "-metrics" if gpu_metrics else ""
+    folder = DATA / f"run-{n_kernels}-{ranges_per_kernel}{metrics}"
     made = Input(n_kernels, folder)
     if made.trace.exists():
         return made
     print(f"making {n_kernels:,} kernels", flush=True)
     if n_kernels > BASE_KERNELS:
-        base = make_input(BASE_KERNELS, 1)
+        base = make_input(BASE_KERNELS, 1, gpu_metrics=gpu_metrics)
         repeat_run(base.trace, folder, n_kernels // BASE_KERNELS)
         return made
     words = ["--kernels", str(n_kernels), "--ranges-per-kernel", str(ranges_per_kernel), "--poll",
-             "100ms", "-q"]  # fmt: skip
+             "100ms", "-q", *(["--gpu-metrics"] if gpu_metrics else [])]  # fmt: skip
     subprocess.run([*TRACEENERGY, "simulate", "--out", str(folder), *words], check=True)
     return made
 
@@ -166,12 +169,15 @@ def main() -> None:
     parser.add_argument(
         "--slices", type=int, default=1, help="of time, for what memory cannot hold"
     )
+    parser.add_argument(
+        "--gpu-metrics", action="store_true", help="inputs with GPU metrics, 10 kHz"
+    )
     parser.add_argument("--peers", type=Path, help="a Python that has nsys-ai and HTA")
     parser.add_argument("--no-peers", action="store_true")
     words = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for n_kernels in words.kernels:
-        made = make_input(n_kernels)
+        made = make_input(n_kernels, gpu_metrics=words.gpu_metrics)
         size_mb, load = made.trace.stat().st_size / 1e6, os.getloadavg()[0]
         print(f"\n{n_kernels:,} kernels, {size_mb:,.0f} MB, load {load:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as out:

@@ -122,5 +122,13 @@ def test_devices_that_differ_are_less_sure_together() -> None:
     assert (found.value, found.se) == pytest.approx((2.0, 1.0))
 
 
+def test_three_devices_that_differ_have_the_error_of_their_mean() -> None:
+    # 1, 2, 3 scatter by 1: their mean is sure to 1 / sqrt(3), however sure each says to be
+    found = pool_exponents([ClockExponent(value, 0.1) for value in (1.0, 2.0, 3.0)])
+
+    assert found is not None
+    assert (found.value, found.se) == pytest.approx((2.0, 1 / np.sqrt(3)))
+
+
 def test_no_device_tells_nothing() -> None:
     assert pool_exponents([]) is None

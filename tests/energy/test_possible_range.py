@@ -83,3 +83,15 @@ def test_no_group_draws_more_than_the_limit() -> None:
     # In the first block A may have had 7.5 ms of 1 kW, B 2.5 ms; in the second either all 5 J.
     assert high_j.tolist() == pytest.approx([7.5 + 5.0, 2.5 + 5.0])
     assert low_j.tolist() == pytest.approx([8.0 - 2.5, 8.0 - 7.5])
+
+
+@pytest.mark.parametrize("most_w", [None, 1000.0])
+def test_groups_without_work_may_have_caused_nothing(most_w: float | None) -> None:
+    edge_ns = np.array([0, 90]) * MS
+    presence = find_presence(edge_ns, CLOCK, START, END)
+    blocks = Blocks(edge_ns, np.array([8.0]), np.array([25.0]) * MS)
+
+    # A and B are both of group 1 of 4
+    low_j, high_j = bound_dynamic(presence, blocks, np.array([1, 1]), 4, most_w)
+
+    assert low_j.tolist() == high_j.tolist() == pytest.approx([0.0, 8.0, 0.0, 0.0])
