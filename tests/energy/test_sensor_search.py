@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.energy.sensor_loads import Load, load_of, read, serve
 from traceenergy.energy.sensor_fit import find_sensor
-from traceenergy.energy.work_grid import CoarseWork
+
+if TYPE_CHECKING:
+    from traceenergy.energy.work_grid import CoarseWork
 
 MS, S = 1_000_000, 1_000_000_000
 
@@ -17,10 +20,10 @@ MS, S = 1_000_000, 1_000_000_000
 def short_steps(step_ms: float, seed: int, seconds: float = 4.0) -> Load:
     """Run for about half of each step; the other half rests."""
     n_steps = int(seconds * 1000 / step_ms)
-    part = np.clip(np.random.default_rng(seed).normal(0.5, 0.05, n_steps), 0.1, 0.9)
+    busy_us = step_ms * 1000 * np.random.default_rng(seed).normal(0.5, 0.05, n_steps)
     return load_of(
-        np.arange(n_steps) * step_ms * 1000,
-        part * step_ms * 1000,
+        np.linspace(0.0, (n_steps - 1) * step_ms * 1000, n_steps),
+        busy_us,
         np.zeros(n_steps, dtype=np.int64),
         np.full(n_steps, 300.0),
     )
