@@ -112,6 +112,20 @@ def test_clocks_that_run_faster_are_slowed() -> None:
     assert record["1"]["drift_ppm"] == pytest.approx(20, abs=0.2)
 
 
+def test_the_record_of_clocks_is_in_the_units_it_names() -> None:
+    start_ns, end_ns = lockstep(4, 400, np.random.default_rng(8), jitter_us=5.0)
+
+    record = on_one_clock(trace_of(start_ns, end_ns, clock_ns=[0, 0, 3 * MS, 0])).read_options[
+        "rank_clocks"
+    ]
+
+    assert isinstance(record, dict)
+    assert record["2"]["offset_ms"] == pytest.approx(3.0, abs=0.002)
+    assert record["2"]["spread_us"] == pytest.approx(5.0, rel=0.15)
+    # Of two medians of 400 ends each: 1.25 sqrt(2 / 400) of the spread.
+    assert record["2"]["offset_sd_us"] == pytest.approx(5.0 * 1.2533 * 0.0707, rel=0.15)
+
+
 @pytest.mark.parametrize("parallel", ["tensor", "expert"])
 def test_reports_of_simulated_ranks_come_onto_one_clock(parallel: str, tmp_path: Path) -> None:
     options = Options(
