@@ -84,6 +84,23 @@ def test_two_readings_of_one_update_have_one_time() -> None:
     assert (found.update_ns <= poll_ns + 1 * MS).mean() > 0.95
 
 
+def test_an_offset_of_the_log_moves_the_updates_by_as_much() -> None:
+    load, sensor, later_ns = serving(1), SENSORS["a100"], 400 * MS
+    poll_ns, power_w, _ = poll(load, sensor, sensor.draw, 101.3, 1)
+
+    here, there = (
+        find_hidden_updates(at_ns, power_w, load.work, period_ms=100.0, window_ms=25.0)
+        for at_ns in (poll_ns, poll_ns + later_ns)
+    )
+
+    assert here is not None
+    assert there is not None
+    assert there.gain == pytest.approx(here.gain, abs=0.01)
+    assert there.period_ms == pytest.approx(here.period_ms, rel=2e-4)
+    off_ms = (there.update_ns - later_ns - here.update_ns) / MS
+    assert np.median(np.abs(off_ms - np.median(off_ms))) < 2.0
+
+
 def test_readings_made_when_asked_for_have_no_clock() -> None:
     # a sensor that updates every microsecond
     load = serving(1)
