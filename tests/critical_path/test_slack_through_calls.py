@@ -23,3 +23,24 @@ def test_a_delay_goes_through_a_call_to_all_that_is_launched_behind_it() -> None
 
     assert found.parts == [(0, 50, "WORK", 2), (50, 100, "WORK", 3)]
     assert found.slack == [16, 60, 0, 0, 40]
+
+
+def test_launches_of_two_threads_take_turns_on_a_stream() -> None:
+    # us       0  10  20   40  50  60     100
+    # stream 0             [a--)[b-)[c----)     a and c launched by thread 0 at 30, 55; b by 1 at 35
+    # stream 1 [------)                         thread 0 waits for it until 22
+    # stream 2 [--)                             thread 1 waits for it until 12
+    # stream 3 [-----------)                    a waits for it by an event
+    pieces = [
+        Piece(40, 50, 0, launch=30, thread=0),
+        Piece(50, 60, 0, launch=35, thread=1),
+        Piece(60, 100, 0, launch=55, thread=0),
+        Piece(0, 20, 1),
+        Piece(0, 10, 2),
+        Piece(0, 40, 3),
+    ]
+
+    found = find(pieces, (0, 100), events=[(5, 0)], calls=[Call(0, 5, 22, 3), Call(1, 5, 12, 4)])
+
+    # Thread 0 may be late by 5 for c, by 10 for a; thread 1 by 15 for b.
+    assert found.slack == [0, 0, 0, 5, 15, 0]
