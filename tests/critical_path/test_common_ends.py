@@ -142,6 +142,13 @@ def test_a_call_lies_at_the_nearest_end_before_or_after() -> None:
     assert matched(ends, beside)[0][1] == [1, 2, 3, 4, NONE]
 
 
+def test_common_ends_lie_up_to_50_us_apart() -> None:
+    ends = np.arange(1, 9) * MS
+    beside = ends[1:6] + np.array([-50_000, 50_000, 50_001, 0, -50_001])
+
+    assert matched(ends, beside)[0][1] == [1, 2, NONE, 4, NONE]
+
+
 def test_sequences_without_calls_are_of_nobody() -> None:
     none = np.zeros(0, dtype=np.int64)
 

@@ -28,6 +28,15 @@ def test_calls_of_a_thread_are_told_apart_by_time() -> None:
     assert call.tolist() == [0, 0, 1, 1]
 
 
+def test_calls_of_one_time_are_told_apart_by_thread() -> None:
+    thread, launch_ns = np.array([1, 0, 1, 0, 1]), np.full(5, 50)
+
+    place, call = launched_with(thread, launch_ns, np.array([0]))
+
+    assert place.tolist() == [1, 3, 0, 2, 4]
+    assert call.tolist() == [0, 0, 1, 1, 1]
+
+
 def test_a_launch_is_not_after_the_first_start_of_what_it_launched() -> None:
     start_ns = np.array([60, 40, 55, 71, 10, 90])
 
