@@ -123,6 +123,27 @@ def test_bins_that_are_not_known_do_not_count() -> None:
     assert mean == pytest.approx(true, abs=0.05)
 
 
+def test_classes_that_never_run_change_nothing_of_others() -> None:
+    rng = np.random.default_rng(9)
+    length_ns = rng.integers(10, 40, 3000) * US
+    end_ns = np.cumsum(length_ns + 2 * US)
+    turn = rng.integers(0, 4, 3000)
+    n_bins, true = int(end_ns[-1]) // BIN_NS, np.array([0.2, 0.4, 0.6, 0.8])
+    noise = np.repeat(rng.normal(0, 0.05, n_bins // 10 + 1), 10)[:n_bins]
+
+    fits = []
+    for n_classes in (4, 12):
+        some = Pieces(end_ns - length_ns, end_ns, turn, n_classes)
+        laid = design(some, np.repeat([0, 1], [4, n_classes - 4]), n_bins)
+        value = laid.share[:, :4] @ true + noise
+        fits.append(fit_activity(laid, value, ROUNDING))
+
+    (mean, se), (more_mean, more_se) = fits
+    assert (np.abs(mean - true) < 4 * se).all()
+    assert more_mean[:4] == pytest.approx(mean, abs=2e-5)
+    assert more_se[:4] == pytest.approx(se, rel=1e-4)
+
+
 def test_nothing_is_below_zero() -> None:
     laid, value, _ = problem(4, 20, noise=0.1)
 
