@@ -110,6 +110,30 @@ def test_names_of_domains_hold_in_every_slice(
     assert set(part.names.gather(part.nvtx_ranges["domain_name_id"])) == {"torch"}
 
 
+def test_samples_of_metrics_are_looked_for_where_they_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PART_ROWS", 4)
+    times = [i * NS_PER_S for i in range(60)]
+    path = build_export(
+        tmp_path / "x.sqlite",
+        kernels=[Work("k", time, time + 100) for time in times],
+        metrics=[(time, "SM Active", 40) for time in times],
+    )
+    middle = cut_in_slices(path, 10)[4]
+    assert middle.start_ns is not None
+    assert middle.end_ns is not None
+
+    found = middle.rows(schema.METRICS)
+    part = read_nsys(path, within=middle)
+
+    assert found is not None
+    assert 0 < len(found) < len(middle.zones[schema.METRICS]) / 2
+    low, high = middle.start_ns - MARGIN_NS, middle.end_ns + MARGIN_NS
+    inside = [time for time in times if low < time < high]
+    assert part.gpu_metrics["sample_ns"].to_list() == inside
+
+
 def test_sums_over_slices_are_those_of_the_whole(run: tuple[Path, Path]) -> None:
     trace, log = run
     whole = te.analyze(te.read_trace(trace, power=[log]))

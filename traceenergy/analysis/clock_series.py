@@ -11,6 +11,7 @@ from traceenergy.energy.clock_factor import Clocks
 from traceenergy.intervals import union
 from traceenergy.records import dataclass
 from traceenergy.trace import throttle_reasons
+from traceenergy.trace.metric_names import SM_CLOCK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 MIN_SAMPLES = 2  # one does not tell its polling period
-_METRIC = "^(GPC|SYS) Clock Frequency"
 # Metrics count cycles over a period that is known to a few per cent only.
 _METRIC_HIGHEST = 99.0
 
@@ -215,9 +215,8 @@ def _of_metrics(trace: Trace, work: DeviceWork) -> Zones | None:
     mine = (pl.col("rank") == work.rank) & (pl.col("device_id") == work.device_id)
     rows = trace.gpu_metrics.filter(mine)
     names = rows["metric"].unique().cast(pl.String)
-    told = sorted(names.filter(names.str.contains(_METRIC)))
+    told = sorted(names.filter(names.str.contains(SM_CLOCK)))
     if not told:
         return None
-    # `GPC` sorts before `SYS`: the SMs run with it.
     rows = rows.filter(pl.col("metric") == told[0]).sort("sample_ns")
     return _zones(Clocks(rows["sample_ns"].to_numpy(), rows["value"].to_numpy()))

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from traceenergy.analysis.clock_series import Zones
-from traceenergy.energy.metric_samples import PARTS, read_samples
+from traceenergy.energy.metric_samples import read_samples
+from traceenergy.trace.metric_names import PARTS
 from traceenergy.trace.tables import GpuMetrics
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def sampled_activity(
     window : Window
     work : DeviceWork
     parts : sequence of str
-        Names among `metric_samples.PARTS`.
+        Names among `metric_names.PARTS`.
 
     Returns
     -------

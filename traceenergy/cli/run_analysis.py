@@ -88,15 +88,17 @@ class Inputs:
         """
         say("reading")
         trace = read_trace(
-            list(self.traces), power=list(self.power), options=self.options, workers=self.workers
-        )
+            list(self.traces), power=list(self.power), options=self.options, workers=self.workers,
+            only_used_metrics=True,
+        )  # fmt: skip
         if self.calibration is None:
             return trace, None
         say("reading the calibration")
         logs = list(self.calibration_power)
         known = read_trace(
-            [self.calibration], power=logs, options=self.options, workers=self._strict
-        )
+            [self.calibration], power=logs, options=self.options, workers=self._strict,
+            only_used_metrics=True,
+        )  # fmt: skip
         return trace, known
 
     def read_marked(self, say: Callable[[str], None]) -> Trace | None:
@@ -114,7 +116,7 @@ class Inputs:
         if self.layers_from is None:
             return None
         say("reading the run that marks layers")
-        return read_trace([self.layers_from], workers=self._strict)
+        return read_trace([self.layers_from], workers=self._strict, only_used_metrics=True)
 
     @property
     def _strict(self) -> Workers:

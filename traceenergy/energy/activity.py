@@ -9,8 +9,9 @@ import numpy as np
 from traceenergy.energy.activity_fit import fit_activity, lay_out
 from traceenergy.energy.activity_offset import find_offset, spread_out
 from traceenergy.energy.bins import Pieces
-from traceenergy.energy.metric_samples import PARTS, read_samples
+from traceenergy.energy.metric_samples import read_samples
 from traceenergy.records import dataclass
+from traceenergy.trace.metric_names import PARTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from traceenergy.records import dataclass
+from traceenergy.trace.metric_names import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
     Bool = NDArray[np.bool_]
 
-# Parts of the GPU, in the order of `prior.METRIC_WATTS`, by the names nsys gives their metrics.
-PARTS = (
-    ("SMs", r"^SMs? Active"),
-    ("tensor cores", r"^Tensor Active|^Tensor Core"),
-    ("DRAM", r"^DRAM (Read|Write)"),
-    ("NVLink", r"^NVLink (TX|RX) (Responses|Requests) User Data|^NVLink (TX|RX)"),
-)
 _FULL_PCT = 100.0
 _ROUNDING_SD = 0.01 / 12**0.5  # of one metric: values are whole per cent
 # The sampler counts clock cycles, so that its period follows the clock: 102 to 165 us in one

@@ -99,7 +99,7 @@ def analyze_by_report(  # noqa: PLR0913 - as for `read_trace` and `analyze` toge
             Report(
                 file.absolute(), likely[place], len(files) == 1, None if power else read_options,
                 None if workers.exports is None else workers.exports / str(place), workers.nsys,
-                within,
+                within, only_used_metrics=True,
             ),
             tuple(Path(log).absolute() for log in power),
             read_options,

@@ -30,6 +30,7 @@ def read_trace(
     power: Sequence[str | Path] = (),
     options: ReadOptions = _AS_FOUND,
     workers: Workers = _HERE,
+    only_used_metrics: bool = False,
 ) -> Trace:
     """Read the reports of one run, with its power logs.
 
@@ -45,6 +46,8 @@ def read_trace(
         What the user states because a file does not.
     workers : Workers
         Who reads the reports, and what becomes of the run if one cannot be read.
+    only_used_metrics : bool
+        Leaves out GPU metrics that no analysis looks at, which are most of a trace with them.
 
     Returns
     -------
@@ -68,7 +71,9 @@ def read_trace(
     """
     stated_unit(options.power_unit)  # refused even where a log makes it needless
     files = list_files([Path(path) for path in _listed(paths)])
-    traces, doubts = read_reports(files, None if power else options, workers)
+    traces, doubts = read_reports(
+        files, None if power else options, workers, only_used_metrics=only_used_metrics
+    )
     trace = merge_ranks(traces)
     trace = replace(trace, caveats=(*doubts, *trace.caveats), read_options=asdict(options))
     logs = [Path(log) for log in power]

@@ -47,6 +47,8 @@ class Report:
         The program that makes it; None: the one on PATH.
     within
         Part of an export to read; of other reports only all can be.
+    only_used_metrics
+        Leaves out GPU metrics that no analysis looks at.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Report:
     exports: Path | None = None
     nsys: Path | None = None
     within: TimeSlice = WHOLE
+    only_used_metrics: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,13 @@ def _stated_rank(export: Path, kind: str) -> int | None:
 
 def _read_export(report: Report, export: Path, kind: str, rank: int) -> Trace:
     if kind != PYTORCH:
-        return nsys.read_nsys(export, rank, power=report.power, within=report.within)
+        return nsys.read_nsys(
+            export,
+            rank,
+            power=report.power,
+            within=report.within,
+            only_used_metrics=report.only_used_metrics,
+        )
     from traceenergy.read.pytorch import read_pytorch  # noqa: PLC0415 - as above
 
     return read_pytorch(export, rank)

@@ -23,7 +23,11 @@ _N_LISTED = 16  # of thousands of ranks, all may have the same
 
 
 def read_reports(
-    files: Sequence[Path], power: ReadOptions | None, workers: Workers
+    files: Sequence[Path],
+    power: ReadOptions | None,
+    workers: Workers,
+    *,
+    only_used_metrics: bool = False,
 ) -> tuple[list[Trace], tuple[Caveat, ...]]:
     """Read each report of a run.
 
@@ -34,6 +38,8 @@ def read_reports(
         How to read power inside reports; None leaves it out.
     workers : Workers
         Who reads, and what becomes of the run if a report cannot be read.
+    only_used_metrics : bool
+        Leaves out GPU metrics that no analysis looks at.
 
     Returns
     -------
@@ -51,9 +57,12 @@ def read_reports(
     likely, _ = number_ranks(files, [None] * len(files))
     only = len(files) == 1
     reports = [
-        Report(file.absolute(), rank, only, power, exports, workers.nsys)
+        Report(
+            file.absolute(), rank, only, power, exports, workers.nsys,
+            only_used_metrics=only_used_metrics,
+        )
         for file, rank, exports in zip(files, likely, _folders(files, workers), strict=True)
-    ]
+    ]  # fmt: skip
     refused = [_refused(report) for report in reports]
     check_answers(files, refused, workers)  # before any is read in full
     drafts = _read(reports, refused, workers)

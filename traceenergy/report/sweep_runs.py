@@ -234,7 +234,10 @@ def _is_result(path: Path) -> bool:
 def _analyzed(task: Task) -> Analysis:
     source, sweep_options = task.source, task.options
     trace = read_trace(
-        list(source.files), power=list(source.power), workers=Workers(nsys=task.nsys)
+        list(source.files),
+        power=list(source.power),
+        workers=Workers(nsys=task.nsys),
+        only_used_metrics=True,
     )
     options = AnalysisOptions(
         steps=source.step_pattern,

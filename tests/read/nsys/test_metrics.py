@@ -82,6 +82,31 @@ def test_metrics_are_told_apart_by_type_and_number(tmp_path: Path) -> None:
     assert read(tmp_path, raw=raw) == [(5, ACTIVE, 7.0), (5, "Tensor Active", 8.0)]
 
 
+@pytest.mark.parametrize("encoding", ["numbers", "json"])
+def test_metrics_that_no_analysis_looks_at_can_be_left_out(tmp_path: Path, encoding: str) -> None:
+    tensor, pcie = "Tensor Active [Throughput %]", "PCIe TX Throughput [Throughput %]"
+    metrics = [(ns, name, 7) for ns in (0, 100) for name in (pcie, ACTIVE, "L2 Active", tensor)]
+    path = build_export(
+        tmp_path / "x.sqlite", "3.7.2", kernels=[KERNEL], metrics=metrics, metrics_as=encoding
+    )
+
+    whole = read_nsys(path).gpu_metrics
+    used = read_nsys(path, only_used_metrics=True).gpu_metrics
+
+    assert set(whole["metric"]) == {pcie, ACTIVE, "L2 Active", tensor}
+    assert used.equals(whole.filter(whole["metric"].is_in([ACTIVE, tensor])))
+
+
+@pytest.mark.parametrize("encoding", ["numbers", "json"])
+def test_without_a_metric_to_look_at_none_is_read(tmp_path: Path, encoding: str) -> None:
+    path = build_export(
+        tmp_path / "x.sqlite", "3.7.2", kernels=[KERNEL], metrics=[(0, "L2 Active", 7)],
+        metrics_as=encoding,
+    )  # fmt: skip
+
+    assert read_nsys(path, only_used_metrics=True).gpu_metrics.is_empty()
+
+
 def test_samples_that_are_no_json_are_an_input_error(tmp_path: Path) -> None:
     bad = {"GENERIC_EVENTS": [{"typeId": METRICS_TYPE, "rawTimestamp": 9, "data": '{"SM Act'}]}
 

@@ -12,10 +12,11 @@ from traceenergy.read.nsys import schema
 from traceenergy.read.nsys.json_text import json_object
 from traceenergy.read.nsys.names import decoded
 from traceenergy.read.nsys.time_slice import WHOLE
+from traceenergy.trace.metric_names import is_used
 from traceenergy.units import MHZ_PER_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from traceenergy.read.nsys.database import Database
     from traceenergy.read.nsys.schema import Layout
@@ -32,14 +33,16 @@ _FLOAT64_BITS_FROM = 1 << 52
 _GPU_MASK = 0xFF
 
 
-def read_gpu_metrics(
+def ask_gpu_metrics(  # noqa: PLR0913 - five of them say what to load
     database: Database,
     layout: Layout,
     gpu_ids: Sequence[int],
     device_ids: Sequence[int],
     within: TimeSlice = WHOLE,
-) -> pl.DataFrame:
-    """Load the samples of GPU metrics of the GPUs that ran work.
+    *,
+    only_used: bool = False,
+) -> Callable[[], pl.DataFrame]:
+    """Begin to load the samples of GPU metrics of the GPUs that ran work.
 
     Parameters
     ----------
@@ -53,55 +56,85 @@ def read_gpu_metrics(
         Ids of the GPUs that ran work; other samples are dropped.
     within : TimeSlice
         Part of the export.
+    only_used : bool
+        Leaves out metrics that no analysis looks at: of forty as a rule all but six.
 
     Returns
     -------
-    polars.DataFrame
-        The columns of `GPU_METRICS` but `rank`.
+    callable
+        Waits for a DataFrame of the columns of `GPU_METRICS` but `rank`.
 
     Notes
     -----
     A file can hold the same samples twice, as numbers in GPU_METRICS, as JSON in
     GENERIC_EVENTS. The JSON is read only where there are no numbers.
     """
-    if not device_ids:
-        return _empty()
-    if database.has_rows(schema.METRICS) and database.has_rows(schema.METRIC_NAMES):
-        return _read_numbers(database, layout, gpu_ids, device_ids, within)
-    if database.has_rows(schema.GENERIC_EVENTS) and database.has_rows(schema.GENERIC_SOURCES):
-        return _read_json(database, layout, gpu_ids, device_ids)
-    return _empty()
+    if device_ids and database.has_rows(schema.METRICS) and database.has_rows(schema.METRIC_NAMES):
+        metrics = _metrics_of_devices(database, gpu_ids, device_ids, only_used=only_used)
+        return _ask_numbers(database, layout, metrics, within)
+    if (
+        device_ids
+        and database.has_rows(schema.GENERIC_EVENTS)
+        and database.has_rows(schema.GENERIC_SOURCES)
+    ):
+        return lambda: _read_json(database, layout, gpu_ids, device_ids, only_used=only_used)
+    return _empty
 
 
-def _read_numbers(
-    database: Database,
-    layout: Layout,
-    gpu_ids: Sequence[int],
-    device_ids: Sequence[int],
-    within: TimeSlice,
+def _metrics_of_devices(
+    database: Database, gpu_ids: Sequence[int], device_ids: Sequence[int], *, only_used: bool
 ) -> pl.DataFrame:
+    """List type, number, name, GPU of each metric to be read."""
     metrics = database.frame(
         f"SELECT DISTINCT typeId, metricId, metricName FROM {schema.METRIC_NAMES}",  # noqa: S608 - own name
         (),
-        {"typeId": pl.Int64, "metricId": pl.Int64, "metric": pl.Categorical},
-    ).unique(["typeId", "metricId"], keep="first")
+        {"typeId": pl.Int64, "metricId": pl.Int64, "metric": pl.String},
+    ).unique(["typeId", "metricId"], keep="first", maintain_order=True)
     types = _types_of_devices(metrics["typeId"].unique().to_list(), gpu_ids, device_ids)
-    if not types:
-        return _empty()
+    kept = metrics["typeId"].is_in(list(types))
+    if only_used:
+        kept &= metrics["metric"].map_elements(is_used, return_dtype=pl.Boolean)
+    return metrics.filter(kept).with_columns(
+        pl.col("metric").cast(pl.Categorical),
+        device_id=pl.col("typeId").replace_strict(types, default=None, return_dtype=pl.Int32),
+    )
+
+
+def _ask_numbers(
+    database: Database, layout: Layout, metrics: pl.DataFrame, within: TimeSlice
+) -> Callable[[], pl.DataFrame]:
+    if metrics.is_empty():
+        return _empty
     time = "timestamp"
     if "rawTimestamp" in database.columns(schema.METRICS):
         time = "coalesce(timestamp, rawTimestamp)"
-    of_types, inside = f"typeId IN ({_listed(types)})", within.holds(time, time)
-    raw = database.read(
+    conditions = [
+        f"{column} IN ({_listed(metrics[column].unique().sort())})"
+        for column in ("typeId", "metricId")
+    ]
+    inside = within.holds(time, time)
+
+    def named(part: pl.DataFrame) -> pl.DataFrame:
+        part = part.with_columns(timestamp=pl.coalesce("timestamp", "rawTimestamp"))
+        part = part.drop("rawTimestamp", "trace_row").drop_nulls()
+        part = part.join(metrics, on=["typeId", "metricId"], maintain_order="left")
+        return part.select("device_id", "timestamp", "metric", "value")
+
+    parts = database.ask(
         schema.METRICS,
         ["timestamp", "typeId", "metricId", "value"],
         optional=["rawTimestamp"],
-        where=f"{of_types} AND {inside}" if inside else of_types,
-    ).with_columns(timestamp=pl.coalesce("timestamp", "rawTimestamp"))
-    raw = raw.drop("rawTimestamp", "trace_row").drop_nulls()
-    found = raw.join(metrics, on=["typeId", "metricId"], maintain_order="left")
-    found = found.with_columns(value=_decoded(found))
-    return _finish(found, layout, schema.METRICS, types)
+        each=named,
+        where=" AND ".join([*conditions, *([inside] if inside else [])]),
+        rows=within.rows(schema.METRICS),
+    )
+
+    def finish() -> pl.DataFrame:
+        found = pl.concat(parts())
+        found = found.with_columns(value=_decoded(found))
+        return _finish(found, layout, schema.METRICS)
+
+    return finish
 
 
 def _decoded(found: pl.DataFrame) -> pl.Series:
@@ -136,13 +169,19 @@ def _decoded(found: pl.DataFrame) -> pl.Series:
 
 
 def _read_json(
-    database: Database, layout: Layout, gpu_ids: Sequence[int], device_ids: Sequence[int]
+    database: Database,
+    layout: Layout,
+    gpu_ids: Sequence[int],
+    device_ids: Sequence[int],
+    *,
+    only_used: bool,
 ) -> pl.DataFrame:
     fields_of = _json_fields(database)
     types = _types_of_devices(list(fields_of), gpu_ids, device_ids)
-    if not types:
-        return _empty()
     fields = list(dict.fromkeys(name for key in types for name in fields_of[key]))
+    fields = [name for name in fields if is_used(name)] if only_used else fields
+    if not fields:
+        return _empty()
     where = f"typeId IN ({_listed(types)})"
     parts = database.ask(
         schema.GENERIC_EVENTS,
@@ -167,8 +206,9 @@ def _read_json(
     found = wide.unpivot(
         on=fields, index=["typeId", "timestamp"], variable_name="metric", value_name="value"
     ).drop_nulls()
-    found = found.with_columns(pl.col("metric").cast(pl.Categorical))
-    return _finish(found, layout, schema.GENERIC_EVENTS, types)
+    device_id = pl.col("typeId").replace_strict(types, return_dtype=pl.Int32)
+    found = found.with_columns(pl.col("metric").cast(pl.Categorical), device_id=device_id)
+    return _finish(found, layout, schema.GENERIC_EVENTS)
 
 
 def _json_fields(database: Database) -> dict[int, list[str]]:
@@ -202,17 +242,17 @@ def _types_of_devices(
     return found
 
 
-def _finish(found: pl.DataFrame, layout: Layout, table: str, types: dict[int, int]) -> pl.DataFrame:
+def _finish(found: pl.DataFrame, layout: Layout, table: str) -> pl.DataFrame:
     bounds = found.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
     shift_ns = layout.shift_ns(table, *bounds)
     is_clock = pl.col("metric").cast(pl.String).str.contains(_CLOCK, literal=True)
     in_hz = is_clock & (pl.col("value") > _HZ_FROM)
     return found.select(
-        device_id=pl.col("typeId").replace_strict(types, return_dtype=pl.Int32),
+        "device_id",
+        "metric",
         sample_ns=pl.col("timestamp") - shift_ns,
-        metric=pl.col("metric"),
         value=pl.when(in_hz).then(pl.col("value") * MHZ_PER_HZ).otherwise("value"),
-    )
+    ).select("device_id", "sample_ns", "metric", "value")
 
 
 def _empty() -> pl.DataFrame:

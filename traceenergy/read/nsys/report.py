@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from traceenergy.read.nsys.diagnostics import read_diagnostics
 from traceenergy.read.nsys.gpu_work import ask_gpu_work, read_gpu_work
 from traceenergy.read.nsys.graph_nodes import read_graph_nodes
 from traceenergy.read.nsys.launches import ask_launches, doubts_of_launches, read_launches
-from traceenergy.read.nsys.metrics import read_gpu_metrics
+from traceenergy.read.nsys.metrics import ask_gpu_metrics
 from traceenergy.read.nsys.names import Names
 from traceenergy.read.nsys.nvtx import ask_nvtx_ranges, read_nvtx_ranges
 from traceenergy.read.nsys.power_events import read_power_events
@@ -45,7 +45,12 @@ if TYPE_CHECKING:
 
 
 def read_nsys(
-    path: Path, rank: int = 0, *, power: ReadOptions | None = None, within: TimeSlice = WHOLE
+    path: Path,
+    rank: int = 0,
+    *,
+    power: ReadOptions | None = None,
+    within: TimeSlice = WHOLE,
+    only_used_metrics: bool = False,
 ) -> Trace:
     """Read one SQLite export of Nsight Systems.
 
@@ -60,6 +65,8 @@ def read_nsys(
     within : TimeSlice
         Part to read, of an export whose times are not shifted: GPU work with its launches, the
         ranges around both, waits, GPU metrics. What else there is, is read whole.
+    only_used_metrics : bool
+        Leaves out GPU metrics that no analysis looks at.
 
     Returns
     -------
@@ -83,7 +90,8 @@ def read_nsys(
     with Database(path) as database:
         layout, doubts = schema.read_layout(database)
         try:
-            trace = _read_tables(database, layout, rank, doubts, within)
+            part = _Part(within, only_used_metrics)
+            trace = _read_tables(database, layout, rank, doubts, part)
             trace = trace if power is None else _with_power(trace, database, layout, power)
         except BadTableError as problem:
             # nsys declares what it writes; a null where none may be comes from damage.
@@ -127,9 +135,15 @@ def stated_rank(path: Path) -> int | None:
     return ranks[0] if len(ranks) == 1 else None
 
 
+class _Part(NamedTuple):
+    within: TimeSlice
+    only_used_metrics: bool
+
+
 def _read_tables(
-    database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...], within: TimeSlice
+    database: Database, layout: Layout, rank: int, doubts: tuple[Caveat, ...], part: _Part
 ) -> Trace:
+    within = part.within
     where, names = database.path.name, Names(database)
     # All are loaded by other threads from now on, each while the one before is worked on.
     asked_work = ask_gpu_work(database, within)
@@ -148,13 +162,16 @@ def _read_tables(
     gpus, of_ordinal, doubts_of_devices = devices.read_devices(database, layout, work)
     on = ["process_id", "cuda_ordinal"]
     work = work.join(of_ordinal, on=on, how="left", maintain_order="left")
+    gpu_ids, ran = devices.gpu_ids(database, layout), gpus["device_id"].to_list()
+    asked_metrics = ask_gpu_metrics(
+        database, layout, gpu_ids, ran, within, only_used=part.only_used_metrics
+    )
     last_ns = _last_ns(work, launches)
     ranges, doubts_of_nvtx = read_nvtx_ranges(asked_ranges, layout, names, last_ns, where)
     nodes = read_graph_nodes(database, layout, work)
     waits = read_synchronizations(database, layout, launches, within)
     events = read_cuda_events(database, launches)
-    gpu_ids, ran = devices.gpu_ids(database, layout), gpus["device_id"].to_list()
-    metrics = read_gpu_metrics(database, layout, gpu_ids, ran, within)
+    metrics = asked_metrics()
     return check_trace(
         Trace(
             origins=(_origin(database, layout, rank, gpus, sha256()),),

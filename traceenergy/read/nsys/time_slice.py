@@ -27,6 +27,12 @@ _IS_RANGE = f"eventType IN {(*schema.PUSH_POP, *schema.START_END)}"
 _SURVEYED = {
     schema.KERNEL: (_TIMES, "start", '"end"'),
     schema.MEMCPY: (_TIMES, "start", '"end"'),
+    # Where a sample has no such time, another column has it.
+    schema.METRICS: (
+        ("timestamp",),
+        "ifnull(timestamp, -(1 << 62))",
+        "ifnull(timestamp, 1 << 62)",
+    ),
     schema.API: (("correlationId",), "nullif(correlationId, 0)", "correlationId"),
     schema.NVTX: (
         (*_TIMES, "eventType"),
