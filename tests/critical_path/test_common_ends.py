@@ -115,6 +115,28 @@ def test_calls_that_were_missed_cost_only_themselves(n_calls: int, same_time: bo
     assert (codes[0], n_codes) == (list(range(n_calls)), n_calls)
 
 
+def test_an_unknown_offset_is_found_by_ends_that_lie_about_together() -> None:
+    ends = uneven(40)
+    about_ns = np.random.default_rng(3).integers(-10 * US, 10 * US, 40)
+    missed = np.delete(ends + about_ns, 7) + 2 * SECOND
+
+    codes, _ = matched(ends, missed, same_time=False)
+
+    assert codes[1] == np.delete(np.arange(40), 7).tolist()
+
+
+@pytest.mark.parametrize(("n_met", "is_one"), [(4, True), (3, False)])
+def test_half_of_the_ends_tell_an_unknown_offset(n_met: int, is_one: bool) -> None:  # noqa: FBT001 - a case
+    # Eight calls beside nine: the first few end with the first ones, the others with none.
+    ends = uneven(9)
+    apart_ns = np.where(np.arange(8) < n_met, 0, (np.arange(8) + 1) * 170 * US)
+
+    codes, n_codes = matched(ends, ends[:8] + apart_ns + SECOND, same_time=False)
+
+    assert codes[1] == ([0, 1, 2, 3] + [NONE] * 4 if is_one else list(range(9, 17)))
+    assert n_codes == (9 if is_one else 17)
+
+
 def test_calls_that_only_one_made_have_no_counterpart() -> None:
     ends = uneven(40)
     more = np.sort(np.append(ends, [ends[4] + 300 * US, ends[20] + 400 * US]))

@@ -313,6 +313,24 @@ def test_streams_beside_one_with_overlapping_work_stay_in_order() -> None:
     assert found.slack == [20, 100, 0, 0, 0, 60, 60]
 
 
+def test_work_beside_other_work_of_its_stream_follows_what_had_ended() -> None:
+    # us       0  10   20 25 30          100   120
+    # stream 0 [a--)   [b-----------------)      b launched at 18
+    #                     [c-)                   beside b, behind a
+    # stream 1               [d-----------------)   waits for c by an event
+    pieces = [Piece(0, 10), Piece(20, 100, 0, 18, 0), Piece(25, 30), Piece(30, 120, 1)]
+
+    found = find(pieces, (0, 120), events=[(2, 3)])
+
+    assert found.parts == [
+        (0, 10, "WORK", 0),
+        (10, 25, "HOST", 2),
+        (25, 30, "WORK", 2),
+        (30, 120, "WORK", 3),
+    ]
+    assert found.slack == [0, 20, 0, 0]
+
+
 def test_of_work_that_begins_at_one_time_the_shorter_comes_first_in_any_order_of_rows() -> None:
     pieces = [Piece(0, 4), Piece(0, 10), Piece(10, 10), Piece(10, 30)]
 
