@@ -44,3 +44,12 @@ def test_launches_of_two_threads_take_turns_on_a_stream() -> None:
 
     # Thread 0 may be late by 5 for c, by 10 for a; thread 1 by 15 for b.
     assert found.slack == [0, 0, 0, 5, 15, 0]
+
+
+def test_what_is_launched_behind_a_call_may_be_the_first_of_all() -> None:
+    pieces = [Piece(30, 100, 0, launch=28, thread=0), Piece(0, 20, 1)]
+
+    found = find(pieces, (0, 100), calls=[Call(0, 5, 22, 1)])
+
+    assert found.parts == [(0, 20, "WORK", 1), (20, 30, "HOST", 0), (30, 100, "WORK", 0)]
+    assert found.slack == [0, 0]
