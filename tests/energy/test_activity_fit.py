@@ -123,6 +123,22 @@ def test_bins_that_are_not_known_do_not_count() -> None:
     assert mean == pytest.approx(true, abs=0.05)
 
 
+def test_errors_of_a_time_that_go_together_count_once_each() -> None:
+    # 2 us of 0.8 and of 0.2 in every other bin. Errors are alike throughout each of 16 times, and
+    # such that a mean over 16 of them varies as much as activities do by the prior: sd of 0.25 of
+    # each class, and of 0.3 of each category. So either class lies in the middle between what its
+    # bins say and the mean of both.
+    n_bins, share, prior_sd = 6400, 0.02, np.hypot(0.25, 0.3)
+    low_ns, turn = np.arange(n_bins) * BIN_NS, np.arange(n_bins) % 2
+    laid = design(Pieces(low_ns, low_ns + 2 * US, turn, 2), np.array([0, 1]), n_bins)
+    sign = np.where(np.arange(n_bins) * 16 // n_bins % 2, 1, -1)
+    value = share * (np.where(turn == 0, 0.8, 0.2) + sign * prior_sd * 16**0.5)
+
+    mean, _ = fit_activity(laid, value, ROUNDING)
+
+    assert mean == pytest.approx([0.65, 0.35], abs=0.02)
+
+
 def test_classes_that_never_run_change_nothing_of_others() -> None:
     rng = np.random.default_rng(9)
     length_ns = rng.integers(10, 40, 3000) * US

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,14 +21,18 @@ from tests.device import (
     pieces,
     series_of,
 )
+from traceenergy.energy.attribute import AttributionOptions, attribute_device
 from traceenergy.energy.class_power import Rows, fit_class_power, inverse_of
+from traceenergy.energy.device_energy import Evidence
 from traceenergy.energy.expected_error import (
     MEAN_SIZE,
     GroupErrors,
     expect_errors,
     expected_size_j,
+    gain_of,
 )
 from traceenergy.energy.power_model import MODEL_SD, PowerModel
+from traceenergy.trace.tables import POWER_SAMPLES, PowerSamples
 
 SERIES = series_of(EPOCH_NS + np.arange(10) * 100 * MS, np.full(10, 100.0))
 ONE_CLASS = design_of(pieces((0, 100)), classes_of([0], [GEMM]))
@@ -90,6 +95,27 @@ def test_a_prior_that_the_readings_contradict_makes_intervals_miss() -> None:
     # lies what is 0.44 deviations off or more.
     assert errors.again_bias_j == pytest.approx(-60)
     assert errors.held_share(0.9) == pytest.approx(0.33, abs=0.01)
+
+
+def test_energies_of_groups_are_seconds_of_their_classes_where_readings_cover_them() -> None:
+    # GEMM runs for 1 s in each of two groups, for 2 s in none, attention for 1 s after the log
+    work = pieces((0, 1000), (1000, 2000), (2000, 4000), (9000, 10_000))
+    classes = classes_of([0, 0, 0, 1], [GEMM, ATTENTION])
+    design = design_of(work, classes, span_s=10.0)
+    mean_w = np.zeros(design.n_columns)
+    mean_w[design.first_class :] = 300.0, 200.0
+    model = model_of(design, mean_w, np.eye(design.n_columns), SERIES)
+    columns = {column.name: column.dtype for column in POWER_SAMPLES}
+    rows = [(0, 0, EPOCH_NS + at_s * 1000 * MS, 400.0, "power.draw", "test") for at_s in range(7)]
+    log = PowerSamples(pl.DataFrame(rows, schema=columns, orient="row"))
+    span_ns = EPOCH_NS, EPOCH_NS + 10_000 * MS
+    energy, _ = attribute_device(work, Evidence(log), span_ns, AttributionOptions())
+
+    gain = gain_of(model, energy, np.array([0, 2, -1, 2]), 3)
+
+    assert np.isnan(energy.dynamic_j).tolist() == [False, False, False, True]
+    assert gain @ mean_w == pytest.approx([300.0, 0.0, 300.0])
+    assert gain[:, design.first_class :] == pytest.approx(np.array([[1, 0], [0, 0], [1, 0]]))
 
 
 def test_no_energy_has_no_error() -> None:
