@@ -313,6 +313,14 @@ def test_streams_beside_one_with_overlapping_work_stay_in_order() -> None:
     assert found.slack == [20, 100, 0, 0, 0, 60, 60]
 
 
+def test_work_one_after_the_other_inside_longer_work_holds_nothing_up() -> None:
+    found = find([Piece(0, 100), Piece(10, 20), Piece(30, 50), Piece(100, 120)], (0, 120))
+
+    assert found.parts == [(0, 100, "WORK", 0), (100, 120, "WORK", 3)]
+    # The third follows the second 10 later, and could end 50 later itself.
+    assert found.slack == [0, 60, 50, 0]
+
+
 def test_work_beside_other_work_of_its_stream_follows_what_had_ended() -> None:
     # us       0  10   20 25 30          100   120
     # stream 0 [a--)   [b-----------------)      b launched at 18
