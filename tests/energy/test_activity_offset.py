@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,8 +29,8 @@ def test_rows_are_chosen_once_and_from_end_to_end(n_rows: int, most: int, n_stre
         assert rows[-1] == n_rows - 1
 
 
-def test_the_offset_is_found_with_one_part_and_one_category() -> None:
-    # kernels of 2 to 8 us, alike but for two of them; the value is all there is
+def problem() -> tuple[Pieces, MetricSamples]:
+    """Run kernels of 2 to 8 us, all active by themselves; sample 100 us that end 37 us before."""
     rng = np.random.default_rng(1)
     turn = rng.integers(0, 4, 20_000)
     length_ns = np.array([2, 3, 5, 8])[turn] * US
@@ -45,7 +47,24 @@ def test_the_offset_is_found_with_one_part_and_one_category() -> None:
         np.full(2, 0.003),
         100 * US,
     )
+    return pieces, samples
+
+
+def test_the_offset_is_found_with_one_part_and_one_category() -> None:
+    # the value is all there is
+    pieces, samples = problem()
 
     found = find_offset(samples, pieces, np.zeros(4, np.int64))
+
+    assert abs(found + 37 * US) < 0.2 * US
+
+
+def test_a_metric_of_small_values_tells_as_much_as_one_of_large_ones() -> None:
+    # the other goes up and down by 30 %, whatever runs
+    pieces, samples = problem()
+    other = np.random.default_rng(2).normal(0.5, 0.3, len(samples.at_ns))
+    value = np.column_stack((samples.value[:, 0] / 20, other))
+
+    found = find_offset(replace(samples, value=value), pieces, np.zeros(4, np.int64))
 
     assert abs(found + 37 * US) < 0.2 * US
