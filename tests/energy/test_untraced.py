@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_work_that_goes_on_after_a_run_is_left_out() -> None:
 
     assert low_s == pytest.approx(-5, abs=0.11)
     assert high_s == pytest.approx(10, abs=0.11)
+
+
+@pytest.mark.parametrize(("late_ms", "last_s"), [(0.0, 10.0), (0.5, 9.9005)])
+def test_a_reading_that_looks_past_the_end_of_a_run_is_of_what_goes_on(
+    late_ms: float, last_s: float
+) -> None:
+    # every 100 ms, one at the end of the run, or half a millisecond after it
+    series = log(-5, 40, (10, 40))
+    later_ns = series.sample_ns + round((50 + late_ms) * MS)
+
+    assert kept_s(replace(series, sample_ns=later_ns))[1] == pytest.approx(last_s, abs=1e-6)
 
 
 def test_idle_time_between_a_warm_up_and_a_run_is_kept() -> None:
