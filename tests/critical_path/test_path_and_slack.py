@@ -339,6 +339,19 @@ def test_work_beside_other_work_of_its_stream_follows_what_had_ended() -> None:
     assert found.slack == [0, 20, 0, 0]
 
 
+def test_a_collective_that_begins_the_window_stays_in_front_of_what_overlaps_it() -> None:
+    pieces = [
+        Piece(0, 100, 0, group=1), Piece(10, 20, 0), Piece(90, 120, 0),
+        Piece(0, 30, 1), Piece(30, 100, 1, group=1),
+    ]  # fmt: skip
+
+    assert find(pieces, (0, 120)).parts == [
+        (0, 30, "WORK", 3),
+        (30, 90, "WORK", 0),
+        (90, 120, "WORK", 2),
+    ]
+
+
 def test_of_work_that_begins_at_one_time_the_shorter_comes_first_in_any_order_of_rows() -> None:
     pieces = [Piece(0, 4), Piece(0, 10), Piece(10, 10), Piece(10, 30)]
 

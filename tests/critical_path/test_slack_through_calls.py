@@ -1,6 +1,8 @@
-"""Slack of work for which a thread waits before it launches more, drawn by hand."""
+"""Path and slack through calls in which a thread waits before it launches more, drawn by hand."""
 
 from __future__ import annotations
+
+import pytest
 
 from tests.critical_path.drawn import Call, Piece, find
 
@@ -53,3 +55,15 @@ def test_what_is_launched_behind_a_call_may_be_the_first_of_all() -> None:
 
     assert found.parts == [(0, 20, "WORK", 1), (20, 30, "HOST", 0), (30, 100, "WORK", 0)]
     assert found.slack == [0, 0]
+
+
+@pytest.mark.parametrize("thread", [0, 1])
+def test_what_one_thread_waited_for_holds_no_other_thread(thread: int) -> None:
+    # Thread 0 waits for the first piece; thread 1 asks after it when it has ended.
+    pieces = [Piece(0, 20, 0), Piece(40, 60, 1, launch=38, thread=thread)]
+
+    found = find(pieces, (0, 60), calls=[Call(0, 5, 22, 0), Call(1, 23, 24, 0)])
+
+    of_first = [(0, 20, "WORK", 0), (20, 40, "HOST", 1)]
+    before = of_first if thread == 0 else [(0, 40, "HOST", 1)]
+    assert found.parts == [*before, (40, 60, "WORK", 1)]
