@@ -52,6 +52,13 @@ def test_updates_are_seen_where_the_log_was_polled_faster() -> None:
     assert (np.abs(off_ns) <= 20 * MS).all()
 
 
+def test_a_counter_counts_from_the_first_value_that_a_log_shows() -> None:
+    run = found(polled(20, 100)).runs[0]
+
+    assert run.energy_j[0] == FULL_J
+    assert abs(int(run.update_ns[0])) <= 20 * MS
+
+
 def test_differences_are_the_mean_power_between_updates() -> None:
     end_ns, power_w = found(polled(20, 100)).mean_power()
 
