@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.energy.sensor_loads import read, serve
+from tests.energy.test_regression import WATTS, fitted, run
+from tests.energy.test_regression import read as power_of
 from traceenergy.energy import sensor_fit as module
-from traceenergy.energy.sensor import AGAINST_KNOWN, KNOWN
+from traceenergy.energy.sensor import AGAINST_KNOWN, COUNTED, GIVEN, KNOWN
 from traceenergy.energy.sensor_fit import SensorFit, find_sensor
 
 if TYPE_CHECKING:
@@ -49,6 +51,19 @@ def test_what_is_not_trusted_does_not_speak_against_a_known_sensor(
     else:
         assert (found.window_ms, found.source, found.is_trusted) == (KNOWN_MS, KNOWN, False)
         assert given == [None, KNOWN_MS]
+
+
+@pytest.mark.parametrize("source", [GIVEN, COUNTED])
+def test_a_window_that_is_said_or_counted_stays(source: str) -> None:
+    # readings are means over 25 ms, which they tell clearly
+    work, of_all = run(200)
+    series = power_of(work, WATTS[of_all])
+    sensor = replace(series.sensor, window_ms=40.0, source=source)
+
+    model = fitted(work, of_all, replace(series, sensor=sensor))
+
+    assert (model.found.window_ms, model.found.source) == (40.0, GIVEN)
+    assert model.shape.window_ms == 40.0
 
 
 class Nothing:
