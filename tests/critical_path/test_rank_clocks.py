@@ -110,6 +110,8 @@ def test_clocks_that_run_faster_are_slowed() -> None:
     record = together.read_options["rank_clocks"]
     assert isinstance(record, dict)
     assert record["1"]["drift_ppm"] == pytest.approx(20, abs=0.2)
+    # The offset is that in the middle of the collectives.
+    assert record["1"]["offset_ms"] == pytest.approx(2 + end_ns[0, 200] * 20e-6 / MS, abs=0.01)
 
 
 def test_the_record_of_clocks_is_in_the_units_it_names() -> None:
