@@ -352,13 +352,6 @@ def test_a_collective_that_begins_the_window_stays_in_front_of_what_overlaps_it(
     ]
 
 
-def test_one_stream_with_work_inside_other_work_says_nothing_of_the_next() -> None:
-    # On the second stream the second takes over while the first runs.
-    pieces = [Piece(0, 50), Piece(10, 20), Piece(0, 40, 1), Piece(35, 70, 1)]
-
-    assert find(pieces, (0, 70)).parts == [(0, 35, "WORK", 2), (35, 70, "WORK", 3)]
-
-
 def test_of_work_that_begins_at_one_time_the_shorter_comes_first_in_any_order_of_rows() -> None:
     pieces = [Piece(0, 4), Piece(0, 10), Piece(10, 10), Piece(10, 30)]
 

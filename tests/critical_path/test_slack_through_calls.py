@@ -79,3 +79,13 @@ def test_calls_that_return_outside_the_window_say_nothing() -> None:
 
     assert found.parts == [(0, 20, "WORK", 0), (20, 40, "HOST", 1), (40, 60, "WORK", 1)]
     assert find(pieces, (0, 60), calls=[*outside, *inside]) == found
+
+
+def test_numbers_of_threads_may_be_large() -> None:
+    pieces = [Piece(0, 20, 0), Piece(40, 60, 1, launch=38, thread=10**12)]
+
+    alone = find(pieces, (0, 60), calls=[Call(0, 5, 22, 0)])
+    waits = find(pieces, (0, 60), calls=[Call(0, 2, 3, -1), Call(10**12, 5, 22, 0)])
+
+    assert alone.parts == [(0, 40, "HOST", 1), (40, 60, "WORK", 1)]
+    assert waits.parts == [(0, 20, "WORK", 0), (20, 40, "HOST", 1), (40, 60, "WORK", 1)]

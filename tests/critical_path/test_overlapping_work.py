@@ -1,0 +1,28 @@
+"""Path and slack where work of one stream overlaps, drawn by hand."""
+
+from __future__ import annotations
+
+from tests.critical_path.drawn import Piece, find
+
+
+def test_streams_beside_one_with_work_inside_other_work_stay_in_order() -> None:
+    # On the second stream the third takes over while the second runs.
+    pieces = [Piece(0, 50), Piece(10, 20), Piece(0, 5, 1), Piece(5, 40, 1), Piece(35, 70, 1)]
+
+    found = find(pieces, (0, 70))
+
+    assert found.parts == [(0, 5, "WORK", 2), (5, 35, "WORK", 3), (35, 70, "WORK", 4)]
+
+
+def test_work_that_ends_with_longer_work_of_its_stream_holds_up_what_follows() -> None:
+    found = find([Piece(0, 100), Piece(50, 100), Piece(100, 120)], (0, 120))
+
+    assert found.parts == [(0, 50, "WORK", 0), (50, 100, "WORK", 1), (100, 120, "WORK", 2)]
+    assert found.slack == [0, 0, 0]
+
+
+def test_nothing_on_another_stream_follows_the_last_work_of_one() -> None:
+    found = find([Piece(0, 100), Piece(10, 20), Piece(30, 60, 1)], (0, 100))
+
+    assert found.parts == [(0, 100, "WORK", 0)]
+    assert found.slack == [0, 80, 40]
