@@ -122,8 +122,10 @@ def analyze(
     """
     options = options or AnalysisOptions()
     logs = read_request_logs(options.requests)
-    placed = place_run(on_one_clock(trace), options, layers_from)
-    trace = placed.trace  # not the one with all ranges
+    moved = [on_one_clock(trace)]
+    del trace  # nothing here keeps the ranges that placing drops
+    placed = place_run(moved.pop(), options, layers_from)
+    trace = placed.trace
     with ThreadPoolExecutor(1) as beside:
         collectives = match_collectives(trace.gpu_work, trace.names)
         words = (trace, placed.launch_row, placed.window, collectives)

@@ -138,6 +138,8 @@ def _with_call(raw: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
         correlation_id=_valid("correlationId", first=1),
     )
     calls = launches.select(*_KEY, "thread_id", call_start_ns="start_ns")
+    # Rows are few, calls many: a table of all of them would take more room than they do.
+    calls = calls.join(rows.select(_KEY), on=_KEY, how="semi")
     return rows.join(calls, on=_KEY, how="left", maintain_order="left")
 
 
