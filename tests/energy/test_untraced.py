@@ -20,6 +20,7 @@ from traceenergy.trace.tables import POWER_SAMPLES, PowerSamples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceenergy.energy.device_energy import DeviceEnergy
     from traceenergy.energy.device_work import DeviceWork
     from traceenergy.energy.power_series import PowerSeries
 
@@ -152,18 +153,32 @@ def test_without_work_or_readings_of_it_nothing_is_left_out() -> None:
     assert without_untraced(before, pieces()) is before
 
 
-def test_idle_power_is_not_that_of_a_warm_up() -> None:
-    # 30 s of warm-up before the run, 5 s of idle after it
-    series = log(-30, 15, (-30, 0))
+def attributed(work: DeviceWork, series: PowerSeries) -> DeviceEnergy:
+    """Share what a log reads among one piece of work."""
     schema = {column.name: column.dtype for column in POWER_SAMPLES}
     rows = [
         (0, 0, ns, power_w, "power.draw.instant", "nvidia-smi")
         for ns, power_w in zip(series.sample_ns.tolist(), series.power_w.tolist(), strict=True)
     ]
     samples = PowerSamples(pl.DataFrame(rows, schema=schema, orient="row"))
-    window = int(STEADY.start_ns[0]), int(STEADY.end_ns[0])
+    window = int(work.start_ns[0]), int(work.end_ns[0])
+    return attribute_device(work, Evidence(samples), window, AttributionOptions())[0]
 
-    energy, _ = attribute_device(STEADY, Evidence(samples), window, AttributionOptions())
+
+def test_a_short_run_within_other_work_has_the_energy_that_was_read() -> None:
+    # 0.2 s: each reading of it may show what ran before or after it
+    work = pieces((0, 200))
+    series = log(-10, 10, (-10, 10), work=work)
+
+    energy = attributed(work, series)
+
+    assert len(without_untraced(series, work).sample_ns) == 0
+    assert energy.static_j[0] + energy.dynamic_j[0] == pytest.approx(0.2 * BUSY_W, rel=0.02)
+
+
+def test_idle_power_is_not_that_of_a_warm_up() -> None:
+    # 30 s of warm-up before the run, 5 s of idle after it
+    energy = attributed(STEADY, log(-30, 15, (-30, 0)))
 
     assert energy.idle.power_w == pytest.approx(IDLE_W, abs=2)
     assert energy.idle.source == "idle stretches around the window"
