@@ -118,11 +118,12 @@ def test_order_of_rows_does_not_matter() -> None:
     assert mixed.value[:, 0].tolist() == read(metrics).value[:, 0].tolist()
 
 
-def test_samples_are_cut_to_the_time_that_is_asked_for() -> None:
+@pytest.mark.parametrize("since_ns", [200, 250])
+def test_samples_are_cut_to_the_time_that_is_asked_for(since_ns: int) -> None:
     times = range(0, 1000, 100)
     metrics = table(SMs_Active=every(*times), DRAM_Read=every(*times))
 
-    found = read_samples(metrics, EPOCH_NS + 250, EPOCH_NS + 600)
+    found = read_samples(metrics, EPOCH_NS + since_ns, EPOCH_NS + 600)
 
     assert found is not None
     assert (found.at_ns - EPOCH_NS).tolist() == [300, 400, 500]
