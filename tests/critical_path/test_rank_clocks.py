@@ -41,6 +41,8 @@ def test_clocks_of_eight_ranks_are_found_within_20_us(seed: int) -> None:
     found_ns = offsets_ns(trace_of(start_ns, end_ns, clock_ns=true_ns.tolist()))
 
     assert np.abs(found_ns - true_ns).max() < 20 * US
+    # The others are told against the first.
+    assert found_ns[0] == 0
 
 
 def test_stated_error_holds_the_true_offset() -> None:
@@ -110,6 +112,7 @@ def test_clocks_that_run_faster_are_slowed() -> None:
     record = together.read_options["rank_clocks"]
     assert isinstance(record, dict)
     assert record["1"]["drift_ppm"] == pytest.approx(20, abs=0.2)
+    assert record["0"]["drift_ppm"] == record["0"]["offset_ms"] == 0
     # The offset is that in the middle of the collectives.
     assert record["1"]["offset_ms"] == pytest.approx(2 + end_ns[0, 200] * 20e-6 / MS, abs=0.01)
 
