@@ -164,6 +164,15 @@ def test_a_call_lies_at_the_nearest_end_before_or_after() -> None:
     assert matched(ends, beside)[0][1] == [1, 2, 3, 4, NONE]
 
 
+def test_one_call_of_four_may_be_that_of_others() -> None:
+    one = np.array([5]) * MS
+
+    codes, n_codes = matched(one, one + US, np.array([1, 3, 5, 7]) * MS)
+
+    assert codes == [[0], [0], [NONE, NONE, 0, NONE]]
+    assert n_codes == 1
+
+
 def test_common_ends_lie_up_to_50_us_apart() -> None:
     ends = np.arange(1, 9) * MS
     beside = ends[1:6] + np.array([-50_000, 50_000, 50_001, 0, -50_001])
