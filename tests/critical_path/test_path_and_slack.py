@@ -225,24 +225,6 @@ def test_a_graph_launch_explains_its_branches_from_within() -> None:
     assert found.slack == [0, 0, 100, 0]
 
 
-def test_a_node_that_begins_a_usual_lag_after_its_predecessor_waited_for_no_other_branch() -> None:
-    pieces = [Piece(10, 90, 0, 5, 0), Piece(10, 95, 1, 5, 0), Piece(100, 200, 0, 5, 0)]
-
-    found = find(pieces, (0, 200))
-
-    assert found.parts[1:] == [(10, 90, "WORK", 0), (90, 100, "HOST", 2), (100, 200, "WORK", 2)]
-    assert found.slack == [0, 105, 0]
-
-
-def test_a_node_may_begin_at_once_when_its_predecessor_ends() -> None:
-    pieces = [Piece(10, 100, 0, 5, 0), Piece(100, 300, 1, 5, 0)]
-
-    found = find(pieces, (0, 300))
-
-    assert found.parts[1:] == [(10, 100, "WORK", 0), (100, 300, "WORK", 1)]
-    assert found.slack == [0, 0]
-
-
 def test_a_graph_whose_call_returns_late_is_launched_when_its_first_node_begins() -> None:
     pieces = [Piece(10, 20, 0, 60, 0), Piece(22, 40, 0, 60, 0), Piece(61, 90, 0, 60, 0)]
     found = find(pieces, (0, 90))
