@@ -274,36 +274,6 @@ def test_too_few_readings_tell_nothing(kept: slice) -> None:
     assert (fit.lag_lo_ms, fit.lag_hi_ms) == LAG_RANGE_MS
 
 
-def in_short_pieces(work: CoarseWork, most_ns: int) -> CoarseWork:
-    """Cut each kernel where it has run for a time, again and again."""
-    n_parts = -(-(work.end_ns - work.start_ns) // most_ns)
-    of = np.repeat(np.arange(len(n_parts)), n_parts)
-    nth = np.arange(len(of)) - np.repeat(np.cumsum(n_parts) - n_parts, n_parts)
-    start_ns = work.start_ns[of] + nth * most_ns
-    return replace(
-        work,
-        start_ns=start_ns,
-        end_ns=np.minimum(start_ns + most_ns, work.end_ns[of]),
-        weight=work.weight[of],
-        of_category=work.of_category[of],
-    )
-
-
-def test_few_readings_do_not_tell_short_kernels_of_a_category_from_long_ones() -> None:
-    # 33 readings, of 6 columns: busy time, four categories, one of these in two lengths
-    load = serve(1, 1.4)
-    first_ns, last_ns = load.span_ns
-    shown = read(load, "a100", 1).within(first_ns - NS_PER_S, last_ns + NS_PER_S)
-    work = in_short_pieces(load.work, 20_000)
-
-    whole = find(shown, load)
-    cut = find_sensor(shown.at_ns, shown.power_w, work, period_ms=shown.period_ms)
-
-    assert len(work.start_ns) > 10 * len(load.work.start_ns)
-    assert (cut.lag_ms, cut.smoothing_ms) == pytest.approx((whole.lag_ms, whole.smoothing_ms))
-    assert cut.explained_share == pytest.approx(whole.explained_share, rel=1e-9)
-
-
 def test_power_that_never_changes_tells_nothing() -> None:
     load = serve(1, 3.0)
     shown = read(load, "a100", 1)
