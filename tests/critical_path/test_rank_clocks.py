@@ -57,6 +57,7 @@ def test_stated_error_holds_the_true_offset() -> None:
         spreads_ns.append(found.spread_ns)
 
     assert np.mean(held) > 0.9
+    assert found.offset_sd_ns[0] == 0  # the measure of the others
     assert np.mean(spreads_ns) == pytest.approx(5 * US, rel=0.1)
     assert 0.3 * US < found.offset_sd_ns[1] < 2 * US
 
@@ -213,6 +214,34 @@ def test_clocks_are_told_along_a_chain_of_ranks() -> None:
             ]
 
     assert offsets_ns(build_trace(work)) == pytest.approx(true_ns, abs=5 * US)
+
+
+def test_drifts_are_told_along_a_chain_of_ranks() -> None:
+    rng = np.random.default_rng(2)
+    true_ppm = np.array([0, 15, 30, 45])
+    work = []
+    for pair in range(3):
+        start_ns, end_ns = lockstep(2, 80, rng, jitter_us=2.0)
+        later_ns = np.arange(80) * 100 * MS
+        for rank, starts, ends in zip((pair, pair + 1), start_ns, end_ns, strict=True):
+            far_ns = np.rint((ends + later_ns) * (true_ppm[rank] * 1e-6)).astype(np.int64)
+            work += [
+                Work(
+                    f"ncclDevKernel_AllReduce_{'abc'[pair]}",
+                    int(begin),
+                    int(end),
+                    rank=rank,
+                    pid=rank + 1,
+                )
+                for begin, end in zip(
+                    starts + later_ns + far_ns, ends + later_ns + far_ns, strict=True
+                )
+            ]
+    trace = build_trace(work)
+
+    found = find_rank_clocks(find_calls(trace.gpu_work, trace.names))
+
+    assert found.drift * 1e6 == pytest.approx(true_ppm, abs=1.5)
 
 
 def test_a_rank_that_missed_calls_is_on_the_clock_too() -> None:
