@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.critical_path.drawn import Piece, find
 
 
@@ -26,3 +28,11 @@ def test_nothing_on_another_stream_follows_the_last_work_of_one() -> None:
 
     assert found.parts == [(0, 100, "WORK", 0)]
     assert found.slack == [0, 80, 40]
+
+
+@pytest.mark.parametrize(("group", "slack"), [(-1, 0), (5, 27)])
+def test_clocks_may_contradict_a_wait_but_for_that_of_a_collective(group: int, slack: int) -> None:
+    # The second is said to have waited for the first, which ended 3 us after it began.
+    pieces = [Piece(0, 33, 2), Piece(30, 60, 0, group=group), Piece(20, 60, 1, group=group)]
+
+    assert find(pieces, (0, 60), events=[(0, 1)]).slack == [slack, 0, 0]
