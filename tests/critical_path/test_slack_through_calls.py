@@ -60,13 +60,23 @@ def test_what_is_launched_behind_a_call_may_be_the_first_of_all() -> None:
 @pytest.mark.parametrize("thread", [0, 1])
 def test_what_one_thread_waited_for_holds_no_other_thread(thread: int) -> None:
     # Thread 0 waits for the first piece; thread 1 asks after it when it has ended.
-    pieces = [Piece(0, 20, 0), Piece(40, 60, 1, launch=38, thread=thread)]
+    pieces = [Piece(0, 20, 0), Piece(0, 30, 1), Piece(40, 60, 2, launch=38, thread=thread)]
 
     found = find(pieces, (0, 60), calls=[Call(0, 5, 22, 0), Call(1, 23, 24, 0)])
 
-    of_first = [(0, 20, "WORK", 0), (20, 40, "HOST", 1)]
-    before = of_first if thread == 0 else [(0, 40, "HOST", 1)]
-    assert found.parts == [*before, (40, 60, "WORK", 1)]
+    of_first = [(0, 20, "WORK", 0), (20, 40, "HOST", 2)]
+    before = of_first if thread == 0 else [(0, 40, "HOST", 2)]
+    assert found.parts == [*before, (40, 60, "WORK", 2)]
+
+
+def test_a_thread_that_asks_again_has_waited_before() -> None:
+    pieces = [Piece(0, 20, 0), Piece(40, 60, 1, launch=38, thread=1)]
+    calls = [Call(0, 2, 3, -1), Call(1, 5, 22, 0), Call(1, 23, 24, 0)]
+
+    found = find(pieces, (0, 60), calls=calls)
+
+    assert found.parts == [(0, 20, "WORK", 0), (20, 40, "HOST", 1), (40, 60, "WORK", 1)]
+    assert found.slack == [0, 0]
 
 
 def test_calls_that_return_outside_the_window_say_nothing() -> None:
