@@ -137,6 +137,15 @@ def test_half_of_the_ends_tell_an_unknown_offset(n_met: int, is_one: bool) -> No
     assert n_codes == (9 if is_one else 17)
 
 
+@pytest.mark.parametrize(("n_calls", "is_one"), [(4, True), (3, False)])
+def test_three_ends_of_more_tell_no_unknown_offset(n_calls: int, is_one: bool) -> None:  # noqa: FBT001 - a case
+    ends = uneven(6)
+
+    codes, _ = matched(ends, ends[1 : 1 + n_calls] + SECOND, same_time=False)
+
+    assert codes[1] == list(range(1, 5) if is_one else range(6, 9))
+
+
 def test_calls_that_only_one_made_have_no_counterpart() -> None:
     ends = uneven(40)
     more = np.sort(np.append(ends, [ends[4] + 300 * US, ends[20] + 400 * US]))
