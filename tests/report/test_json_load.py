@@ -243,6 +243,7 @@ def test_a_result_of_a_newer_form_is_refused(tmp_path: Path) -> None:
         {"max_vs_sum": {"holders": 3}},
         {"max_vs_sum": {"holders": [{"rank": 0, "device_id": 0, "path_s": 1.0}]}},
         {"max_vs_sum": {"n_handovers": "many"}},
+        {"max_vs_sum": {"n_handovers": -1}},
         {"max_vs_sum": {"levels": [{"level": "phase", "name": "moe"}]}},
         {"devices": None},
         {"devices": [{"rank": 0}]},
@@ -276,6 +277,24 @@ def test_blocks_of_steps_have_one_value_each(column: str, tmp_path: Path) -> Non
         load(written(tmp_path, step_costs=told))
 
     assert f"{column} has not one value for each of block_steps" in caught.value.details
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("clock_points", "phase_shares"), ("power_limits", "phase_shares"),
+        ("power_limits", "kernel_shares"), ("power_limits", "kernel_layers"),
+    ],
+)  # fmt: skip
+def test_lists_of_a_row_have_one_value_each(table: str, column: str, tmp_path: Path) -> None:
+    result = sample.rich_analysis()
+    longer = pl.concat_list(column, pl.lit(1).cast(getattr(result, table)[column].dtype.inner))
+    changed = getattr(result, table).with_columns(longer.alias(column))
+
+    with pytest.raises(NotAResultError) as caught:
+        loaded(replace(result, **{table: changed}), tmp_path)
+
+    assert f"{table}: {column} has not one value for each of" in caught.value.details
 
 
 def test_more_than_is_known_is_no_error(tmp_path: Path) -> None:

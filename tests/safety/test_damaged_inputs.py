@@ -52,6 +52,8 @@ FOUND = (
     ("words of options", 4559480), ("member of a sweep", 45), ("member of a sweep", 169),
     ("member of a sweep", 233), ("member of a sweep", 325),
     ("member of a sweep", 4665122), ("member of a result", 4729618), ("result", 4752650),
+    ("result", 4768207), ("result", 4984833), ("member of a result", 4980557),
+    ("member of a result", 4985114), ("member of a result", 5041244),
 )  # fmt: skip
 
 

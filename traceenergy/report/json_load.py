@@ -51,6 +51,13 @@ UNFIT = (
     pl.exceptions.PolarsError,
 )  # fmt: skip
 _HOLD_NULLS = {"kernel_layers"}  # lists of which an entry may be null
+# Lists of a row, by table, that have one value each for each of the first.
+_ONE_EACH = (
+    ("step_costs", "block_steps", ("block_energy_j", "block_time_s", "block_tokens")),
+    ("clock_points", "phases", ("phase_shares",)),
+    ("power_limits", "phases", ("phase_shares",)),
+    ("power_limits", "kernels", ("kernel_shares", "kernel_layers")),
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -187,7 +194,8 @@ def analysis_of(found: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Analy
     power = found.get("power") or {}
     window = _window(found["window"])
     check_told(found["options"], found["max_vs_sum"])
-    _check_steps(tables["step_costs"])
+    _check_kinds(tables["step_costs"])
+    _check_lists(tables)
     return Analysis(
         origins=tuple(_origin(entry) for entry in found["inputs"]),
         options=dict(found["options"]),
@@ -205,16 +213,20 @@ def analysis_of(found: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Analy
     )
 
 
-def _check_steps(step_costs: pl.DataFrame) -> None:
+def _check_kinds(step_costs: pl.DataFrame) -> None:
     whole = step_costs.filter(pl.col("name") == pl.col("step_kind"), level="step_kind")
     if not step_costs["step_kind"].is_in(whole["name"].implode()).all():
         message = "step_costs: a kind of steps without its own row"
         raise ValueError(message)
-    n_blocks = step_costs["block_steps"].list.len()
-    for name in ("block_energy_j", "block_time_s", "block_tokens"):
-        if not (step_costs[name].list.len() == n_blocks).all():
-            message = f"step_costs: {name} has not one value for each of block_steps"
-            raise ValueError(message)
+
+
+def _check_lists(tables: dict[str, pl.DataFrame]) -> None:
+    for name, first, others in _ONE_EACH:
+        n = tables[name][first].list.len()
+        for other in others:
+            if not (tables[name][other].list.len() == n).all():
+                message = f"{name}: {other} has not one value for each of {first}"
+                raise ValueError(message)
 
 
 def share(value: Any) -> float:  # noqa: ANN401 - whatever JSON holds

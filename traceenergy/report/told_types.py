@@ -85,12 +85,17 @@ def check_told(options: dict[str, Any], max_vs_sum: dict[str, Any]) -> None:
     ------
     TypeError
         With the names of such members.
+    ValueError
+        If a count is below zero.
     """
     odd = [f"options.{name}" for name in _misfits(options, _option_types())]
     odd += [f"max_vs_sum.{name}" for name in _misfits(max_vs_sum, types_of(_MaxVsSum))]
     if odd:
         message = f"of another type: {', '.join(odd)}"
         raise TypeError(message)
+    if (max_vs_sum.get("n_handovers") or 0) < 0:
+        message = "max_vs_sum.n_handovers: expected 0 or more"
+        raise ValueError(message)
 
 
 def _misfits(told: dict[str, Any], types: dict[str, object]) -> list[str]:
