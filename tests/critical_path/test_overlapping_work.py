@@ -1,4 +1,4 @@
-"""Path and slack where work of one stream overlaps, drawn by hand."""
+"""Path and slack where work of one stream overlaps, or comes out of order, drawn by hand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ def test_streams_beside_one_with_work_inside_other_work_stay_in_order() -> None:
     found = find(pieces, (0, 70))
 
     assert found.parts == [(0, 5, "WORK", 2), (5, 35, "WORK", 3), (35, 70, "WORK", 4)]
+
+
+def test_rows_of_a_stream_may_come_in_any_order() -> None:
+    found = find([Piece(0, 10), Piece(20, 35), Piece(10, 20)], (0, 35))
+
+    assert found.parts == [(0, 10, "WORK", 0), (10, 20, "WORK", 2), (20, 35, "WORK", 1)]
 
 
 def test_work_that_ends_with_longer_work_of_its_stream_holds_up_what_follows() -> None:
