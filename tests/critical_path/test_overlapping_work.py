@@ -17,7 +17,8 @@ def test_streams_beside_one_with_work_inside_other_work_stay_in_order() -> None:
 
 
 def test_rows_of_a_stream_may_come_in_any_order() -> None:
-    found = find([Piece(0, 10), Piece(20, 35), Piece(10, 20)], (0, 35))
+    # The second row takes over while the third runs.
+    found = find([Piece(0, 10), Piece(20, 35), Piece(10, 22)], (0, 35))
 
     assert found.parts == [(0, 10, "WORK", 0), (10, 20, "WORK", 2), (20, 35, "WORK", 1)]
 
