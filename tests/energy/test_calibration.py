@@ -349,3 +349,14 @@ def test_a_calibration_does_not_count_its_own_prior() -> None:
     assert inverse_of(found[0].precision) @ found[0].pull == pytest.approx(
         inverse_of(found[1].precision) @ found[1].pull
     )
+
+
+def test_the_power_of_a_kernel_is_its_mean_over_time() -> None:
+    # 1 ms of 100 W, 9 ms of 300 W: 2.8 J in 10 ms
+    design = design_of(pieces((5, 6), (20, 29)), classes_of([0, 0], [GEMM]))
+    n, series = design.n_columns, series_of(np.zeros(0, dtype=np.int64), np.zeros(0))
+    model = model_of(design, np.zeros(n), np.eye(n), series)
+
+    found = calibrate(replace(model, power_w=np.array([100.0, 300.0])), [GEMM], None)
+
+    assert found.power_w.tolist() == pytest.approx([280.0])

@@ -72,3 +72,11 @@ def test_fields_are_compared_above_idle() -> None:
     assert compared.factor == pytest.approx(1 / 0.9)
     assert compare_fields(above, means(0.0), busy(), 100.0, (0, 9 * S)) is None
     assert compare_fields(above.scaled(0 * above.power_w), one, busy(), 100.0, (0, 5 * S)) is None
+
+
+def test_a_mean_that_ends_with_the_window_tells_nothing_of_what_comes_late() -> None:
+    # means over 1 s, the last of them at 7 s: what was drawn at 6.5 s, later ones would show too
+    above, one = means(0.0), means(0.0, 1000)
+
+    assert compare_fields(above, one, busy(), 100.0, (0, 6 * S)) is not None
+    assert compare_fields(above, one, busy(), 100.0, (0, 6 * S + S // 2)) is None
