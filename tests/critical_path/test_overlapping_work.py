@@ -30,6 +30,13 @@ def test_work_that_ends_with_longer_work_of_its_stream_holds_up_what_follows() -
     assert found.slack == [0, 0, 0]
 
 
+def test_what_began_before_work_inside_other_work_ended_did_not_wait_for_it() -> None:
+    found = find([Piece(0, 100), Piece(10, 20), Piece(16, 120)], (0, 120))
+
+    assert found.parts == [(0, 16, "WORK", 0), (16, 120, "WORK", 2)]
+    assert found.slack == [0, 100, 0]
+
+
 def test_nothing_on_another_stream_follows_the_last_work_of_one() -> None:
     found = find([Piece(0, 100), Piece(10, 20), Piece(30, 60, 1)], (0, 100))
 
