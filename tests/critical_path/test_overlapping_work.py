@@ -1,4 +1,4 @@
-"""Path and slack where work of one stream overlaps, or comes out of order, drawn by hand."""
+"""Path and slack where work of a stream overlaps, lags or is out of order, drawn by hand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def test_streams_beside_one_with_work_inside_other_work_stay_in_order() -> None:
     found = find(pieces, (0, 70))
 
     assert found.parts == [(0, 5, "WORK", 2), (5, 35, "WORK", 3), (35, 70, "WORK", 4)]
+
+
+@pytest.mark.parametrize(("start", "kind"), [(30, "HOST"), (31, "IDLE")])
+def test_a_usual_lag_is_up_to_20_us(start: int, kind: str) -> None:
+    found = find([Piece(0, 10), Piece(start, 40)], (0, 40))
+
+    assert found.parts == [(0, 10, "WORK", 0), (10, start, kind, 1), (start, 40, "WORK", 1)]
 
 
 def test_rows_of_a_stream_may_come_in_any_order() -> None:
