@@ -44,6 +44,13 @@ def test_what_began_before_work_inside_other_work_ended_did_not_wait_for_it() ->
     assert found.slack == [0, 100, 0]
 
 
+def test_work_that_begins_when_the_window_ends_is_outside() -> None:
+    found = find([Piece(0, 30), Piece(30, 50, 1), Piece(-9, 0, 1)], (0, 30))
+
+    assert found.parts == [(0, 30, "WORK", 0)]
+    assert found.slack == [0, 30, 30]
+
+
 def test_nothing_on_another_stream_follows_the_last_work_of_one() -> None:
     found = find([Piece(0, 100), Piece(10, 20), Piece(30, 60, 1)], (0, 100))
 
