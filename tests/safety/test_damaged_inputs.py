@@ -54,6 +54,7 @@ FOUND = (
     ("member of a sweep", 4665122), ("member of a result", 4729618), ("result", 4752650),
     ("result", 4768207), ("result", 4984833), ("member of a result", 4980557),
     ("member of a result", 4985114), ("member of a result", 5041244),
+    ("member of a result", 8007843),
 )  # fmt: skip
 
 

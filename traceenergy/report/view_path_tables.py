@@ -186,7 +186,8 @@ def _turn_cell(row: Row) -> Cell:
 
 
 def _handovers_cell(row: Row) -> Cell:
-    return Cell(significant(row["mean_handovers"]), sort=row["mean_handovers"])
+    mean = row["mean_handovers"]
+    return Cell(UNKNOWN if mean is None else significant(mean), sort=mean)
 
 
 def _holders(result: Analysis) -> list[Row]:
