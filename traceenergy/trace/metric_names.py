@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Parts of the GPU whose activity metrics tell, by the names that nsys gives them.
+# Parts of the GPU whose activity metrics tell, by the names that nsys gives them. What is known of
+# parts elsewhere, such as their watts in `energy/prior.py`, has this order.
 PARTS = (
     ("SMs", r"^SMs? Active"),
     ("tensor cores", r"^Tensor Active|^Tensor Core"),

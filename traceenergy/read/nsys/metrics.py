@@ -249,10 +249,10 @@ def _finish(found: pl.DataFrame, layout: Layout, table: str) -> pl.DataFrame:
     in_hz = is_clock & (pl.col("value") > _HZ_FROM)
     return found.select(
         "device_id",
+        (pl.col("timestamp") - shift_ns).alias("sample_ns"),
         "metric",
-        sample_ns=pl.col("timestamp") - shift_ns,
-        value=pl.when(in_hz).then(pl.col("value") * MHZ_PER_HZ).otherwise("value"),
-    ).select("device_id", "sample_ns", "metric", "value")
+        pl.when(in_hz).then(pl.col("value") * MHZ_PER_HZ).otherwise("value").alias("value"),
+    )
 
 
 def _empty() -> pl.DataFrame:
